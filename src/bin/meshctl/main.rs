@@ -1,0 +1,3 @@
+//! The command line of a Meshwork agent.
+
+fn main() {}

@@ -13,7 +13,9 @@
 extern crate alloc;
 
 pub mod identity;
+pub mod lineage;
 pub mod live;
+pub mod posture;
 pub mod provider;
 pub mod random;
 pub mod secret;

@@ -28,11 +28,14 @@ pub enum Namespace {
     /// States of stored sessions, by peer. Sealed under the session data key, which is replaced
     /// daily and at teardown, so that an old copy of the file does not bring back a used key.
     Session = 10,
+    /// Ordered messages that wait for an earlier one, by sender and place; and how far each
+    /// conversation got, by sender.
+    Gap = 11,
 }
 
 impl Namespace {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Meta,
         Self::Own,
         Self::Peer,
@@ -44,6 +47,7 @@ impl Namespace {
         Self::Held,
         Self::Ciphertext,
         Self::Session,
+        Self::Gap,
     ];
 
     /// The number on disk.

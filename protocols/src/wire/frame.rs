@@ -5,7 +5,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_BODY, MAX_RECEIPTS, MessageId, Receipt};
+use super::{MAX_BODY, MAX_RECEIPTS, MessageId, Place, Receipt};
 use crate::secret::SecretBytes;
 
 /// The largest frame: a message of the largest body, sealed or not, with everything around it.
@@ -22,8 +22,6 @@ pub enum Frame {
     Clear(Payload),
     /// 0x11: a packet sealed by a stored session, which its receiver opens.
     Sealed(Vec<u8>),
-    /// 0x12: the ciphertext with this SHA-256 did not open: seal its message anew.
-    CannotOpen([u8; 32]),
     /// 0x80 and above: from a later version, to be skipped.
     Skipped(u8),
 }
@@ -43,6 +41,12 @@ pub enum Payload {
     Receipts(Vec<Receipt>),
     /// The sender has these final receipts, durably: they need not be repeated.
     Settled(Vec<MessageId>),
+    /// Ordered messages wait for the one at this place: is it still wanted?
+    WaitingFor(Place),
+    /// The lowest place that the sender still tries to fill; all below are settled or given up.
+    LowestWanted(Place),
+    /// The packet with this SHA-256 did not open: seal its message anew.
+    CannotOpen([u8; 32]),
 }
 
 impl Payload {
@@ -62,9 +66,9 @@ impl Payload {
         let (payload, rest) =
             postcard::take_from_bytes::<Self>(bytes).map_err(|_| FrameError::Malformed)?;
         let count = match &payload {
-            Self::Message { .. } => 0,
             Self::Receipts(receipts) => receipts.len(),
             Self::Settled(ids) => ids.len(),
+            _ => 0,
         };
         if !rest.is_empty() || count > MAX_RECEIPTS {
             return Err(FrameError::Malformed);
@@ -79,13 +83,15 @@ impl fmt::Debug for Payload {
             Self::Message { message, .. } => write!(f, "Message({} bytes)", message.len()),
             Self::Receipts(receipts) => f.debug_tuple("Receipts").field(receipts).finish(),
             Self::Settled(ids) => f.debug_tuple("Settled").field(ids).finish(),
+            Self::WaitingFor(place) => f.debug_tuple("WaitingFor").field(place).finish(),
+            Self::LowestWanted(place) => f.debug_tuple("LowestWanted").field(place).finish(),
+            Self::CannotOpen(_) => f.write_str("CannotOpen"),
         }
     }
 }
 
 const CLEAR: u8 = 0x10;
 const SEALED: u8 = 0x11;
-const CANNOT_OPEN: u8 = 0x12;
 const FIRST_SKIPPED: u8 = 0x80;
 
 impl Frame {
@@ -94,7 +100,6 @@ impl Frame {
         match self {
             Self::Clear(payload) => behind(CLEAR, payload.encode().expose()),
             Self::Sealed(packet) => behind(SEALED, packet),
-            Self::CannotOpen(hash) => behind(CANNOT_OPEN, hash),
             Self::Skipped(kind) => behind(*kind, &[]),
         }
     }
@@ -107,9 +112,6 @@ impl Frame {
         match bytes.split_first().ok_or(FrameError::Malformed)? {
             (&CLEAR, content) => Payload::decode(content).map(Self::Clear),
             (&SEALED, packet) => Ok(Self::Sealed(packet.to_vec())),
-            (&CANNOT_OPEN, hash) => {
-                hash.try_into().map(Self::CannotOpen).map_err(|_| FrameError::Malformed)
-            }
             (&kind, _) if kind >= FIRST_SKIPPED => Ok(Self::Skipped(kind)),
             _ => Err(FrameError::UnknownType),
         }
@@ -153,7 +155,7 @@ mod tests {
             Frame::Clear(Payload::Receipts(vec![receipt; MAX_RECEIPTS])),
             Frame::Clear(Payload::Settled(vec![receipt.id])),
             Frame::Sealed(vec![5; 40]),
-            Frame::CannotOpen([6; 32]),
+            Frame::Clear(Payload::CannotOpen([6; 32])),
         ] {
             assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
         }

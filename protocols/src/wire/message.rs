@@ -103,6 +103,15 @@ impl From<ContentType> for String {
     }
 }
 
+/// A place in a conversation, the sequence of ordered messages from one agent to another.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Place {
+    /// Names the conversation; a sender whose state was restored begins a new one.
+    pub conversation: [u8; 8],
+    /// Counted from zero.
+    pub number: u64,
+}
+
 /// A message. Its encoding is what the dedupe row's hash covers, so nothing in it may differ
 /// between two attempts.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
@@ -113,8 +122,8 @@ pub struct Message {
     pub created: WallTime,
     /// When the sender stops trying; at most [`MAX_LIFETIME`] after `created`.
     pub expires: WallTime,
-    /// Its place among the ordered messages to this receiver, counted from zero.
-    pub order: Option<u64>,
+    /// Its place among the ordered messages to this receiver, if it is one of them.
+    pub order: Option<Place>,
     /// What the body is.
     pub content_type: ContentType,
     /// The body.
@@ -190,7 +199,7 @@ mod tests {
             id: MessageId::from_bytes([7; 16]),
             created: WallTime::from_secs(1_000),
             expires: WallTime::from_secs(1_000) + MAX_LIFETIME,
-            order: Some(3),
+            order: Some(Place { conversation: [4; 8], number: 3 }),
             content_type: "text/plain".parse().unwrap(),
             body: vec![1, 2, 3],
         }

@@ -8,5 +8,5 @@ mod message;
 mod receipt;
 
 pub use frame::{Frame, FrameError, MAX_FRAME, Payload};
-pub use message::{ContentType, MAX_BODY, MAX_LIFETIME, Message, MessageError, MessageId};
+pub use message::{ContentType, MAX_BODY, MAX_LIFETIME, Message, MessageError, MessageId, Place};
 pub use receipt::{MAX_RECEIPTS, Receipt, RefusalReason, Verdict};

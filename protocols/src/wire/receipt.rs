@@ -46,6 +46,9 @@ pub enum RefusalReason {
     /// It came after its expiry.
     #[error("it arrived after its expiry")]
     Expired,
+    /// Its expiry is further ahead than any message may live, by the receiver's clock.
+    #[error("its expiry is too far ahead of the receiver's clock")]
+    TooFarAhead,
     /// The receiver's policy does not take this from this sender.
     #[error("the receiver's policy does not accept it")]
     Policy,

@@ -1,1 +1,319 @@
+//! The fast provider: aws-lc, through `aws-lc-rs`.
+//!
+//! It takes no randomness for ML-KEM and ML-DSA, so it cannot reproduce their vectors.
+//! XChaCha20-Poly1305 comes from elsewhere and XAES-256-GCM is built on its AES-256-GCM, since
+//! aws-lc has neither.
 
+use alloc::alloc::handle_alloc_error;
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::alloc::Layout;
+use core::fmt;
+use core::mem;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::agreement::{self, PrivateKey, UnparsedPublicKey as AgreementKey, X25519};
+use aws_lc_rs::signature::{
+    ED25519, Ed25519KeyPair, KeyPair, ML_DSA_65, ML_DSA_65_SIGNING, PqdsaKeyPair, UnparsedPublicKey,
+};
+use aws_lc_rs::{digest, hkdf, hmac, kem, rand};
+use chacha20poly1305::XChaCha20Poly1305;
+
+use super::ed25519_strict::StrictInput;
+use super::rust_aead::RustAead;
+use super::system_random::SystemRandom;
+use super::xaes::XaesKey;
+use super::{
+    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
+    SigningKey, TAG_LENGTH,
+};
+use crate::random::Random;
+use crate::secret::{Secret, SecretBytes};
+
+/// The provider on aws-lc.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AwsLc;
+
+impl Provider for AwsLc {
+    fn name(&self) -> &'static str {
+        "aws-lc"
+    }
+
+    fn honours_randomness(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::KemGenerate | Operation::KemEncapsulate | Operation::MlDsaSign => false,
+        }
+    }
+
+    fn random(&self) -> Box<dyn Random> {
+        Box::new(SystemRandom::new(|out| rand::fill(out).is_ok()))
+    }
+
+    fn sha256(&self) -> Box<dyn Sha256> {
+        Box::new(AwsSha256(digest::Context::new(&digest::SHA256)))
+    }
+
+    fn hmac_sha256(&self, key: &[u8], parts: &[&[u8]]) -> Secret<32> {
+        // The streaming interface returns a tag that cannot be wiped; this one writes into ours.
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        let mut out = Secret::new([0; 32]);
+        let signed = if let [message] = parts {
+            hmac::sign_to_buffer(&key, message, out.expose_mut()).is_ok()
+        } else {
+            let message = SecretBytes::new(parts.concat());
+            hmac::sign_to_buffer(&key, message.expose(), out.expose_mut()).is_ok()
+        };
+        if signed { out } else { out_of_memory::<hmac::Key>() }
+    }
+
+    fn hkdf_sha256(
+        &self,
+        salt: &[u8],
+        input: &[u8],
+        info: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        // `hkdf::Salt` keeps a copy that it does not wipe, and the salt may be a chaining key.
+        let key = self.hmac_sha256(salt, &[input]);
+        hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key.expose())
+            .expand(&[info], OutputLength(out.len()))
+            .and_then(|output| output.fill(out))
+            .map_err(|_| CryptoError::WrongLength)
+    }
+
+    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32] {
+        PrivateKey::from_private_key(&X25519, secret.expose())
+            .ok()
+            .and_then(|key| key.compute_public_key().ok())
+            .and_then(|public| public.as_ref().try_into().ok())
+            .unwrap_or_else(|| out_of_memory::<PrivateKey>())
+    }
+
+    fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
+        let key = PrivateKey::from_private_key(&X25519, secret.expose())
+            .map_err(|_| CryptoError::ProviderFailed)?;
+        // aws-lc refuses a result of zeros.
+        agreement::agree(
+            &key,
+            AgreementKey::new(&X25519, public),
+            CryptoError::InvalidKey,
+            |shared| Secret::from_slice(shared).ok_or(CryptoError::ProviderFailed),
+        )
+    }
+
+    fn kem_generate(&self, kem: Kem, _random: &mut dyn Random) -> Result<KemKeyPair, CryptoError> {
+        let pair = kem::DecapsulationKey::generate(kem_algorithm(kem)).map_err(failed)?;
+        let public = pair.encapsulation_key().and_then(|key| key.key_bytes()).map_err(failed)?;
+        let secret = pair.key_bytes().map_err(failed)?;
+        Ok(KemKeyPair {
+            public: public.as_ref().to_vec(),
+            secret: SecretBytes::new(secret.as_ref().to_vec()),
+        })
+    }
+
+    fn kem_encapsulate(
+        &self,
+        kem: Kem,
+        public: &[u8],
+        _random: &mut dyn Random,
+    ) -> Result<(Vec<u8>, Secret<32>), CryptoError> {
+        let key = kem::EncapsulationKey::new(kem_algorithm(kem), public)
+            .map_err(|_| CryptoError::WrongLength)?;
+        // The check of FIPS 203 section 7.2 comes only here.
+        let (ciphertext, secret) = key.encapsulate().map_err(|_| CryptoError::InvalidKey)?;
+        let secret = Secret::from_slice(secret.as_ref()).ok_or(CryptoError::ProviderFailed)?;
+        Ok((ciphertext.as_ref().to_vec(), secret))
+    }
+
+    fn kem_decapsulate(
+        &self,
+        kem: Kem,
+        secret: &SecretBytes,
+        ciphertext: &[u8],
+    ) -> Result<Secret<32>, CryptoError> {
+        if ciphertext.len() != kem.ciphertext_length() {
+            return Err(CryptoError::WrongLength);
+        }
+        let key = kem::DecapsulationKey::new(kem_algorithm(kem), secret.expose())
+            .map_err(|_| CryptoError::WrongLength)?;
+        // The check of FIPS 203 section 7.3 comes only here.
+        let shared = key.decapsulate(ciphertext.into()).map_err(|_| CryptoError::InvalidKey)?;
+        Secret::from_slice(shared.as_ref()).ok_or(CryptoError::ProviderFailed)
+    }
+
+    fn signing_key(
+        &self,
+        algorithm: Signature,
+        seed: &Secret<32>,
+    ) -> Result<Box<dyn SigningKey>, CryptoError> {
+        let seed = seed.expose();
+        Ok(match algorithm {
+            Signature::Ed25519 => Box::new(
+                Ed25519KeyPair::from_seed_unchecked(seed)
+                    .map_err(|_| CryptoError::ProviderFailed)?,
+            ),
+            Signature::MlDsa65 => Box::new(
+                PqdsaKeyPair::from_seed(&ML_DSA_65_SIGNING, seed)
+                    .map_err(|_| CryptoError::ProviderFailed)?,
+            ),
+        })
+    }
+
+    fn verify(
+        &self,
+        algorithm: Signature,
+        public: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        // Keys of other lengths would be taken for X.509.
+        algorithm.check_lengths(public, signature)?;
+        match algorithm {
+            Signature::Ed25519 => {
+                let input = StrictInput::parse(public, signature)?;
+                UnparsedPublicKey::new(&ED25519, input.public).verify(message, input.signature)
+            }
+            Signature::MlDsa65 => {
+                UnparsedPublicKey::new(&ML_DSA_65, public).verify(message, signature)
+            }
+        }
+        .map_err(|_| CryptoError::InvalidSignature)
+    }
+
+    fn aead(&self, algorithm: Aead, key: &Secret<32>) -> Box<dyn AeadKey> {
+        match algorithm {
+            Aead::Aes256Gcm => Box::new(AwsAead::aes_256_gcm(key)),
+            Aead::ChaCha20Poly1305 => Box::new(AwsAead::chacha20_poly1305(key)),
+            Aead::Xaes256Gcm => Box::new(XaesKey::new(key, AwsAead::aes_256_gcm)),
+            Aead::XChaCha20Poly1305 => Box::new(RustAead::<XChaCha20Poly1305>::new(key)),
+        }
+    }
+}
+
+/// A SHA-256 under way.
+struct AwsSha256(digest::Context);
+
+impl Sha256 for AwsSha256 {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&mut self) -> [u8; 32] {
+        let context = mem::replace(&mut self.0, digest::Context::new(&digest::SHA256));
+        let mut hash = [0; 32];
+        hash.copy_from_slice(context.finish().as_ref());
+        hash
+    }
+}
+
+impl fmt::Debug for AwsSha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AwsSha256(..)")
+    }
+}
+
+impl SigningKey for Ed25519KeyPair {
+    fn public(&self) -> &[u8] {
+        self.public_key().as_ref()
+    }
+
+    fn sign(&self, message: &[u8], _random: &mut dyn Random) -> Result<Vec<u8>, CryptoError> {
+        Ok(self.try_sign(message).map_err(failed)?.as_ref().to_vec())
+    }
+}
+
+impl SigningKey for PqdsaKeyPair {
+    fn public(&self) -> &[u8] {
+        self.public_key().as_ref()
+    }
+
+    fn sign(&self, message: &[u8], _random: &mut dyn Random) -> Result<Vec<u8>, CryptoError> {
+        let mut signature = vec![0; Signature::MlDsa65.signature_length()];
+        PqdsaKeyPair::sign(self, message, &mut signature).map_err(failed)?;
+        Ok(signature)
+    }
+}
+
+/// A key of one of aws-lc's own AEADs.
+struct AwsAead(LessSafeKey);
+
+impl AwsAead {
+    fn aes_256_gcm(key: &Secret<32>) -> Self {
+        Self::new(&AES_256_GCM, key)
+    }
+
+    fn chacha20_poly1305(key: &Secret<32>) -> Self {
+        Self::new(&CHACHA20_POLY1305, key)
+    }
+
+    fn new(algorithm: &'static aws_lc_rs::aead::Algorithm, key: &Secret<32>) -> Self {
+        UnboundKey::new(algorithm, key.expose())
+            .map(|key| Self(LessSafeKey::new(key)))
+            .unwrap_or_else(|_| out_of_memory::<UnboundKey>())
+    }
+}
+
+impl AeadKey for AwsAead {
+    fn seal_in_place(
+        &self,
+        nonce: &[u8],
+        associated: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<[u8; TAG_LENGTH], CryptoError> {
+        let nonce =
+            Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::WrongLength)?;
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(associated), in_out)
+            .map_err(|_| CryptoError::WrongLength)?;
+        tag.as_ref().try_into().map_err(|_| CryptoError::ProviderFailed)
+    }
+
+    fn open_in_place(
+        &self,
+        nonce: &[u8],
+        associated: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8; TAG_LENGTH],
+    ) -> Result<(), CryptoError> {
+        let nonce =
+            Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::WrongLength)?;
+        self.0
+            .open_in_place_separate_tag(nonce, Aad::from(associated), tag, in_out)
+            .map(drop)
+            .map_err(|_| CryptoError::OpenFailed)
+    }
+}
+
+impl fmt::Debug for AwsAead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AwsAead(..)")
+    }
+}
+
+/// How much HKDF is to expand.
+struct OutputLength(usize);
+
+impl hkdf::KeyType for OutputLength {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+fn kem_algorithm(kem: Kem) -> &'static kem::Algorithm {
+    match kem {
+        Kem::MlKem768 => &kem::ML_KEM_768,
+        Kem::MlKem1024 => &kem::ML_KEM_1024,
+    }
+}
+
+fn failed(_: aws_lc_rs::error::Unspecified) -> CryptoError {
+    CryptoError::ProviderFailed
+}
+
+/// What ends any Rust program that gets no memory. With inputs of the right lengths, aws-lc fails
+/// where this is called for no other reason.
+fn out_of_memory<T>() -> ! {
+    handle_alloc_error(Layout::new::<T>())
+}

@@ -9,6 +9,16 @@ pub mod aws;
 #[cfg(feature = "pure")]
 pub mod pure;
 
+// What the two share.
+#[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
+mod ed25519_strict;
+#[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
+mod rust_aead;
+#[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
+mod system_random;
+#[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
+mod xaes;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -240,6 +250,14 @@ impl Signature {
             Self::Ed25519 => 64,
             Self::MlDsa65 => 3309,
         }
+    }
+
+    /// Refuses a public key or a signature of another length than this algorithm's.
+    pub fn check_lengths(self, public: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        if public.len() != self.public_length() || signature.len() != self.signature_length() {
+            return Err(CryptoError::WrongLength);
+        }
+        Ok(())
     }
 }
 

@@ -1,1 +1,76 @@
-//! Vectors made by others.
+//! Vectors made by others, and the types that they load into.
+//!
+//! The data is compiled in, so that a missing file is an error of the build; one that is malformed,
+//! empty or has a field that nobody reads is an error of the load. The checks are the tests of this
+//! crate. Where each file comes from stands in `README.md`. Knows nothing of the code under test.
+//!
+//! - [`noise`]: whole handshakes of the live suite.
+
+pub mod noise;
+
+use core::ops::Deref;
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+/// Bytes that a file writes in hexadecimal.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Hex(Vec<u8>);
+
+impl Hex {
+    /// The bytes as an array of just this length.
+    pub fn array<const N: usize>(&self) -> Option<[u8; N]> {
+        self.0.as_slice().try_into().ok()
+    }
+}
+
+impl Deref for Hex {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&str>::deserialize(deserializer)?;
+        HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// Why a file of vectors does not load. Each is a fault of the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VectorError {
+    /// The file is not of its type's form.
+    #[error("{file} is malformed")]
+    Malformed {
+        /// The file, below `data`.
+        file: &'static str,
+        /// Where and how.
+        source: serde_json::Error,
+    },
+    /// The file has no case, and would pass every check.
+    #[error("{file} has no case")]
+    Empty {
+        /// The file, below `data`.
+        file: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hex;
+
+    #[test]
+    fn hex_takes_either_case_and_nothing_else() {
+        let hex: Hex = serde_json::from_str("\"00fFAb\"").unwrap();
+        assert_eq!(*hex, [0x00, 0xff, 0xab]);
+        assert_eq!(hex.array(), Some([0x00, 0xff, 0xab]));
+        assert_eq!(hex.array::<2>(), None);
+        for wrong in ["\"0\"", "\"0g\"", "\"0x00\"", "0"] {
+            assert!(serde_json::from_str::<Hex>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

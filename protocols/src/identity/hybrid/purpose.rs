@@ -1,0 +1,30 @@
+//! What a signature is for.
+
+/// What a signature is for. A signature made for one purpose is none for another.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// A root names an agent's keys.
+    Card,
+    /// A root takes cards back.
+    Revocation,
+    /// An authority gives an agent a role.
+    Endorsement,
+    /// A signing pair answers for a live session.
+    Hello,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Card, Self::Revocation, Self::Endorsement, Self::Hello];
+
+    /// Its name inside the signed bytes, where a zero byte ends it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Revocation => "revocation",
+            Self::Endorsement => "endorsement",
+            Self::Hello => "hello",
+        }
+    }
+}

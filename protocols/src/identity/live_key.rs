@@ -1,0 +1,68 @@
+//! The X25519 key of an agent's live sessions, the static key of the Noise handshake.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::provider::Provider;
+use crate::random::Random;
+use crate::secret::Secret;
+
+/// An X25519 key pair.
+#[derive(Clone, Debug)]
+pub struct LiveKey {
+    secret: Secret<32>,
+    public: LivePublic,
+}
+
+impl LiveKey {
+    /// Draws a pair.
+    pub fn generate(provider: &dyn Provider, random: &mut dyn Random) -> Self {
+        Self::from_secret(provider, Secret::random(random))
+    }
+
+    /// The pair of a secret.
+    pub fn from_secret(provider: &dyn Provider, secret: Secret<32>) -> Self {
+        let public = LivePublic(provider.x25519_public(&secret));
+        Self { secret, public }
+    }
+
+    /// The secret half.
+    pub fn secret(&self) -> &Secret<32> {
+        &self.secret
+    }
+
+    /// The public half, as a card names it.
+    pub fn public(&self) -> &LivePublic {
+        &self.public
+    }
+}
+
+/// The public half of a [`LiveKey`].
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct LivePublic([u8; LivePublic::LENGTH]);
+
+impl LivePublic {
+    /// Bytes of a key.
+    pub const LENGTH: usize = 32;
+
+    /// The key with these bytes.
+    pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for LivePublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LivePublic(")?;
+        for byte in &self.0 {
+            write!(f, "{byte:02x}")?;
+        }
+        write!(f, ")")
+    }
+}

@@ -78,4 +78,10 @@ pub enum StoreError {
     /// A row is of a version that this build does not know.
     #[error("a row was written by a newer version")]
     TooNew,
+    /// The caller reached for a row of [`Namespace::Meta`], which is the sealed state's own.
+    #[error("the namespace is the store's own")]
+    Reserved,
+    /// The crypto provider failed where it should not.
+    #[error("the crypto provider failed")]
+    ProviderFailed,
 }

@@ -1,1 +1,57 @@
-//! router
+//! Decides how a message reaches its peer, and when it is safe to say so.
+//!
+//! [`Router`] is a pure state machine of three verbs: [`Router::handle`] takes what happened and
+//! finishes its transition, [`Router::poll`] hands out what is to be done, and
+//! [`Router::next_timeout`] says when time itself will matter. It opens no socket and no file and
+//! reads no clock; rows come through [`meshwork_state::Rows`], and changes go out as batches.
+//!
+//! **The invariant.** Nothing sealed under a key or counter that a restart could hand out again
+//! leaves before the batch that retires it is durable; and nothing received is acknowledged before
+//! it and the state it advanced are durable. One place keeps it: `Ledger` releases an output only
+//! when every batch made before it is durable.
+#![no_std]
+extern crate alloc;
+
+mod admission;
+mod choice;
+mod command;
+mod desk;
+mod dialling;
+mod event;
+mod gap;
+mod held;
+mod inbox;
+mod incoming;
+mod input;
+mod ledger;
+mod lineage;
+mod outbox;
+mod outgoing;
+mod output;
+mod owed;
+mod path;
+mod peer;
+mod policy;
+mod router;
+mod row;
+mod seen;
+mod sent;
+mod stored;
+mod transition;
+mod upkeep;
+
+pub use admission::{Admission, Admitted, Applicant, Limits};
+pub use choice::{Choice, Dialling, Protocol, Reason, Route, Situation, StoredSituation, choose};
+pub use command::{Answer, Command, CommandError, Outgoing, Request, Ticket};
+pub use desk::Config;
+pub use event::{Event, Level, Misbehaviour};
+pub use inbox::{Delivery, INBOX_BYTES, INBOX_MESSAGES};
+pub use input::{Input, PathChange, PathKind, PathOpened};
+pub use lineage::Suspicion;
+pub use outbox::{OUTBOX_BYTES, OUTBOX_MESSAGES, PEER_BYTES, PEER_MESSAGES};
+pub use output::{BatchId, CloseReason, Output, PathId};
+pub use peer::{Meeting, PeerFacts, Standing};
+pub use policy::{FirstContact, Policy};
+pub use router::{Explanation, Router};
+pub use sent::Status;
+pub use stored::{Opened, Sealed, StoredError, StoredProtocol};

@@ -37,6 +37,11 @@ impl Batch {
         self.changes.insert((namespace, key.into()), Change::Delete);
     }
 
+    /// What this batch does to a row, if anything.
+    pub fn change(&self, namespace: Namespace, key: &[u8]) -> Option<&Change> {
+        self.changes.get(&(namespace, key.to_vec()))
+    }
+
     /// Adds all changes of `later`, which win.
     pub fn merge(&mut self, later: Self) {
         self.changes.extend(later.changes);

@@ -1,0 +1,401 @@
+//! Everything the router knows, and what it does with each input, one transition at a time.
+//!
+//! The parts own their rows and indexes; this decides between them. Sending is in `outgoing`,
+//! receiving in `incoming`.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::identity::{AgentId, Card};
+use meshwork_protocols::lineage::Lineage;
+use meshwork_protocols::provider::Provider;
+use meshwork_protocols::random::Random;
+use meshwork_protocols::time::Timestamp;
+use meshwork_protocols::wire::Payload;
+use meshwork_state::{Namespace, StoreError};
+
+use crate::choice::{Choice, Situation, StoredSituation, choose};
+use crate::command::{Answer, CommandError};
+use crate::dialling::Diallings;
+use crate::event::Event;
+use crate::gap::Gaps;
+use crate::held::Held;
+use crate::inbox::Inbox;
+use crate::incoming::ANSWER_EVERY;
+use crate::input::{PathChange, PathKind, PathOpened};
+use crate::ledger::Ledger;
+use crate::lineage;
+use crate::outbox::Outbox;
+use crate::output::{CloseReason, PathId};
+use crate::owed::{Owed, split};
+use crate::path::{Kind, Live, Paths};
+use crate::peer::{Meeting, Peers, Shown, Standing};
+use crate::policy::Policy;
+use crate::stored::{self, StoredProtocol};
+use crate::transition::Transition;
+use crate::upkeep::Upkeep;
+
+/// The most sessions with agents that are not known: each costs memory, and none is owed one.
+const STRANGERS: usize = 256;
+
+/// What the owner of the agent set, and what it is made of.
+#[derive(Debug)]
+pub struct Config {
+    /// Who we are.
+    pub own: AgentId,
+    /// Where our state stands.
+    pub lineage: Lineage,
+    /// Whether our state was found to be restored, so that no sending session goes on.
+    pub restored: bool,
+    /// What the owner allows.
+    pub policy: Policy,
+    /// The primitives.
+    pub provider: Arc<dyn Provider>,
+    /// A protocol for peers that are away, where one is linked.
+    pub stored: Option<Box<dyn StoredProtocol>>,
+}
+
+/// Everything the router knows.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) config: Config,
+    pub(crate) random: Box<dyn Random>,
+    pub(crate) paths: Paths,
+    pub(crate) diallings: Diallings,
+    pub(crate) peers: Peers,
+    pub(crate) outbox: Outbox,
+    pub(crate) inbox: Inbox,
+    pub(crate) gaps: Gaps,
+    pub(crate) held: Held,
+    pub(crate) owed: Owed,
+    pub(crate) upkeep: Upkeep,
+    /// The cards that the Hellos of open sessions named.
+    pub(crate) cards: BTreeMap<PathId, Arc<Card>>,
+    /// Peers with something to send since the transition began.
+    pub(crate) dirty: BTreeSet<AgentId>,
+    /// When each repeated ciphertext was last answered.
+    pub(crate) answered: BTreeMap<[u8; 32], Duration>,
+    /// Messages whose arrival was announced in this process: those below this number.
+    pub(crate) announced: u64,
+}
+
+impl Desk {
+    /// Nothing but what no row holds.
+    pub(crate) fn new(config: Config, random: Box<dyn Random>) -> Self {
+        Self {
+            config,
+            random,
+            paths: Paths::default(),
+            diallings: Diallings::default(),
+            peers: Peers::default(),
+            outbox: Outbox::default(),
+            inbox: Inbox::default(),
+            gaps: Gaps::default(),
+            held: Held::default(),
+            owed: Owed::default(),
+            upkeep: Upkeep::default(),
+            cards: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            answered: BTreeMap::new(),
+            announced: 0,
+        }
+    }
+
+    /// Rebuilds every index from the rows; paths stay as they are. Messages not announced in this
+    /// process are.
+    pub(crate) fn load(
+        &mut self,
+        ledger: &Ledger,
+        step: &mut Transition<'_>,
+        repeat: bool,
+    ) -> Result<(), StoreError> {
+        self.peers = Peers::default();
+        self.outbox = Outbox::default();
+        self.inbox = Inbox::default();
+        self.gaps = Gaps::default();
+        self.held = Held::default();
+        self.owed = Owed::default();
+        ledger.each(Namespace::Peer, |row| self.peers.load(&row))?;
+        let provider = Arc::clone(&self.config.provider);
+        ledger.each(Namespace::Outbox, |row| self.outbox.load(&row, &*provider))?;
+        ledger.each(Namespace::Gap, |row| self.gaps.load(&row))?;
+        ledger.each(Namespace::Held, |row| self.held.load(&row))?;
+        ledger.each(Namespace::Owed, |row| self.owed.load(&row))?;
+        ledger.each(Namespace::Inbox, |row| {
+            if let Some((arrival, delivery)) = self.inbox.load(&row)?
+                && arrival >= self.announced
+            {
+                let (sender, id) = (delivery.sender, delivery.message.id);
+                step.tell(Event::Arrived { arrival, sender, id, repeat });
+                self.announced = arrival + 1;
+            }
+            Ok(())
+        })?;
+        for peer in self.paths.connected().copied().collect::<Vec<_>>() {
+            self.owed.schedule(&peer, step.now.monotonic);
+        }
+        self.dirty.extend(self.outbox.wanted());
+        self.dirty.extend(self.owed.creditors());
+        Ok(())
+    }
+
+    /// Gives up every sending session of a state that was restored.
+    pub(crate) fn archive(
+        &mut self,
+        ledger: &Ledger,
+        step: &mut Transition<'_>,
+    ) -> Result<(), StoreError> {
+        if let Some(protocol) = &self.config.stored {
+            stored::archive_all(&**protocol, ledger, step)?;
+        }
+        Outbox::end_conversations(ledger, step)
+    }
+
+    pub(crate) fn path_changed(
+        &mut self,
+        step: &mut Transition<'_>,
+        change: PathChange,
+    ) -> Result<(), StoreError> {
+        match change {
+            PathChange::Opened(opened) => self.path_opened(step, opened)?,
+            PathChange::Closed(path) => self.path_closed(step, path),
+            PathChange::DialFailed(peer) => {
+                self.diallings.dial_failed(peer, step.now.monotonic, &mut *self.random);
+                self.dirty.insert(peer);
+            }
+        }
+        Ok(())
+    }
+
+    /// What time alone brings.
+    pub(crate) fn tick(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        let now = step.now.monotonic;
+        self.dirty.append(&mut self.outbox.due(now));
+        self.expire(step)?;
+        while let Some((sender, receipts)) = self.owed.next_due(now) {
+            for receipts in receipts {
+                self.say(step, &sender, &Payload::Receipts(receipts))?;
+            }
+        }
+        for (sender, place) in self.gaps.due(now) {
+            self.say(step, &sender, &Payload::WaitingFor(place))?;
+        }
+        for path in self.paths.take_drained(now) {
+            step.close(path, CloseReason::Replaced);
+        }
+        self.dirty.extend(self.diallings.due(now, &mut *self.random));
+        if self.upkeep.is_due(now) {
+            self.sweep(step)?;
+        }
+        Ok(())
+    }
+
+    /// When [`Desk::tick`] has something to do.
+    pub(crate) fn next_timeout(&self, now: Timestamp) -> Option<Duration> {
+        [
+            self.outbox.next_timeout(now),
+            self.owed.next_timeout(),
+            self.gaps.next_timeout(),
+            self.paths.next_timeout(),
+            self.diallings.next_timeout(),
+            self.upkeep.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What is known of the ways to a peer.
+    pub(crate) fn situation(&self, peer: &AgentId) -> Situation {
+        Situation {
+            live: self.paths.live(peer),
+            dialling: self.diallings.state(peer),
+            stored: self
+                .config
+                .stored
+                .as_ref()
+                .map(|_| StoredSituation { mail: self.paths.mail(peer) }),
+        }
+    }
+
+    /// Closes every path to a peer.
+    pub(crate) fn close_all(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        reason: CloseReason,
+    ) {
+        for path in self.paths.to(peer) {
+            step.close(path, reason);
+        }
+    }
+
+    fn path_opened(
+        &mut self,
+        step: &mut Transition<'_>,
+        opened: PathOpened,
+    ) -> Result<(), StoreError> {
+        let PathOpened { path, peer, kind } = opened;
+        match kind {
+            PathKind::Mail => self.paths.open_mail(path, peer, step.now.monotonic),
+            PathKind::Live { reliable, initiated, posture, card, lineage, remembered } => {
+                if let Some(reason) = self.refuses(&peer) {
+                    step.close(path, reason);
+                    return Ok(());
+                }
+                if !self.greet(step, &card, lineage, remembered)? {
+                    step.close(path, CloseReason::CardRefused);
+                    return Ok(());
+                }
+                let before = self.paths.live(&peer);
+                let live = Live {
+                    reliable,
+                    initiator: if initiated { self.config.own } else { peer },
+                    incarnation: lineage.incarnation,
+                    posture,
+                    drained: None,
+                };
+                self.cards.insert(path, card);
+                let used = self.paths.open_live(path, peer, live, step.now.monotonic);
+                if let (true, Some(before)) = (used, before) {
+                    self.outbox.path_closed(&peer, before);
+                }
+                self.diallings.connected(peer);
+                if before.is_none() {
+                    step.tell_now(Event::Connected(peer));
+                }
+            }
+        }
+        self.owed.schedule(&peer, step.now.monotonic);
+        self.dirty.insert(peer);
+        Ok(())
+    }
+
+    /// Why a session with this peer is not wanted.
+    fn refuses(&self, peer: &AgentId) -> Option<CloseReason> {
+        match self.peers.standing(peer) {
+            Some(Standing::Known) => None,
+            Some(Standing::Blocked) => Some(CloseReason::Blocked),
+            Some(Standing::Stranger) | None => {
+                let known = |peer: &&AgentId| !self.peers.is_known(peer);
+                (self.paths.connected().filter(known).count() >= STRANGERS)
+                    .then_some(CloseReason::TooManyStrangers)
+            }
+        }
+    }
+
+    /// Takes what a Hello said; `false` where its card cannot be used.
+    fn greet(
+        &mut self,
+        step: &mut Transition<'_>,
+        card: &Card,
+        said: Lineage,
+        remembered: Option<Lineage>,
+    ) -> Result<bool, StoreError> {
+        let peer = card.agent();
+        let (shown, before) = self.peers.greet(step, card, said)?;
+        match shown {
+            Shown::Contradicted => step.tell(Event::Equivocation(peer)),
+            Shown::Refused => {}
+            Shown::Usable => {
+                let suspicions = [
+                    lineage::of_peer(before.as_ref(), &said),
+                    lineage::of_ours(remembered.as_ref(), &self.config.lineage),
+                ];
+                for suspicion in suspicions.into_iter().flatten() {
+                    step.tell_now(Event::Lineage { peer, suspicion });
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn path_closed(&mut self, step: &mut Transition<'_>, path: PathId) {
+        let Some(closed) = self.paths.close(path) else { return };
+        let (now, peer) = (step.now.monotonic, closed.peer);
+        self.cards.remove(&path);
+        self.outbox.path_closed(&peer, path);
+        if matches!(closed.kind, Kind::Live(_)) && self.paths.live(&peer).is_none() {
+            let age = now.saturating_sub(closed.opened);
+            self.diallings.disconnected(peer, age, now, &mut *self.random);
+            step.tell_now(Event::Disconnected(peer));
+        }
+        if self.paths.to(&peer).is_empty() {
+            self.owed.unschedule(&peer);
+        }
+        self.dirty.insert(peer);
+    }
+
+    fn sweep(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        let (mut unseen, now) = (0, step.now.monotonic);
+        for (namespace, key) in self.upkeep.sweep(step)? {
+            match (namespace, split(&key)) {
+                (Namespace::Seen, _) => unseen += 1,
+                (Namespace::Owed, Some((sender, id))) => self.owed.settle(step, &sender, id),
+                (Namespace::Held, Some((sender, id))) => {
+                    let last = self.held.forget(&sender, id);
+                    if last && self.peers.standing(&sender) == Some(Standing::Stranger) {
+                        self.peers.forget(step, &sender);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if unseen > 0 {
+            self.inbox.fewer_seen(step, unseen);
+        }
+        self.answered.retain(|_, at| now < *at + ANSWER_EVERY);
+        Ok(())
+    }
+
+    /// Learns a card and what the owner says of its holder.
+    pub(crate) fn meet(
+        &mut self,
+        step: &mut Transition<'_>,
+        card: &Card,
+        meeting: Meeting,
+    ) -> Result<Answer, CommandError> {
+        let peer = card.agent();
+        let standing = meeting.standing;
+        match self.peers.meet(step, card, meeting)? {
+            Shown::Usable => {}
+            Shown::Contradicted => {
+                step.tell(Event::Equivocation(peer));
+                self.close_all(step, &peer, CloseReason::CardRefused);
+            }
+            Shown::Refused => return Err(CommandError::CardRefused),
+        }
+        if let Some(standing) = standing {
+            self.stands_now(step, &peer, standing)?;
+        }
+        Ok(Answer::Done)
+    }
+
+    /// The owner said how a peer stands: what was held of it enters, or goes.
+    pub(crate) fn stands_now(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        standing: Standing,
+    ) -> Result<(), StoreError> {
+        match standing {
+            Standing::Known => self.accept(step, peer)?,
+            Standing::Blocked => {
+                self.held.release(step, peer)?;
+                self.close_all(step, peer, CloseReason::Blocked);
+            }
+            Standing::Stranger => {}
+        }
+        self.dirty.insert(*peer);
+        Ok(())
+    }
+
+    /// What would be chosen for a message to this peer now.
+    pub(crate) fn choice(&self, peer: &AgentId) -> Choice {
+        choose(&self.situation(peer)).choice
+    }
+}

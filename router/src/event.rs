@@ -1,0 +1,115 @@
+//! What the router tells the application.
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::wire::{MessageId, RefusalReason};
+use meshwork_state::StoreError;
+use serde::{Deserialize, Serialize};
+
+use crate::choice::Choice;
+use crate::command::{Answer, CommandError, Ticket};
+use crate::lineage::Suspicion;
+
+/// Something the application may want to know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request is answered.
+    Answered {
+        /// The request's.
+        ticket: Ticket,
+        /// What it came to.
+        answer: Result<Answer, CommandError>,
+    },
+    /// A message of ours moved on.
+    Moved {
+        /// The message.
+        id: MessageId,
+        /// To whom.
+        to: AgentId,
+        /// How far it got.
+        level: Level,
+        /// How it went, or would go now, and why.
+        choice: Choice,
+    },
+    /// A message is durable in the inbox, to be read there by its arrival number.
+    Arrived {
+        /// Its number in the order of arrival.
+        arrival: u64,
+        /// Who sent it.
+        sender: AgentId,
+        /// Its id.
+        id: MessageId,
+        /// Whether this was said before a restart.
+        repeat: bool,
+    },
+    /// A stranger wrote; the message is held until the owner accepts or blocks the stranger.
+    FirstContact(AgentId),
+    /// A live session with this peer stands.
+    Connected(AgentId),
+    /// No live session with this peer stands any more.
+    Disconnected(AgentId),
+    /// What a peer says of its state, or remembers of ours, does not fit one history.
+    Lineage {
+        /// The peer.
+        peer: AgentId,
+        /// What is wrong.
+        suspicion: Suspicion,
+    },
+    /// Two cards of one number differ: both are refused until a higher one comes.
+    Equivocation(AgentId),
+    /// A peer broke the protocol.
+    Misbehaved {
+        /// The peer.
+        peer: AgentId,
+        /// How.
+        how: Misbehaviour,
+    },
+    /// A row could not be read: the store is to be opened again, then
+    /// [`crate::Input::CommitFailed`] said of the batch named.
+    StoreFailed {
+        /// The first batch that is lost.
+        lost_from: crate::BatchId,
+        /// How.
+        error: StoreError,
+    },
+}
+
+/// How a peer broke the protocol.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misbehaviour {
+    /// A frame that does not decode.
+    #[error("sent a frame that is not one")]
+    Malformed,
+    /// A frame in clear outside a session.
+    #[error("sent a frame in clear outside a session")]
+    ClearOutsideSession,
+    /// One id for two contents.
+    #[error("used one message id for two contents")]
+    IdReused,
+}
+
+/// How far a message of ours got.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum Level {
+    /// Durable here.
+    Queued,
+    /// Left on a path. Forgotten by a restart, after which it is sent again.
+    Sent,
+    /// Opened and durable in the peer's inbox.
+    Delivered,
+    /// The peer's application marked it.
+    Processed,
+    /// No longer tried, and no receipt seen.
+    Expired,
+    /// The peer will never put it into its inbox.
+    Refused(RefusalReason),
+}
+
+impl Level {
+    /// Whether nothing can follow it but a late receipt.
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Processed | Self::Expired | Self::Refused(_))
+    }
+}

@@ -1,0 +1,217 @@
+//! Ordered messages: those that came before their turn wait here for the earlier ones.
+//!
+//! A gap closes when the missing message comes, or when its sender says that it gave the place up.
+//! The rows are the truth; what is in memory is their index.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::wire::Place;
+use meshwork_state::{Namespace, Row, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::inbox::Delivery;
+use crate::row;
+use crate::transition::Transition;
+
+/// The most messages of one sender that wait for a gap.
+const WAITING_MESSAGES: usize = 1_000;
+
+/// The most bytes of one sender that wait for a gap.
+const WAITING_BYTES: usize = 16 << 20;
+
+/// The most bytes of all senders that wait for gaps: read once at each start.
+const ALL_WAITING_BYTES: usize = 256 << 20;
+
+/// How often a sender is asked whether the missing place is still wanted: the answer may be lost,
+/// and a message that expired there closes the gap.
+const ASK_EVERY: Duration = Duration::from_secs(30);
+
+/// How far a sender's conversation got, in the row whose key is the sender.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Progress {
+    conversation: [u8; 8],
+    next: u64,
+}
+
+/// A conversation, in memory.
+#[derive(Debug, Default)]
+struct Conversation {
+    id: [u8; 8],
+    /// The place whose turn it is.
+    next: u64,
+    /// Sizes of what waits, by place.
+    waiting: BTreeMap<u64, usize>,
+    bytes: usize,
+    ask: Duration,
+}
+
+/// What became of an ordered message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Turn {
+    /// It was its turn.
+    Now,
+    /// It waits, durably with this step.
+    Waits,
+    /// Its sender had given its place up.
+    GivenUp,
+}
+
+/// All conversations in which others send to us.
+#[derive(Debug, Default)]
+pub(crate) struct Gaps {
+    conversations: BTreeMap<AgentId, Conversation>,
+    bytes: usize,
+}
+
+impl Gaps {
+    /// Takes a row at a start. A sender's progress comes before what waits for it, its key being
+    /// a prefix of theirs.
+    pub(crate) fn load(&mut self, (key, value): &Row) -> Result<(), StoreError> {
+        let (sender, place) = key.split_first_chunk::<32>().ok_or(StoreError::Damaged)?;
+        let conversation = self.conversations.entry(AgentId::from_bytes(*sender)).or_default();
+        if place.is_empty() {
+            let progress: Progress = row::decode(value)?;
+            conversation.id = progress.conversation;
+            conversation.next = progress.next;
+            return Ok(());
+        }
+        let number = place.last_chunk::<8>().ok_or(StoreError::Damaged)?;
+        let size = Delivery::decode(value)?.size();
+        conversation.waiting.insert(u64::from_be_bytes(*number), size);
+        conversation.bytes += size;
+        self.bytes += size;
+        Ok(())
+    }
+
+    /// Whether no more of `size` may wait.
+    pub(crate) fn is_full(&self, sender: &AgentId, size: usize) -> bool {
+        self.bytes + size > ALL_WAITING_BYTES
+            || self.conversations.get(sender).is_some_and(|conversation| {
+                conversation.waiting.len() >= WAITING_MESSAGES
+                    || conversation.bytes + size > WAITING_BYTES
+            })
+    }
+
+    /// Whether something in this conversation waits for a place below this one.
+    pub(crate) fn waits_for(&self, sender: &AgentId, place: Place) -> bool {
+        self.conversations.get(sender).is_some_and(|conversation| {
+            conversation.id == place.conversation
+                && conversation.next < place.number
+                && !conversation.waiting.is_empty()
+        })
+    }
+
+    /// Takes an ordered message, for which there is room; returns what became of it, and what may
+    /// now enter the inbox, in order. Places below `lowest_wanted` are not waited for any more.
+    pub(crate) fn arrive(
+        &mut self,
+        step: &mut Transition<'_>,
+        place: Place,
+        lowest_wanted: u64,
+        delivery: Delivery,
+    ) -> Result<(Turn, Vec<Delivery>), StoreError> {
+        let sender = delivery.sender;
+        let lowest = Place { number: lowest_wanted, ..place };
+        let mut ready = self.advance(step, &sender, lowest)?;
+        let conversation = self.conversations.entry(sender).or_default();
+        if place.number < conversation.next {
+            return Ok((Turn::GivenUp, ready));
+        }
+        if place.number == conversation.next {
+            conversation.next += 1;
+            let next = Place { number: conversation.next, ..place };
+            ready.push(delivery);
+            ready.append(&mut self.advance(step, &sender, next)?);
+            return Ok((Turn::Now, ready));
+        }
+        let size = delivery.size();
+        if conversation.waiting.is_empty() {
+            conversation.ask = step.now.monotonic + ASK_EVERY;
+        }
+        conversation.waiting.insert(place.number, size);
+        conversation.bytes += size;
+        self.bytes += size;
+        step.put(Namespace::Gap, key(&sender, place), row::encode(&delivery));
+        Ok((Turn::Waits, ready))
+    }
+
+    /// Waits for nothing below `to` any more; returns what may now enter the inbox, in order. A
+    /// conversation other than the one so far replaces it, and what waited in that one is ready.
+    pub(crate) fn advance(
+        &mut self,
+        step: &mut Transition<'_>,
+        sender: &AgentId,
+        to: Place,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let conversation = self.conversations.entry(*sender).or_default();
+        let mut ready = Vec::new();
+        if conversation.id != to.conversation {
+            while let Some(delivery) = conversation.take(step, sender, u64::MAX)? {
+                self.bytes -= delivery.size();
+                ready.push(delivery);
+            }
+            *conversation = Conversation { id: to.conversation, ..Conversation::default() };
+        }
+        conversation.next = conversation.next.max(to.number);
+        while let Some(delivery) = conversation.take(step, sender, conversation.next)? {
+            self.bytes -= delivery.size();
+            ready.push(delivery);
+        }
+        let progress = Progress { conversation: conversation.id, next: conversation.next };
+        step.put(Namespace::Gap, sender.as_bytes().to_vec(), row::encode(&progress));
+        Ok(ready)
+    }
+
+    /// Senders to ask now, each with the place that is missing.
+    pub(crate) fn due(&mut self, now: Duration) -> Vec<(AgentId, Place)> {
+        let mut due = Vec::new();
+        for (sender, conversation) in &mut self.conversations {
+            if !conversation.waiting.is_empty() && conversation.ask <= now {
+                conversation.ask = now + ASK_EVERY;
+                due.push((
+                    *sender,
+                    Place { conversation: conversation.id, number: conversation.next },
+                ));
+            }
+        }
+        due
+    }
+
+    /// When [`Gaps::due`] has something to say.
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.conversations.values().filter(|c| !c.waiting.is_empty()).map(|c| c.ask).min()
+    }
+}
+
+impl Conversation {
+    /// Takes the first message that waits at `upto` or below it; one at `next` moves it on.
+    fn take(
+        &mut self,
+        step: &mut Transition<'_>,
+        sender: &AgentId,
+        upto: u64,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let Some((number, size)) = self.waiting.pop_first() else { return Ok(None) };
+        if number > upto {
+            self.waiting.insert(number, size);
+            return Ok(None);
+        }
+        self.bytes -= size;
+        self.next = self.next.max(number.saturating_add(1));
+        let key = key(sender, Place { conversation: self.id, number });
+        let value = step.get(Namespace::Gap, &key)?.ok_or(StoreError::Damaged)?;
+        step.delete(Namespace::Gap, key);
+        Delivery::decode(&value).map(Some)
+    }
+}
+
+fn key(sender: &AgentId, place: Place) -> Vec<u8> {
+    let mut key = Vec::with_capacity(48);
+    key.extend_from_slice(sender.as_bytes());
+    key.extend_from_slice(&place.conversation);
+    key.extend_from_slice(&place.number.to_be_bytes());
+    key
+}

@@ -1,0 +1,135 @@
+//! Messages received and not yet processed, in the order of arrival.
+
+use alloc::vec::Vec;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::posture::Posture;
+use meshwork_protocols::secret::SecretBytes;
+use meshwork_protocols::time::WallTime;
+use meshwork_protocols::wire::Message;
+use meshwork_state::{Namespace, Row, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::choice::Protocol;
+use crate::row;
+use crate::seen::SEEN;
+use crate::transition::Transition;
+
+/// The most unread messages; the application is far behind by then, and senders hear `Busy`.
+pub const INBOX_MESSAGES: usize = 100_000;
+
+/// The most bytes of unread messages: read once at each start.
+pub const INBOX_BYTES: usize = 512 << 20;
+
+/// A message in the inbox, as its row holds it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Delivery {
+    /// Who sent it, proved.
+    pub sender: AgentId,
+    /// Which protocol brought it.
+    pub protocol: Protocol,
+    /// How it was protected on its way.
+    pub posture: Posture,
+    /// When it came, by our clock.
+    pub received: WallTime,
+    /// The message.
+    pub message: Message,
+}
+
+impl Delivery {
+    /// Reads a row of [`Namespace::Inbox`].
+    pub fn decode(value: &SecretBytes) -> Result<Self, StoreError> {
+        row::decode(value)
+    }
+
+    /// The key of the row with this arrival number.
+    pub const fn key(arrival: u64) -> [u8; 8] {
+        arrival.to_be_bytes()
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.message.body.len()
+    }
+}
+
+/// What counts on over restarts, in the row with the empty key.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+struct Counters {
+    next_arrival: u64,
+    seen: u64,
+}
+
+/// The index of the inbox.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    counters: Counters,
+    messages: usize,
+    bytes: usize,
+}
+
+impl Inbox {
+    /// Takes a row at a start; returns what is unread.
+    pub(crate) fn load(
+        &mut self,
+        (key, value): &Row,
+    ) -> Result<Option<(u64, Delivery)>, StoreError> {
+        if key.is_empty() {
+            self.counters = row::decode(value)?;
+            return Ok(None);
+        }
+        let arrival = key.as_slice().try_into().map_err(|_| StoreError::Damaged)?;
+        let delivery = Delivery::decode(value)?;
+        self.messages += 1;
+        self.bytes += delivery.size();
+        Ok(Some((u64::from_be_bytes(arrival), delivery)))
+    }
+
+    /// Whether a message of `size` is within the bounds.
+    pub(crate) fn has_room(&self, size: usize) -> bool {
+        self.messages < INBOX_MESSAGES
+            && self.bytes + size <= INBOX_BYTES
+            && self.counters.seen < SEEN
+    }
+
+    /// Puts a message in, durably with this step; returns its arrival number.
+    pub(crate) fn put(&mut self, step: &mut Transition<'_>, delivery: &Delivery) -> u64 {
+        let arrival = self.counters.next_arrival;
+        self.counters.next_arrival += 1;
+        self.messages += 1;
+        self.bytes += delivery.size();
+        step.put(Namespace::Inbox, Delivery::key(arrival).to_vec(), row::encode(delivery));
+        self.count(step);
+        arrival
+    }
+
+    /// Takes a processed message out, durably with this step.
+    pub(crate) fn take(
+        &mut self,
+        step: &mut Transition<'_>,
+        arrival: u64,
+    ) -> Result<bool, StoreError> {
+        let key = Delivery::key(arrival);
+        let Some(value) = step.get(Namespace::Inbox, &key)? else { return Ok(false) };
+        let size = Delivery::decode(&value)?.size();
+        step.delete(Namespace::Inbox, key.to_vec());
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
+        Ok(true)
+    }
+
+    /// A message more is remembered as seen.
+    pub(crate) fn one_more_seen(&mut self, step: &mut Transition<'_>) {
+        self.counters.seen += 1;
+        self.count(step);
+    }
+
+    /// So many messages are no longer remembered as seen.
+    pub(crate) fn fewer_seen(&mut self, step: &mut Transition<'_>, forgotten: u64) {
+        self.counters.seen = self.counters.seen.saturating_sub(forgotten);
+        self.count(step);
+    }
+
+    fn count(&self, step: &mut Transition<'_>) {
+        step.put(Namespace::Inbox, Vec::new(), row::encode(&self.counters));
+    }
+}

@@ -1,0 +1,339 @@
+//! Sending: what the application asks for, which way it goes, what receipts do to it, how it ends.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::time::Timestamp;
+use meshwork_protocols::wire::{
+    Frame, MAX_BODY, MAX_LIFETIME, Message, MessageId, Payload, Place, Receipt, Verdict,
+};
+use meshwork_state::StoreError;
+
+use crate::choice::{Protocol, Route, choose};
+use crate::command::{Answer, CommandError, Outgoing};
+use crate::desk::Desk;
+use crate::event::{Event, Level};
+use crate::outbox::{Conversation, Outbox, fingerprint};
+use crate::output::PathId;
+use crate::path::Kind;
+use crate::peer::Standing;
+use crate::sent::SentRow;
+use crate::stored;
+use crate::transition::Transition;
+
+/// The shortest time a message may be tried.
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
+
+/// The first wait for a receipt on a session that loses nothing: only a peer whose disk failed
+/// leaves one out.
+const RELIABLE_WAIT: Duration = Duration::from_secs(30);
+
+/// The first wait for a receipt on a path that can lose a frame.
+const LOSSY_WAIT: Duration = Duration::from_secs(1);
+
+/// The first wait for a receipt from a peer that gets mail.
+const MAIL_WAIT: Duration = Duration::from_secs(60);
+
+/// The longest wait for a receipt while a session stands.
+const LONGEST_LIVE_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// The longest wait for a receipt from a peer that gets mail.
+const LONGEST_MAIL_WAIT: Duration = Duration::from_secs(60 * 60);
+
+impl Desk {
+    /// Takes a message on.
+    pub(crate) fn send(
+        &mut self,
+        step: &mut Transition<'_>,
+        outgoing: Outgoing,
+        congested: bool,
+    ) -> Result<Answer, CommandError> {
+        let Outgoing { to, id, content_type, body, lifetime, ordered } = outgoing;
+        // 1. Is it a message that may be sent at all?
+        match self.peers.standing(&to) {
+            Some(Standing::Known) => {}
+            Some(Standing::Blocked) => return Err(CommandError::Blocked),
+            Some(Standing::Stranger) | None => return Err(CommandError::UnknownPeer),
+        }
+        if body.len() > MAX_BODY {
+            return Err(CommandError::TooLarge);
+        }
+        if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
+            return Err(CommandError::BadLifetime);
+        }
+        let drawn = id.is_none();
+        let id = id.unwrap_or_else(|| MessageId::random(&mut *self.random));
+        let created = step.now.wall;
+        let place = Place { conversation: [0; 8], number: 0 };
+        let order = ordered.then_some(place);
+        let expires = created + lifetime;
+        let mut message = Message { id, created, expires, order, content_type, body };
+        let fingerprint = fingerprint(&*self.config.provider, to, &message);
+        // 2. Was it sent before?
+        if !drawn && let Some(before) = self.fingerprint_of(step, id)? {
+            return if before == fingerprint {
+                Ok(Answer::Accepted(id))
+            } else {
+                Err(CommandError::IdReused)
+            };
+        }
+        // 3. Is there room?
+        if congested || !self.outbox.has_room(&to, message.body.len()) {
+            return Err(CommandError::Busy);
+        }
+        // 4. It is taken on.
+        if ordered {
+            message.order = Some(self.next_place(step, &to)?);
+        }
+        self.outbox.accept(step, to, &message, fingerprint);
+        let choice = self.choice(&to);
+        step.tell(Event::Moved { id, to, level: Level::Queued, choice });
+        self.dirty.insert(to);
+        Ok(Answer::Accepted(id))
+    }
+
+    /// Sends what waits for every peer that something changed for.
+    pub(crate) fn pump(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        while let Some(peer) = self.dirty.pop_first() {
+            let route = choose(&self.situation(&peer));
+            if let Some(path) = route.path {
+                while let Some(id) = self.outbox.next_waiting(&peer) {
+                    if !self.send_on(step, &peer, id, path, route)? {
+                        break;
+                    }
+                }
+            }
+            self.dial(step, peer, route);
+        }
+        Ok(())
+    }
+
+    /// Takes receipts from `peer` for messages of ours.
+    pub(crate) fn receipts(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        receipts: Vec<Receipt>,
+    ) -> Result<(), StoreError> {
+        let mut settled = Vec::new();
+        for receipt in receipts {
+            self.receipt(step, peer, receipt)?;
+            if receipt.verdict.is_final() {
+                settled.push(receipt.id);
+            }
+        }
+        if !settled.is_empty() {
+            self.say(step, peer, &Payload::Settled(settled))?;
+        }
+        self.dirty.insert(*peer);
+        Ok(())
+    }
+
+    /// The peer asks whether a place in the order is still wanted.
+    pub(crate) fn lowest_wanted(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        asked: Place,
+    ) -> Result<(), StoreError> {
+        let number = match Outbox::conversation(step, peer)? {
+            Some(ours) if ours.id == asked.conversation => self.outbox.lowest_wanted(peer, ours),
+            // Of a conversation that is over, only what is still in the outbox is wanted.
+            _ => {
+                let over = Conversation { id: asked.conversation, next: u64::MAX };
+                self.outbox.lowest_wanted(peer, over)
+            }
+        };
+        if number > asked.number {
+            self.say(step, peer, &Payload::LowestWanted(Place { number, ..asked }))?;
+        }
+        Ok(())
+    }
+
+    /// The peer could not open a packet: its message is sealed anew.
+    pub(crate) fn seal_anew(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        ciphertext: &[u8; 32],
+    ) -> Result<(), StoreError> {
+        let Some(id) = self.outbox.by_ciphertext(ciphertext) else { return Ok(()) };
+        if self.outbox.entry(id).is_none_or(|entry| entry.to != *peer) {
+            return Ok(());
+        }
+        if let Some(row) = Outbox::row(step, id)? {
+            self.outbox.set_sealed(step, id, row, None);
+            self.outbox.wait_again(id);
+            self.dirty.insert(*peer);
+        }
+        Ok(())
+    }
+
+    /// Ends the messages whose time is over.
+    pub(crate) fn expire(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        while let Some(id) = self.outbox.next_expired(step.now.wall) {
+            self.end(step, id, Level::Expired);
+        }
+        Ok(())
+    }
+
+    /// Ends every message to a peer that is forgotten.
+    pub(crate) fn abandon(&mut self, step: &mut Transition<'_>, peer: &AgentId) {
+        for id in self.outbox.of(peer) {
+            self.end(step, id, Level::Expired);
+        }
+    }
+
+    /// Says something about messages to a peer, on whatever way there is; it may get lost.
+    pub(crate) fn say(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        payload: &Payload,
+    ) -> Result<(), StoreError> {
+        if let Some(path) = self.paths.live(peer) {
+            step.transmit(path, Frame::Clear(payload.clone()).encode());
+        } else if let (Some(path), Some(protocol)) = (self.paths.mail(peer), &self.config.stored)
+            && let Some(packet) = stored::seal(&**protocol, step, peer, payload, &mut *self.random)?
+        {
+            step.transmit(path, Frame::Sealed(packet).encode());
+        }
+        Ok(())
+    }
+
+    /// Puts a message on its path; `false` where it cannot be sealed now.
+    fn send_on(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        id: MessageId,
+        path: PathId,
+        route: Route,
+    ) -> Result<bool, StoreError> {
+        let row = Outbox::row(step, id)?.ok_or(StoreError::Damaged)?;
+        let Some(entry) = self.outbox.entry(id) else { return Ok(false) };
+        let (attempts, order) = (entry.attempts, entry.order);
+        let lowest = order.map_or(0, |place| {
+            let conversation = Conversation { id: place.conversation, next: place.number };
+            self.outbox.lowest_wanted(peer, conversation)
+        });
+        let frame = match (&row.sealed, route.choice.protocol, &self.config.stored) {
+            // Sealed once, it travels as those bytes whatever carries it.
+            (Some(packet), ..) => Frame::Sealed(packet.clone()),
+            (None, Protocol::Deferred, Some(protocol)) => {
+                let payload =
+                    Payload::Message { lowest_wanted: lowest, message: row.message.clone() };
+                let Some(packet) =
+                    stored::seal(&**protocol, step, peer, &payload, &mut *self.random)?
+                else {
+                    return Ok(false);
+                };
+                let hash = self.config.provider.digest(&[&packet]);
+                self.outbox.set_sealed(step, id, row, Some((packet.clone(), hash)));
+                Frame::Sealed(packet)
+            }
+            (None, ..) => {
+                Frame::Clear(Payload::Message { lowest_wanted: lowest, message: row.message })
+            }
+        };
+        step.transmit(path, frame.encode());
+        let due = step.now.monotonic + self.wait(path, attempts);
+        self.outbox.left(id, path, route.choice, due);
+        if attempts == 0 {
+            step.tell(Event::Moved { id, to: *peer, level: Level::Sent, choice: route.choice });
+        }
+        Ok(true)
+    }
+
+    fn receipt(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        receipt: Receipt,
+    ) -> Result<(), StoreError> {
+        let level = match receipt.verdict {
+            Verdict::Delivered => Level::Delivered,
+            Verdict::Processed => Level::Processed,
+            Verdict::Refused(reason) => Level::Refused(reason),
+            Verdict::Busy { retry_after } => {
+                self.put_off(step.now, peer, receipt.id, retry_after);
+                return Ok(());
+            }
+        };
+        if self.outbox.entry(receipt.id).is_some_and(|entry| entry.to == *peer) {
+            self.end(step, receipt.id, level);
+        } else if let Some(row) = SentRow::read(step, receipt.id)?
+            && row.to == *peer
+            && let Some(moved) = row.moved(level)
+        {
+            moved.write(step, receipt.id);
+            step.tell(Event::Moved { id: receipt.id, to: *peer, level, choice: row.choice });
+        }
+        Ok(())
+    }
+
+    fn put_off(&mut self, now: Timestamp, peer: &AgentId, id: MessageId, seconds: u16) {
+        if self.outbox.entry(id).is_some_and(|entry| entry.to == *peer) {
+            let wait = Duration::from_secs(u64::from(seconds.max(1)));
+            self.outbox.put_off(id, now.monotonic + wait);
+        }
+    }
+
+    fn end(&mut self, step: &mut Transition<'_>, id: MessageId, level: Level) {
+        if let Some(entry) = self.outbox.settle(step, id) {
+            SentRow::new(&entry, level).write(step, id);
+            step.tell(Event::Moved { id, to: entry.to, level, choice: entry.choice });
+        }
+    }
+
+    fn fingerprint_of(
+        &self,
+        step: &Transition<'_>,
+        id: MessageId,
+    ) -> Result<Option<[u8; 32]>, StoreError> {
+        if let Some(entry) = self.outbox.entry(id) {
+            return Ok(Some(entry.fingerprint));
+        }
+        Ok(SentRow::read(step, id)?.map(|row| row.fingerprint))
+    }
+
+    fn next_place(&mut self, step: &mut Transition<'_>, to: &AgentId) -> Result<Place, StoreError> {
+        let mut conversation = match Outbox::conversation(step, to)? {
+            Some(conversation) => conversation,
+            None => Conversation { id: self.random.array(), next: 0 },
+        };
+        let place = Place { conversation: conversation.id, number: conversation.next };
+        conversation.next += 1;
+        Outbox::set_conversation(step, to, conversation);
+        Ok(place)
+    }
+
+    /// Looks for a session where one is wanted and none stands.
+    fn dial(&mut self, step: &mut Transition<'_>, peer: AgentId, route: Route) {
+        if route.choice.protocol == Protocol::Live {
+            return;
+        }
+        if self.outbox.depth(&peer) == 0 && !self.owed.owes(&peer) {
+            self.diallings.forget(&peer);
+        } else if self.peers.is_known(&peer) && self.diallings.want(peer, step.now.monotonic) {
+            step.dial(peer);
+        }
+    }
+
+    /// How long to wait for a receipt.
+    fn wait(&self, path: PathId, attempts: u32) -> Duration {
+        let (first, longest) = match self.paths.get(path).map(|path| &path.kind) {
+            Some(Kind::Live(live)) if live.reliable => (RELIABLE_WAIT, LONGEST_LIVE_WAIT),
+            Some(Kind::Live(_)) => (LOSSY_WAIT, LONGEST_LIVE_WAIT),
+            Some(Kind::Mail) | None => (MAIL_WAIT, LONGEST_MAIL_WAIT),
+        };
+        first.saturating_mul(1 << attempts.min(16)).min(longest)
+    }
+}
+
+/// One receipt, as a payload.
+pub(crate) fn one_receipt(id: MessageId, verdict: Verdict) -> Payload {
+    Payload::Receipts(vec![Receipt { id, verdict }])
+}

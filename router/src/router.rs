@@ -1,0 +1,256 @@
+//! The three verbs.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::random::Random;
+use meshwork_protocols::time::Timestamp;
+use meshwork_protocols::wire::MessageId;
+use meshwork_state::{Rows, StoreError};
+
+use crate::choice::{Choice, Situation};
+use crate::command::{Answer, Command, CommandError, Request};
+use crate::desk::{Config, Desk};
+use crate::event::{Event, Level};
+use crate::input::Input;
+use crate::ledger::Ledger;
+use crate::output::{CloseReason, Output};
+use crate::peer::Standing;
+use crate::sent::{SentRow, Status};
+use crate::transition::{Finished, Transition};
+
+/// The state machine. Whoever drives it calls [`Router::handle`] for everything that happens, does
+/// what [`Router::poll`] hands out, and calls `handle` with [`Input::Tick`] when
+/// [`Router::next_timeout`] has come. Polling late loses nothing: each `handle` finishes its
+/// transition before it returns.
+#[derive(Debug)]
+pub struct Router {
+    ledger: Ledger,
+    desk: Desk,
+    outputs: VecDeque<Output>,
+    /// A row could not be read, so that memory may not fit the rows until they are loaded again.
+    failed: bool,
+    now: Timestamp,
+}
+
+/// How a message to a peer would go now, and what is known of the ways to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Explanation {
+    /// What is chosen, and why.
+    pub choice: Choice,
+    /// What is known of the ways.
+    pub situation: Situation,
+    /// How the peer stands with the owner; `None` for one that is not known.
+    pub standing: Option<Standing>,
+    /// How many messages to it are not settled.
+    pub waiting: usize,
+}
+
+impl Router {
+    /// Rebuilds the state machine from what is durable.
+    pub fn restore(
+        rows: Box<dyn Rows>,
+        config: Config,
+        random: Box<dyn Random>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let restored = config.restored;
+        let ledger = Ledger::new(rows);
+        let mut desk = Desk::new(config, random);
+        let mut step = Transition::new(&ledger, now);
+        if restored {
+            desk.archive(&ledger, &mut step)?;
+        }
+        desk.load(&ledger, &mut step, true)?;
+        desk.pump(&mut step)?;
+        let finished = step.finish();
+        let outputs = VecDeque::new();
+        let mut this = Self { ledger, desk, outputs, failed: false, now };
+        this.adopt(finished);
+        Ok(this)
+    }
+
+    /// Takes what happened and finishes the transition it leads to.
+    pub fn handle(&mut self, now: Timestamp, input: Input<'_>) {
+        self.now = now;
+        match input {
+            Input::Committed(id) => self.outputs.extend(self.ledger.committed(id)),
+            Input::CommitFailed(_) => self.roll_back(now),
+            Input::Command(command) => self.command(now, command),
+            _ if self.failed => {}
+            Input::Received { path, frame } => {
+                let congested = self.ledger.is_congested();
+                self.step(now, |desk, step| desk.received(step, path, frame, congested));
+            }
+            Input::PathChanged(change) => {
+                self.step(now, |desk, step| desk.path_changed(step, change));
+            }
+            Input::Tick => self.step(now, Desk::tick),
+        }
+    }
+
+    /// The next thing to do, if any.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When time itself will matter: then [`Router::handle`] wants [`Input::Tick`].
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        let at = self.desk.next_timeout(self.now).filter(|_| !self.failed)?;
+        Some(self.now + at.saturating_sub(self.now.monotonic))
+    }
+
+    /// Whether so much waits for the disk that paths should not be read for a while.
+    pub fn is_congested(&self) -> bool {
+        self.ledger.is_congested()
+    }
+
+    /// How a message to this peer would go now.
+    pub fn explain(&self, peer: &AgentId) -> Explanation {
+        Explanation {
+            choice: self.desk.choice(peer),
+            situation: self.desk.situation(peer),
+            standing: self.desk.peers.standing(peer),
+            waiting: self.desk.outbox.depth(peer),
+        }
+    }
+
+    /// How far a message of ours got.
+    pub fn status(&self, id: MessageId) -> Result<Option<Status>, StoreError> {
+        if let Some(entry) = self.desk.outbox.entry(id) {
+            let sent = self.desk.outbox.is_on_its_way(id);
+            let level = if sent { Level::Sent } else { Level::Queued };
+            let choice = if sent { entry.choice } else { self.desk.choice(&entry.to) };
+            return Ok(Some(Status { to: entry.to, level, choice }));
+        }
+        let step = Transition::new(&self.ledger, self.now);
+        let row = SentRow::read(&step, id)?;
+        Ok(row.map(|row| Status { to: row.to, level: row.level, choice: row.choice }))
+    }
+
+    /// The strangers that wrote, and how many of their messages are held.
+    pub fn strangers(&self) -> impl Iterator<Item = (&AgentId, usize)> {
+        self.desk.held.strangers()
+    }
+
+    /// One transition.
+    fn step(
+        &mut self,
+        now: Timestamp,
+        act: impl FnOnce(&mut Desk, &mut Transition<'_>) -> Result<(), StoreError>,
+    ) {
+        let mut step = Transition::new(&self.ledger, now);
+        let done = act(&mut self.desk, &mut step).and_then(|()| self.desk.pump(&mut step));
+        match done {
+            Ok(()) => {
+                let finished = step.finish();
+                self.adopt(finished);
+            }
+            Err(error) => self.store_failed(error),
+        }
+    }
+
+    fn command(&mut self, now: Timestamp, command: Command) {
+        let Command { ticket, request } = command;
+        let mut answer = Err(CommandError::CommitFailed);
+        if !self.failed {
+            let congested = self.ledger.is_congested();
+            let mut step = Transition::new(&self.ledger, now);
+            answer = perform(&mut self.desk, &mut step, request, congested);
+            if answer.is_ok()
+                && let Err(error) = self.desk.pump(&mut step)
+            {
+                answer = Err(CommandError::Store(error));
+            }
+            if answer.is_ok() {
+                step.tell(Event::Answered { ticket, answer });
+                let finished = step.finish();
+                self.adopt(finished);
+                return;
+            }
+        }
+        self.outputs.push_back(Output::Event(Event::Answered { ticket, answer }));
+        if let Err(CommandError::Store(error)) = answer {
+            self.store_failed(error);
+        }
+    }
+
+    fn adopt(&mut self, finished: Finished) {
+        let Finished { batch, held, free } = finished;
+        self.outputs.extend(free);
+        let (commit, released) = self.ledger.adopt(batch, held);
+        self.outputs.extend(commit.map(|(id, batch)| Output::Commit(id, batch)));
+        self.outputs.extend(released);
+    }
+
+    /// Memory may not fit the rows any more: nothing is done until they are loaded again.
+    fn store_failed(&mut self, error: StoreError) {
+        self.failed = true;
+        let lost_from = self.ledger.first_pending();
+        self.outputs.push_back(Output::Event(Event::StoreFailed { lost_from, error }));
+    }
+
+    /// Nothing that is pending will be durable: back to the rows. A batch whose commit failed can
+    /// still be there, whole; what it accepted is then answered as accepted.
+    fn roll_back(&mut self, now: Timestamp) {
+        let dropped = self.ledger.roll_back();
+        self.outputs.retain(|output| !matches!(output, Output::Commit(..)));
+        let mut step = Transition::new(&self.ledger, now);
+        let loaded = self.desk.load(&self.ledger, &mut step, false);
+        match loaded.and_then(|()| self.desk.pump(&mut step)) {
+            Ok(()) => {
+                self.failed = false;
+                let finished = step.finish();
+                self.adopt(finished);
+                self.answer_dropped(dropped);
+            }
+            Err(error) => self.store_failed(error),
+        }
+    }
+
+    fn answer_dropped(&mut self, dropped: Vec<Output>) {
+        for output in dropped {
+            let Output::Event(Event::Answered { ticket, answer }) = output else { continue };
+            let answer = match answer {
+                Ok(Answer::Accepted(id)) if self.desk.outbox.entry(id).is_some() => answer,
+                _ => Err(CommandError::CommitFailed),
+            };
+            self.outputs.push_back(Output::Event(Event::Answered { ticket, answer }));
+        }
+    }
+}
+
+/// Does what the application or the operator asks for.
+fn perform(
+    desk: &mut Desk,
+    step: &mut Transition<'_>,
+    request: Request,
+    congested: bool,
+) -> Result<Answer, CommandError> {
+    match request {
+        Request::Send(outgoing) => desk.send(step, outgoing, congested),
+        Request::Process { sender, id } => desk.process(step, sender, id),
+        Request::Meet { card, meeting } => desk.meet(step, &card, meeting),
+        Request::Revoke { peer, number } => {
+            desk.peers.revoke(step, peer, number)?;
+            desk.close_all(step, &peer, CloseReason::CardRefused);
+            Ok(Answer::Done)
+        }
+        Request::Stand { peer, standing } => {
+            desk.peers.stand(step, peer, standing)?;
+            desk.stands_now(step, &peer, standing)?;
+            Ok(Answer::Done)
+        }
+        Request::Forget(peer) => {
+            if !desk.peers.forget(step, &peer) {
+                return Err(CommandError::UnknownPeer);
+            }
+            desk.abandon(step, &peer);
+            desk.held.release(step, &peer)?;
+            desk.close_all(step, &peer, CloseReason::Blocked);
+            Ok(Answer::Done)
+        }
+    }
+}

@@ -133,3 +133,7 @@ const PREFIX: Hrp = Hrp::parse_unchecked("mw");
 
 /// Prefix, separator and seven characters: 35 bits, enough to tell one's own peers apart.
 const SHORT_LENGTH: usize = 10;
+
+#[cfg(feature = "pure")]
+#[cfg(test)]
+mod tests;

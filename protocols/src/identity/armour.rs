@@ -113,3 +113,6 @@ const MARKER_LENGTH: usize = 64;
 
 /// Markers and blank lines around the text.
 const BLANK_LENGTH: usize = 1_024;
+
+#[cfg(test)]
+mod tests;

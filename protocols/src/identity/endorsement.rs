@@ -69,8 +69,7 @@ impl Root {
         }
         last.grant.check_next(&grant)?;
         links.push(self.sign_link(grant, random)?);
-        check_length(links.len())?;
-        Ok(Unverified(Chain(links)))
+        Ok(Unverified(links.try_into()?))
     }
 
     fn sign_link(&self, grant: Grant, random: &mut dyn Random) -> Result<Link, EndorsementError> {
@@ -90,9 +89,7 @@ impl Unverified<Endorsement> {
         if bytes.len() > MAX_ENDORSEMENT_LENGTH {
             return Err(EndorsementError::TooLong);
         }
-        let chain: Chain = canonical::decode(bytes)?;
-        check_length(chain.0.len())?;
-        Ok(Self(chain))
+        Ok(Self(canonical::decode(bytes)?))
     }
 
     /// The bytes that `parse` reads.
@@ -119,10 +116,8 @@ impl Unverified<Endorsement> {
         now: WallTime,
     ) -> Result<Endorsement, EndorsementError> {
         let links = &self.0.0;
-        // 1. There is a link, and there are not too many.
-        check_length(links.len())?;
         let (first, last) = links.first().zip(links.last()).ok_or(EndorsementError::Empty)?;
-        // 2. It starts at an authority that is trusted, and ends at the subject.
+        // 1. It starts at an authority that is trusted, and ends at the subject.
         let authority = AgentId::of(provider, &first.authority);
         if !trusted.contains(&authority) {
             return Err(EndorsementError::UntrustedAuthority(authority));
@@ -130,19 +125,19 @@ impl Unverified<Endorsement> {
         if last.grant.subject != subject {
             return Err(EndorsementError::OtherSubject);
         }
-        // 3. Each link was allowed by the one before it.
+        // 2. Each link was allowed by the one before it.
         for (link, next) in links.iter().zip(links.iter().skip(1)) {
             if AgentId::of(provider, &next.authority) != link.grant.subject {
                 return Err(EndorsementError::BrokenChain);
             }
             link.grant.check_next(&next.grant)?;
         }
-        // 4. None has ended.
+        // 3. None has ended.
         let not_after = links.iter().map(|link| link.grant.not_after).min().unwrap_or_default();
         if now > not_after + CLOCK_TOLERANCE {
             return Err(EndorsementError::Expired(not_after));
         }
-        // 5. Each is signed by its authority.
+        // 4. Each is signed by its authority.
         for link in links {
             link.verify(provider)?;
         }
@@ -168,9 +163,22 @@ impl Grant {
     }
 }
 
-/// What parsing an endorsement yields: links from an authority to a subject.
+/// What parsing an endorsement yields: one to three links from an authority to a subject.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "Vec<Link>")]
 pub struct Chain(Vec<Link>);
+
+impl TryFrom<Vec<Link>> for Chain {
+    type Error = EndorsementError;
+
+    fn try_from(links: Vec<Link>) -> Result<Self, EndorsementError> {
+        match links.len() {
+            0 => Err(EndorsementError::Empty),
+            1..=MAX_LINKS => Ok(Self(links)),
+            _ => Err(EndorsementError::TooManyLinks),
+        }
+    }
+}
 
 /// A signed grant. The signature's own rules bind it to the authority's keys.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -235,17 +243,13 @@ pub enum EndorsementError {
     Signing(#[from] CryptoError),
 }
 
-fn check_length(links: usize) -> Result<(), EndorsementError> {
-    match links {
-        0 => Err(EndorsementError::Empty),
-        1..=MAX_LINKS => Ok(()),
-        _ => Err(EndorsementError::TooManyLinks),
-    }
-}
-
 /// An organisation, a department, a machine: longer chains show that nobody decides, and would not
 /// fit into a card.
 pub const MAX_LINKS: usize = 3;
 
 /// Room for [`MAX_LINKS`]: each has 5,357 bytes of keys and signature and under 100 of a grant.
 const MAX_ENDORSEMENT_LENGTH: usize = 16 * 1024 + 512;
+
+#[cfg(feature = "pure")]
+#[cfg(test)]
+mod tests;

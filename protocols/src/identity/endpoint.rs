@@ -187,3 +187,6 @@ const MAX_NAME_LENGTH: usize = 253;
 
 /// RFC 1035 section 2.3.4.
 const MAX_LABEL_LENGTH: usize = 63;
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,12 @@ use crate::time::WallTime;
 
 pub(crate) const PROVIDER: &dyn Provider = &Pure;
 
+/// Who checks what [`PROVIDER`] made: the other one, where it is built.
+#[cfg(feature = "aws-lc-rs")]
+pub(crate) const VERIFIER: &dyn Provider = &crate::provider::aws::AwsLc;
+#[cfg(not(feature = "aws-lc-rs"))]
+pub(crate) const VERIFIER: &dyn Provider = PROVIDER;
+
 /// A moment inside the validity of [`body`].
 pub(crate) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
 

@@ -66,3 +66,25 @@ impl fmt::Debug for LivePublic {
         write!(f, ")")
     }
 }
+
+#[cfg(feature = "pure")]
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use crate::identity::fixture::{VERIFIER, live_key};
+
+    #[test]
+    fn debug_shows_no_byte_of_a_secret() {
+        let key = live_key(1);
+        let expected = format!("LiveKey {{ secret: Secret<32>(..), public: {:?} }}", key.public());
+        assert_eq!(format!("{key:?}"), expected);
+    }
+
+    #[test]
+    fn two_keys_agree() {
+        let (one, other) = (live_key(1), live_key(2));
+        let shared = VERIFIER.x25519(one.secret(), other.public().as_bytes()).unwrap();
+        assert_eq!(VERIFIER.x25519(other.secret(), one.public().as_bytes()), Ok(shared));
+    }
+}

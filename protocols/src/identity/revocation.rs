@@ -140,3 +140,7 @@ pub enum RevocationError {
 
 /// The frame and the longest body: a scope of 11 bytes and a time of 10.
 const MAX_REVOCATION_LENGTH: usize = Statement::OVERHEAD + 21;
+
+#[cfg(feature = "pure")]
+#[cfg(test)]
+mod tests;

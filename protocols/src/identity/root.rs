@@ -94,3 +94,7 @@ impl RootPublic {
         &self.0
     }
 }
+
+#[cfg(feature = "pure")]
+#[cfg(test)]
+mod tests;

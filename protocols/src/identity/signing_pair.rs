@@ -40,3 +40,17 @@ impl SigningPair {
         self.0.sign(purpose, message, random)
     }
 }
+
+#[cfg(feature = "pure")]
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use crate::identity::fixture::signing_pair;
+
+    #[test]
+    fn debug_shows_no_byte_of_a_secret() {
+        let pair = signing_pair(1);
+        assert_eq!(format!("{pair:?}"), format!("SigningPair(HybridKey({:?}))", pair.public()));
+    }
+}

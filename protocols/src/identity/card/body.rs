@@ -6,9 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Capabilities, CardError, CardPart, Region, Sequence, Validity};
-use crate::identity::{
-    AgentId, Endorsement, HybridPublic, LivePublic, MAX_LINKS, RootPublic, Unverified,
-};
+use crate::identity::{AgentId, Endorsement, HybridPublic, LivePublic, RootPublic, Unverified};
 
 /// What a card says. Its field order is the wire format.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -90,14 +88,10 @@ impl CardBody {
                 return Err(CardError::OverLimit { part, limit });
             }
         }
-        if repeats(&self.suites) {
-            return Err(CardError::Repeated(CardPart::Suites));
-        }
-        if repeats(&self.addresses) || self.relays.iter().any(|relay| repeats(&relay.addresses)) {
-            return Err(CardError::Repeated(CardPart::Addresses));
-        }
-        if repeats(self.relays.iter().map(|relay| relay.agent)) {
-            return Err(CardError::Repeated(CardPart::Relays));
+        for (part, repeats) in self.repeats() {
+            if repeats {
+                return Err(CardError::Repeated(part));
+            }
         }
         Ok(())
     }
@@ -114,7 +108,7 @@ impl CardBody {
     }
 
     /// How much there is of each part, and how much there may be.
-    fn counts(&self) -> [(CardPart, usize, usize); 10] {
+    fn counts(&self) -> [(CardPart, usize, usize); 9] {
         let key_length = |key: &Option<Vec<u8>>| key.as_ref().map_or(0, Vec::len);
         let most = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
         [
@@ -130,16 +124,23 @@ impl CardBody {
             (CardPart::Suites, self.suites.len(), MAX_SUITES),
             (CardPart::Services, self.capabilities.services.len(), MAX_SERVICES),
             (CardPart::Endorsements, self.endorsements.len(), MAX_ENDORSEMENTS),
-            (
-                CardPart::EndorsementLinks,
-                most(&mut self.endorsements.iter().map(Unverified::links)),
-                MAX_LINKS,
-            ),
             (CardPart::Extensions, self.extensions.len(), MAX_EXTENSIONS),
+        ]
+    }
+
+    /// Whether each of the ordered lists names something twice.
+    fn repeats(&self) -> [(CardPart, bool); 4] {
+        let relay_repeats = self.relays.iter().any(|relay| repeats(&relay.addresses));
+        [
+            (CardPart::Addresses, repeats(&self.addresses)),
+            (CardPart::Relays, repeats(self.relays.iter().map(|relay| relay.agent))),
+            (CardPart::RelayAddresses, relay_repeats),
+            (CardPart::Suites, repeats(&self.suites)),
         ]
     }
 }
 
+/// Whether something is named more than once.
 fn repeats<T: Ord>(items: impl IntoIterator<Item = T>) -> bool {
     let mut seen = BTreeSet::new();
     !items.into_iter().all(|item| seen.insert(item))

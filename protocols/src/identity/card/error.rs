@@ -78,8 +78,6 @@ pub enum CardPart {
     Services,
     /// Endorsements.
     Endorsements,
-    /// Links of one endorsement.
-    EndorsementLinks,
     /// Extension fields.
     Extensions,
 }
@@ -95,7 +93,6 @@ impl fmt::Display for CardPart {
             Self::Suites => "suites",
             Self::Services => "services",
             Self::Endorsements => "endorsements",
-            Self::EndorsementLinks => "links of an endorsement",
             Self::Extensions => "extension fields",
         })
     }

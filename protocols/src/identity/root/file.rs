@@ -87,4 +87,4 @@ pub enum RootFileError {
 
 const VERSION: u8 = 1;
 
-const LENGTH: usize = 1 + 32 + 32 + AgentId::LENGTH + 32;
+pub(super) const LENGTH: usize = 1 + 32 + 32 + AgentId::LENGTH + 32;

@@ -5,13 +5,15 @@
 //! crate. Where each file comes from stands in `README.md`. Knows nothing of the code under test.
 //!
 //! - [`noise`]: whole handshakes of the live suite.
+//! - [`primitives`]: known answers of single primitives.
 
 pub mod noise;
+pub mod primitives;
 
 use core::ops::Deref;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 
 /// Bytes that a file writes in hexadecimal.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -34,7 +36,7 @@ impl Deref for Hex {
 
 impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&str>::deserialize(deserializer)?;
+        let text = String::deserialize(deserializer)?;
         HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map(Self).map_err(D::Error::custom)
     }
 }
@@ -51,6 +53,12 @@ pub enum VectorError {
         /// Where and how.
         source: serde_json::Error,
     },
+    /// The file does not say where it comes from, or under which licence.
+    #[error("{file} does not state its origin and licence")]
+    Unattributed {
+        /// The file, below `data`.
+        file: &'static str,
+    },
     /// The file has no case, and would pass every check.
     #[error("{file} has no case")]
     Empty {
@@ -59,9 +67,43 @@ pub enum VectorError {
     },
 }
 
+/// A file of cases.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile<T> {
+    origin: String,
+    licence: String,
+    cases: Vec<T>,
+}
+
+fn load<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, VectorError> {
+    let read: CaseFile<T> =
+        serde_json::from_str(text).map_err(|source| VectorError::Malformed { file, source })?;
+    if read.origin.is_empty() || read.licence.is_empty() {
+        return Err(VectorError::Unattributed { file });
+    }
+    if read.cases.is_empty() {
+        return Err(VectorError::Empty { file });
+    }
+    Ok(read.cases)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Hex;
+    use super::{Hex, VectorError, load};
+
+    #[test]
+    fn a_file_that_would_check_nothing_does_not_load() {
+        let whole = r#"{"origin": "there", "licence": "free", "cases": ["00"]}"#;
+        assert_eq!(load::<Hex>("a file", whole).unwrap().len(), 1);
+
+        let error = |from, to| load::<Hex>("a file", &whole.replace(from, to)).unwrap_err();
+        assert!(matches!(error("\"00\"", ""), VectorError::Empty { .. }));
+        assert!(matches!(error("there", ""), VectorError::Unattributed { .. }));
+        assert!(matches!(error("free", ""), VectorError::Unattributed { .. }));
+        assert!(matches!(error("origin", "source"), VectorError::Malformed { .. }));
+        assert!(matches!(error("{", "{\"unread\": 1, "), VectorError::Malformed { .. }));
+    }
 
     #[test]
     fn hex_takes_either_case_and_nothing_else() {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use meshwork_interop_vectors::noise::{NoiseVector, xxhfs_mlkem768};
-use meshwork_protocols::live::dh_key::DhKey;
+use meshwork_protocols::identity::LiveKey;
 use meshwork_protocols::live::handshake::{self, Established, ExpectedKeys, Terms};
 use meshwork_protocols::live::suite::Suite;
 use meshwork_protocols::provider::aws::AwsLc;
@@ -43,15 +43,15 @@ fn aws_lc_reproduces_each_initiator_and_each_responder_around_the_vectors_kem_dr
 fn a_vector_with_another_draw_is_not_reproduced() {
     let vector = &xxhfs_mlkem768().unwrap().vectors[0];
     let provider: Arc<dyn Provider> = Arc::new(Pure);
-    let local = DhKey::new(&Pure, secret(&vector.initiator_static));
+    let local = LiveKey::from_secret(&Pure, secret(&vector.initiator_static));
     let mut random = Script::of(&[&[0; 32], &vector.kem_seed_d, &vector.kem_seed_z]);
     let (_, message1) = handshake::initiate(terms(&provider, vector, &local), &mut random).unwrap();
     assert_ne!(message1[..], vector.message_1[..]);
 }
 
 fn initiator_reproduces(provider: &Arc<dyn Provider>, vector: &NoiseVector) {
-    let local = DhKey::new(provider.as_ref(), secret(&vector.initiator_static));
-    let responder = DhKey::new(provider.as_ref(), secret(&vector.responder_static));
+    let local = LiveKey::from_secret(provider.as_ref(), secret(&vector.initiator_static));
+    let responder = LiveKey::from_secret(provider.as_ref(), secret(&vector.responder_static));
     let draws = [&vector.initiator_ephemeral[..], &vector.kem_seed_d, &vector.kem_seed_z];
     let mut random = Script::of(&draws);
 
@@ -66,7 +66,7 @@ fn initiator_reproduces(provider: &Arc<dyn Provider>, vector: &NoiseVector) {
 }
 
 fn responder_reproduces(provider: &Arc<dyn Provider>, vector: &NoiseVector) {
-    let local = DhKey::new(provider.as_ref(), secret(&vector.responder_static));
+    let local = LiveKey::from_secret(provider.as_ref(), secret(&vector.responder_static));
     let mut random = Script::of(&[&vector.responder_ephemeral[..], &vector.encapsulation_seed]);
 
     let (responder, message2) =
@@ -87,7 +87,7 @@ fn ends_as(vector: &NoiseVector, established: &Established, send: &[u8], receive
 fn terms<'a>(
     provider: &'a Arc<dyn Provider>,
     vector: &'a NoiseVector,
-    local: &'a DhKey,
+    local: &'a LiveKey,
 ) -> Terms<'a> {
     Terms { provider, suite: Suite::ChaChaPoly, prologue: &vector.prologue, local }
 }

@@ -12,9 +12,9 @@ use alloc::vec::Vec;
 use snow::{Builder, HandshakeState};
 use zeroize::Zeroize;
 
-use super::dh_key::DhKey;
 use super::resolver::{Drawn, KemHalf, Resolver};
 use super::suite::Suite;
+use crate::identity::{LiveKey, LivePublic, Transport};
 use crate::provider::{CryptoError, Kem, Provider};
 use crate::random::Random;
 use crate::secret::Secret;
@@ -39,7 +39,7 @@ pub struct Terms<'a> {
     /// What [`prologue`] made of the surroundings.
     pub prologue: &'a [u8],
     /// This side's static key.
-    pub local: &'a DhKey,
+    pub local: &'a LiveKey,
 }
 
 /// Which side of a session one is.
@@ -69,37 +69,24 @@ impl Role {
     }
 }
 
-/// What carries a session.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Transport {
-    /// Records over TCP.
-    Tcp,
-    /// Datagrams.
-    Udp,
-    /// QUIC, whose handshake this is.
-    Quic,
-}
-
-impl Transport {
-    /// Its byte in the prologue and in what Hello signs.
-    pub const fn byte(self) -> u8 {
-        match self {
-            Self::Tcp => 0x01,
-            Self::Udp => 0x02,
-            Self::Quic => 0x03,
-        }
-    }
-}
-
 /// The prologue: `"meshwork/live" || 0x00 || version || transport || suite || header`.
 ///
 /// `header` is what the transport sends in front of the Noise message 1, without a cookie, and its
 /// length follows from the transport.
 pub fn prologue(transport: Transport, suite: Suite, header: &[u8]) -> Vec<u8> {
     let mut prologue = b"meshwork/live\0".to_vec();
-    prologue.extend_from_slice(&[VERSION, transport.byte(), suite.byte()]);
+    prologue.extend_from_slice(&[VERSION, transport_byte(transport), suite.byte()]);
     prologue.extend_from_slice(header);
     prologue
+}
+
+/// The byte of a transport, in the prologue and in what Hello signs.
+pub(super) const fn transport_byte(transport: Transport) -> u8 {
+    match transport {
+        Transport::Tcp => 0x01,
+        Transport::Udp => 0x02,
+        Transport::Quic => 0x03,
+    }
 }
 
 /// Begins a handshake: the state that waits for message 2, and message 1.
@@ -107,7 +94,7 @@ pub fn initiate(
     terms: Terms<'_>,
     random: &mut dyn Random,
 ) -> Result<(AwaitMessage2, Vec<u8>), HandshakeError> {
-    let ephemeral = DhKey::generate(terms.provider.as_ref(), random);
+    let ephemeral = LiveKey::generate(terms.provider.as_ref(), random);
     let pair = terms
         .provider
         .kem_generate(Kem::MlKem768, random)
@@ -127,7 +114,7 @@ pub fn respond(
         .split_at_checked(32)
         .filter(|(_, public)| public.len() == Kem::MlKem768.public_length())
         .ok_or(HandshakeError::WrongLength)?;
-    let ephemeral = DhKey::generate(terms.provider.as_ref(), random);
+    let ephemeral = LiveKey::generate(terms.provider.as_ref(), random);
     let (ciphertext, shared) = terms
         .provider
         .kem_encapsulate(Kem::MlKem768, public, random)
@@ -146,13 +133,13 @@ pub fn respond(
 #[derive(Clone, Copy, Debug)]
 pub enum ExpectedKeys<'a> {
     /// Only these: the current and the next live key of the dialled peer's card.
-    Named(&'a [[u8; 32]]),
+    Named(&'a [LivePublic]),
     /// Any: what is fetched proves itself (card fetch).
     Any,
 }
 
 impl ExpectedKeys<'_> {
-    fn allows(self, key: &[u8; 32]) -> bool {
+    fn allows(self, key: &LivePublic) -> bool {
         match self {
             Self::Named(keys) => keys.contains(key),
             Self::Any => true,
@@ -210,7 +197,7 @@ pub struct Established {
     /// The hash of all that both sides said, the same on both and in no other session.
     pub handshake_hash: [u8; 32],
     /// The static key that the peer holds.
-    pub remote_static: [u8; 32],
+    pub remote_static: LivePublic,
     /// The two keys of what follows.
     pub keys: TransportKeys,
 }
@@ -248,7 +235,7 @@ impl Established {
 fn noise(
     terms: Terms<'_>,
     role: Role,
-    ephemeral: DhKey,
+    ephemeral: LiveKey,
     kem: KemHalf,
 ) -> Result<Box<HandshakeState>, HandshakeError> {
     let drawn = Drawn { local: terms.local.clone(), ephemeral, kem };
@@ -282,11 +269,11 @@ fn read(state: &mut HandshakeState, message: &[u8]) -> Result<(), HandshakeError
     }
 }
 
-fn remote_static(state: &HandshakeState) -> Result<[u8; 32], HandshakeError> {
+fn remote_static(state: &HandshakeState) -> Result<LivePublic, HandshakeError> {
     state
         .get_remote_static()
         .and_then(|key| key.first_chunk())
-        .copied()
+        .map(|key| LivePublic::from_bytes(*key))
         .ok_or(HandshakeError::Internal)
 }
 
@@ -326,6 +313,7 @@ impl From<snow::Error> for HandshakeError {
     }
 }
 
+#[cfg(all(feature = "aws-lc-rs", feature = "pure"))]
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,16 +324,16 @@ mod tests {
     struct Pair {
         provider: Arc<dyn Provider>,
         suite: Suite,
-        initiator: DhKey,
-        responder: DhKey,
+        initiator: LiveKey,
+        responder: LiveKey,
         random: Seeded,
     }
 
     impl Pair {
         fn new(provider: Arc<dyn Provider>, suite: Suite) -> Self {
             let mut random = Seeded::new(7);
-            let initiator = DhKey::generate(provider.as_ref(), &mut random);
-            let responder = DhKey::generate(provider.as_ref(), &mut random);
+            let initiator = LiveKey::generate(provider.as_ref(), &mut random);
+            let responder = LiveKey::generate(provider.as_ref(), &mut random);
             Self { provider, suite, initiator, responder, random }
         }
 
@@ -381,7 +369,7 @@ mod tests {
             respond(terms, message1, &mut self.random)
         }
 
-        fn expected(&self) -> [[u8; 32]; 1] {
+        fn expected(&self) -> [LivePublic; 1] {
             [*self.responder.public()]
         }
     }
@@ -413,7 +401,7 @@ mod tests {
         let mut pair = Pair::new(pure(), Suite::ChaChaPoly);
         let (initiator, message1) = pair.message1();
         let (_, message2) = pair.message2(&message1).unwrap();
-        let others = [[1; 32], *pair.initiator.public()];
+        let others = [LivePublic::from_bytes([1; 32]), *pair.initiator.public()];
         let result = initiator.receive(&message2, ExpectedKeys::Named(&others));
         assert_eq!(result.unwrap_err(), HandshakeError::KeyNotInCard);
     }
@@ -425,7 +413,8 @@ mod tests {
             let (initiator, message1) = pair.message1();
             let (_, message2) = pair.message2(&message1).unwrap();
             let shown = *pair.responder.public();
-            let keys = if current_first { [shown, [1; 32]] } else { [[1; 32], shown] };
+            let other = LivePublic::from_bytes([1; 32]);
+            let keys = if current_first { [shown, other] } else { [other, shown] };
             assert!(initiator.receive(&message2, ExpectedKeys::Named(&keys)).is_ok());
         }
     }

@@ -1,15 +1,35 @@
 //! Hybrid Noise sessions with a peer that is online.
 //!
-//! Bytes, time and randomness come in as arguments; no socket is opened here.
+//! Bytes, time and randomness come in as arguments; no socket is opened here. The same pieces serve
+//! every transport:
 //!
-//! - [`suite`], [`handshake`]: the Noise handshake, the same on every transport.
-//! - [`record`], [`cipher_state`]: frames inside a byte stream, for TCP.
+//! - [`suite`], [`handshake`]: the Noise handshake, and the keys and the hash that it leaves.
+//! - [`dial`], [`exchange`], [`hello`], [`card_fetch`]: who is at the other end. A [`Local`] is the
+//!   agent at this one, a [`Directory`] what its node knows.
+//! - [`record`], [`cipher_state`]: frames inside a byte stream.
+//! - [`session`]: what a driver sees of it all.
 
+pub mod card_fetch;
 pub mod cipher_state;
-pub mod dh_key;
+pub mod dial;
+pub mod directory;
+pub mod exchange;
+#[cfg(all(feature = "aws-lc-rs", feature = "pure"))]
 #[cfg(test)]
 mod fixture;
 pub mod handshake;
+pub mod hello;
+pub mod local;
+pub mod patience;
 pub mod record;
 mod resolver;
+pub mod session;
 pub mod suite;
+
+pub use dial::Dial;
+pub use directory::Directory;
+pub use handshake::Role;
+pub use hello::PeerInfo;
+pub use local::{Local, LocalError};
+pub use session::{Fault, SendError, SessionError, SessionEvent};
+pub use suite::Suite;

@@ -358,6 +358,7 @@ impl From<CipherError> for RecordError {
 /// The length, the kind and the tag around each chunk.
 const RECORD_OVERHEAD: usize = 2 + 1 + TAG_LENGTH;
 
+#[cfg(all(feature = "aws-lc-rs", feature = "pure"))]
 #[cfg(test)]
 mod tests {
     use alloc::vec;

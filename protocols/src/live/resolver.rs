@@ -14,8 +14,8 @@ use snow::params::{CipherChoice, DHChoice, HashChoice, KemChoice};
 use snow::resolvers::CryptoResolver;
 use snow::types;
 
-use super::dh_key::DhKey;
 use super::suite::Suite;
+use crate::identity::LiveKey;
 use crate::provider::{AeadKey, Kem, KemKeyPair, Provider, Sha256, TAG_LENGTH};
 use crate::secret::Secret;
 
@@ -37,9 +37,9 @@ impl Resolver {
 #[derive(Debug)]
 pub(super) struct Drawn {
     /// The static key.
-    pub(super) local: DhKey,
-    /// The ephemeral key.
-    pub(super) ephemeral: DhKey,
+    pub(super) local: LiveKey,
+    /// The ephemeral key, which is of the same kind.
+    pub(super) ephemeral: LiveKey,
     /// This side's half of the KEM.
     pub(super) kem: KemHalf,
 }
@@ -104,7 +104,7 @@ impl types::Random for NothingToDraw {
 struct X25519 {
     provider: Arc<dyn Provider>,
     drawn: Arc<Drawn>,
-    key: Option<DhKey>,
+    key: Option<LiveKey>,
 }
 
 impl types::Dh for X25519 {
@@ -133,7 +133,7 @@ impl types::Dh for X25519 {
     }
 
     fn pubkey(&self) -> &[u8] {
-        self.key.as_ref().map_or(&[], |key| key.public())
+        self.key.as_ref().map_or(&[], |key| key.public().as_bytes())
     }
 
     /// Only `snow`'s own key generation would ask.

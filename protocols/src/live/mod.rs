@@ -1,7 +1,7 @@
 //! Hybrid Noise sessions with a peer that is online.
 //!
 //! Bytes, time and randomness come in as arguments; no socket is opened here. The same pieces serve
-//! every transport:
+//! every transport, and [`TcpSession`] puts them together for a byte stream:
 //!
 //! - [`suite`], [`handshake`]: the Noise handshake, and the keys and the hash that it leaves.
 //! - [`dial`], [`exchange`], [`hello`], [`card_fetch`]: who is at the other end. A [`Local`] is the
@@ -25,6 +25,7 @@ pub mod record;
 mod resolver;
 pub mod session;
 pub mod suite;
+pub mod tcp;
 
 pub use dial::Dial;
 pub use directory::Directory;
@@ -33,3 +34,4 @@ pub use hello::PeerInfo;
 pub use local::{Local, LocalError};
 pub use session::{Fault, SendError, SessionError, SessionEvent};
 pub use suite::Suite;
+pub use tcp::TcpSession;

@@ -86,13 +86,22 @@ impl Gaps {
         Ok(())
     }
 
-    /// Whether no more of `size` may wait.
-    pub(crate) fn is_full(&self, sender: &AgentId, size: usize) -> bool {
-        self.bytes + size > ALL_WAITING_BYTES
-            || self.conversations.get(sender).is_some_and(|conversation| {
-                conversation.waiting.len() >= WAITING_MESSAGES
-                    || conversation.bytes + size > WAITING_BYTES
-            })
+    /// Whether there is room for a message at `place`. One whose turn it is always has it: it
+    /// closes a gap and opens none.
+    pub(crate) fn has_room(
+        &self,
+        sender: &AgentId,
+        place: Place,
+        lowest_wanted: u64,
+        size: usize,
+    ) -> bool {
+        let Some(conversation) = self.conversations.get(sender) else { return true };
+        let same = conversation.id == place.conversation;
+        let next = if same { conversation.next.max(lowest_wanted) } else { lowest_wanted };
+        place.number <= next
+            || (conversation.waiting.len() < WAITING_MESSAGES
+                && conversation.bytes + size <= WAITING_BYTES
+                && self.bytes + size <= ALL_WAITING_BYTES)
     }
 
     /// Whether something in this conversation waits for a place below this one.

@@ -144,22 +144,31 @@ impl Desk {
             let row: CiphertextRow = row::decode(&value)?;
             return self.answer_again(step, &peer, hash, row);
         }
-        // 2. What would not be taken is not opened: its key would be gone.
-        if congested || !self.inbox.has_room(packet.len()) || self.gaps.is_full(&peer, packet.len())
-        {
-            return Ok(());
-        }
-        // 3. It opens, or its sender learns that it does not.
-        let Some(payload) = stored::open(protocol, step, &peer, packet)? else {
+        // 2. It opens, or its sender learns that it does not.
+        let Some((payload, next)) = stored::open(protocol, step, &peer, packet)? else {
             if self.may_answer(step, hash) {
                 self.say(step, &peer, &Payload::CannotOpen(hash))?;
             }
             return Ok(());
         };
+        // 3. What is not taken now must be openable later: then the session stays as it is.
         let message = match &payload {
-            Payload::Message { message, .. } => Message::decode(message).ok(),
+            Payload::Message { message, lowest_wanted } => {
+                Message::decode(message).ok().map(|message| (message, *lowest_wanted))
+            }
             _ => None,
         };
+        let has_room = message.as_ref().is_none_or(|(message, lowest_wanted)| {
+            let size = message.body.len();
+            let in_order = |place| self.gaps.has_room(&peer, place, *lowest_wanted, size);
+            self.inbox.has_room(size) && message.order.is_none_or(in_order)
+        });
+        if congested || !has_room {
+            return Ok(());
+        }
+        // 4. The session moves on with what it brought.
+        step.put(Namespace::Session, peer.as_bytes().to_vec(), next);
+        let message = message.map(|(message, _)| message);
         let forget_after = message
             .as_ref()
             .map_or(step.now.wall + MAX_LIFETIME, |message| message.expires + CLOCK_TOLERANCE);
@@ -272,7 +281,7 @@ impl Desk {
             self.deliver(step, [delivery])?;
             return Ok(Verdict::Delivered);
         };
-        if self.gaps.is_full(&sender, delivery.size()) {
+        if !self.gaps.has_room(&sender, place, lowest_wanted, delivery.size()) {
             return Ok(Verdict::Busy { retry_after: BUSY_SECONDS });
         }
         let (turn, ready) = self.gaps.arrive(step, place, lowest_wanted, delivery)?;

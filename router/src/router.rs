@@ -196,6 +196,11 @@ impl Router {
     /// still be there, whole; what it accepted is then answered as accepted.
     fn roll_back(&mut self, now: Timestamp) {
         let dropped = self.ledger.roll_back();
+        for output in &dropped {
+            if let Output::Event(Event::Arrived { arrival, .. }) = output {
+                self.desk.announced = self.desk.announced.min(*arrival);
+            }
+        }
         self.outputs.retain(|output| !matches!(output, Output::Commit(..)));
         let mut step = Transition::new(&self.ledger, now);
         let loaded = self.desk.load(&self.ledger, &mut step, false);

@@ -98,22 +98,19 @@ pub(crate) fn seal(
     Ok(Some(sealed.packet))
 }
 
-/// Opens `packet` from `peer` within this transition; `None` changes nothing.
+/// Opens `packet` from `peer`; the session that follows is for the caller to adopt.
 pub(crate) fn open(
     protocol: &dyn StoredProtocol,
-    step: &mut Transition<'_>,
+    step: &Transition<'_>,
     peer: &AgentId,
     packet: &[u8],
-) -> Result<Option<Payload>, StoreError> {
+) -> Result<Option<(Payload, SecretBytes)>, StoreError> {
     let session = step.get(Namespace::Session, peer.as_bytes())?;
     let Ok(opened) = protocol.open(peer, session.as_ref(), packet) else {
         return Ok(None);
     };
-    let Ok(payload) = Payload::decode(opened.plaintext.expose()) else {
-        return Ok(None);
-    };
-    step.put(Namespace::Session, peer.as_bytes().to_vec(), opened.next);
-    Ok(Some(payload))
+    let payload = Payload::decode(opened.plaintext.expose()).ok();
+    Ok(payload.map(|payload| (payload, opened.next)))
 }
 
 /// Gives up every sending key after a restore.

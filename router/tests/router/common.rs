@@ -1,0 +1,398 @@
+//! Two routers over stores in memory, and a network between them that a test moves by hand.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meshwork_protocols::identity::{
+    AgentId, Card, CardBody, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Validity,
+};
+use meshwork_protocols::lineage::{Incarnation, Lineage};
+use meshwork_protocols::posture::Posture;
+use meshwork_protocols::provider::Provider;
+use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::random::Random;
+use meshwork_protocols::secret::Secret;
+use meshwork_protocols::time::{Timestamp, WallTime};
+use meshwork_protocols::wire::{Frame, MessageId, Payload};
+use meshwork_router::{
+    Answer, BatchId, CloseReason, Command, CommandError, Config, Delivery, Event, Input, Level,
+    Meeting, Outgoing, Output, PathChange, PathId, PathKind, PathOpened, Policy, Request, Router,
+    StoredProtocol, Ticket,
+};
+use meshwork_state::{Batch, MemoryStore, Namespace, Rows, Store};
+
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const START: WallTime = WallTime::from_secs(1_800_000_000);
+
+/// SplitMix64.
+#[derive(Debug)]
+pub(crate) struct Seeded(pub(crate) u64);
+
+impl Random for Seeded {
+    fn fill(&mut self, out: &mut [u8]) {
+        for byte in out {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *byte = (z ^ (z >> 31)).to_le_bytes()[0];
+        }
+    }
+}
+
+/// The card of agent `number`, of a given sequence number and with a given first service port.
+pub(crate) fn card(number: u8, sequence: u64, suites: &[u8]) -> Arc<Card> {
+    let seeds = |flip: u8| HybridSeeds {
+        ed25519: Secret::new([number ^ flip; 32]),
+        ml_dsa: Secret::new([!number ^ flip; 32]),
+    };
+    let root = Root::from_seeds(&Pure, seeds(0)).unwrap();
+    let signing_pair = SigningPair::from_seeds(&Pure, seeds(0x80)).unwrap();
+    let live_key = LiveKey::from_secret(&Pure, Secret::new([number; 32]));
+    let validity = Validity { not_before: START, not_after: START + DAY * 20 };
+    let mut body = CardBody::new(
+        Sequence::new(sequence),
+        validity,
+        signing_pair.public().clone(),
+        *live_key.public(),
+    );
+    body.suites = suites.to_vec();
+    Arc::new(root.sign_card(&Pure, body, &mut Seeded(u64::from(number))).unwrap())
+}
+
+/// What an agent's owner set, and its protocol for peers that are away.
+type Setup = (Policy, Option<fn() -> Box<dyn StoredProtocol>>);
+
+/// One agent.
+pub(crate) struct Node {
+    pub(crate) card: Arc<Card>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) router: Router,
+    pub(crate) now: Timestamp,
+    /// Batches handed out and not yet made durable.
+    pub(crate) batches: VecDeque<(BatchId, Batch)>,
+    pub(crate) sent: VecDeque<(PathId, Vec<u8>)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) closed: Vec<(PathId, CloseReason)>,
+    pub(crate) dials: Vec<AgentId>,
+    setup: Setup,
+    starts: u8,
+    tickets: u64,
+    /// Whether nobody answers when this agent dials.
+    alone: bool,
+}
+
+impl Node {
+    pub(crate) fn new(number: u8) -> Self {
+        Self::with(number, Policy::default(), None)
+    }
+
+    pub(crate) fn with(
+        number: u8,
+        policy: Policy,
+        stored: Option<fn() -> Box<dyn StoredProtocol>>,
+    ) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let card = card(number, 1_000, &[1]);
+        let now = Timestamp { monotonic: Duration::ZERO, wall: START };
+        let router = start(&card, &store, (policy, stored), 1, false, now);
+        Self {
+            card,
+            store,
+            router,
+            now,
+            batches: VecDeque::new(),
+            sent: VecDeque::new(),
+            events: Vec::new(),
+            closed: Vec::new(),
+            dials: Vec::new(),
+            setup: (policy, stored),
+            starts: 1,
+            tickets: 0,
+            alone: false,
+        }
+    }
+
+    pub(crate) fn id(&self) -> AgentId {
+        self.card.agent()
+    }
+
+    /// Dies without a word and starts again on what is durable.
+    pub(crate) fn restart(&mut self) {
+        self.restart_as(false);
+    }
+
+    pub(crate) fn restart_as(&mut self, restored: bool) {
+        self.starts += 1;
+        self.batches.clear();
+        self.sent.clear();
+        self.events.clear();
+        self.now.monotonic = Duration::ZERO;
+        self.router = start(&self.card, &self.store, self.setup, self.starts, restored, self.now);
+        self.drain();
+    }
+
+    pub(crate) fn lineage(&self) -> Lineage {
+        lineage(self.starts)
+    }
+
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
+        self.router.handle(self.now, input);
+        self.drain();
+    }
+
+    /// Takes what the router hands out, and makes nothing durable.
+    pub(crate) fn drain(&mut self) {
+        while let Some(output) = self.router.poll() {
+            match output {
+                Output::Commit(id, batch) => self.batches.push_back((id, batch)),
+                Output::Transmit { path, frame } => self.sent.push_back((path, frame)),
+                Output::Dial(peer) => {
+                    self.dials.push(peer);
+                    if self.alone {
+                        let failed = PathChange::DialFailed(peer);
+                        self.router.handle(self.now, Input::PathChanged(failed));
+                    }
+                }
+                Output::Close { path, reason } => self.closed.push((path, reason)),
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    /// Makes every batch durable, as one commit.
+    pub(crate) fn commit(&mut self) {
+        while let Some((last, _)) = self.batches.back() {
+            let last = *last;
+            for (_, batch) in self.batches.drain(..) {
+                self.store.commit(&batch).unwrap();
+            }
+            self.handle(Input::Committed(last));
+        }
+    }
+
+    /// The disk fails: nothing that is not durable will be, but for what is `there` all the same.
+    pub(crate) fn fail_commit(&mut self, there: bool) {
+        let (failed, batch) = self.batches.pop_front().expect("something to commit");
+        self.batches.clear();
+        if there {
+            self.store.commit(&batch).unwrap();
+        }
+        self.handle(Input::CommitFailed(failed));
+    }
+
+    pub(crate) fn pass(&mut self, span: Duration) {
+        self.now = self.now + span;
+        self.handle(Input::Tick);
+    }
+
+    pub(crate) fn request(&mut self, request: Request) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.handle(Input::Command(Command { ticket, request }));
+        ticket
+    }
+
+    pub(crate) fn answer(&self, wanted: Ticket) -> Option<Result<Answer, CommandError>> {
+        self.events.iter().find_map(|event| match event {
+            Event::Answered { ticket, answer } if *ticket == wanted => Some(*answer),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn meet(&mut self, card: &Arc<Card>) {
+        let meeting = Meeting::default();
+        let ticket = self.request(Request::Meet { card: Arc::clone(card), meeting });
+        self.commit();
+        assert_eq!(self.answer(ticket), Some(Ok(Answer::Done)));
+    }
+
+    /// Sends and commits.
+    pub(crate) fn send(&mut self, outgoing: Outgoing) -> Result<MessageId, CommandError> {
+        let ticket = self.request(Request::Send(outgoing));
+        self.commit();
+        match self.answer(ticket).expect("an answer once it is durable") {
+            Ok(Answer::Accepted(id)) => Ok(id),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn level(&self, id: MessageId) -> Option<Level> {
+        self.router.status(id).unwrap().map(|status| status.level)
+    }
+
+    /// What is in the inbox, in order.
+    pub(crate) fn inbox(&self) -> Vec<Delivery> {
+        self.store
+            .scan(Namespace::Inbox, &[], None, usize::MAX)
+            .unwrap()
+            .iter()
+            .filter(|(key, _)| !key.is_empty())
+            .map(|(_, value)| Delivery::decode(value).unwrap())
+            .collect()
+    }
+
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        let text = |delivery: Delivery| String::from_utf8(delivery.message.body).unwrap();
+        self.inbox().into_iter().map(text).collect()
+    }
+
+    pub(crate) fn arrivals(&self) -> Vec<(MessageId, bool)> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Arrived { id, repeat, .. } => Some((*id, *repeat)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Every row, to compare a before with an after.
+    pub(crate) fn rows(&self) -> Vec<(Namespace, Vec<u8>, Vec<u8>)> {
+        Namespace::ALL
+            .into_iter()
+            .flat_map(|namespace| {
+                let rows = self.store.scan(namespace, &[], None, usize::MAX).unwrap();
+                rows.into_iter().map(move |(key, value)| (namespace, key, value.expose().to_vec()))
+            })
+            .collect()
+    }
+}
+
+fn start(
+    card: &Arc<Card>,
+    store: &Arc<MemoryStore>,
+    (policy, stored): Setup,
+    starts: u8,
+    restored: bool,
+    now: Timestamp,
+) -> Router {
+    let config = Config {
+        own: card.agent(),
+        lineage: lineage(starts),
+        restored,
+        policy,
+        provider: Arc::new(Pure) as Arc<dyn Provider>,
+        stored: stored.map(|make| make()),
+    };
+    let random = Box::new(Seeded(u64::from(card.agent().as_bytes()[0]) << 8 | u64::from(starts)));
+    Router::restore(Box::new(Arc::clone(store)), config, random, now).unwrap()
+}
+
+fn lineage(starts: u8) -> Lineage {
+    Lineage {
+        incarnation: Incarnation::from_bytes([starts; 16]),
+        parent: Incarnation::from_bytes([starts - 1; 16]),
+        number: u64::from(starts) * 1_000,
+    }
+}
+
+pub(crate) fn text(to: AgentId, body: &str) -> Outgoing {
+    Outgoing {
+        to,
+        id: None,
+        content_type: "text/plain".parse().unwrap(),
+        body: body.as_bytes().to_vec(),
+        lifetime: DAY,
+        ordered: false,
+    }
+}
+
+pub(crate) fn ordered(to: AgentId, body: &str) -> Outgoing {
+    Outgoing { ordered: true, ..text(to, body) }
+}
+
+/// Two agents and the path between them.
+pub(crate) struct Pair {
+    pub(crate) a: Node,
+    pub(crate) b: Node,
+    path: u64,
+}
+
+impl Pair {
+    /// Two that know each other.
+    pub(crate) fn new() -> Self {
+        Self::of(Node::new(1), Node::new(2))
+    }
+
+    pub(crate) fn of(mut a: Node, mut b: Node) -> Self {
+        let (card_a, card_b) = (Arc::clone(&a.card), Arc::clone(&b.card));
+        a.meet(&card_b);
+        b.meet(&card_a);
+        Self::strangers(a, b)
+    }
+
+    pub(crate) fn strangers(a: Node, b: Node) -> Self {
+        Self { a, b, path: 0 }
+    }
+
+    pub(crate) fn path(&self) -> PathId {
+        PathId(self.path)
+    }
+
+    /// Opens a session between them, dialled by `a`.
+    pub(crate) fn connect(&mut self) {
+        self.path += 1;
+        let path = self.path();
+        let (card_a, card_b) = (Arc::clone(&self.a.card), Arc::clone(&self.b.card));
+        let (lineage_a, lineage_b) = (self.a.lineage(), self.b.lineage());
+        for (node, card, lineage, initiated) in
+            [(&mut self.a, card_b, lineage_b, true), (&mut self.b, card_a, lineage_a, false)]
+        {
+            let peer = card.agent();
+            let kind = PathKind::Live {
+                reliable: true,
+                initiated,
+                posture: Posture::HYBRID,
+                card,
+                lineage,
+                remembered: None,
+            };
+            node.handle(Input::PathChanged(PathChange::Opened(PathOpened { path, peer, kind })));
+            node.commit();
+        }
+    }
+
+    /// Opens a way for mail between them.
+    pub(crate) fn connect_mail(&mut self) {
+        self.path += 1;
+        let (path, a, b) = (self.path(), self.a.id(), self.b.id());
+        for (node, peer) in [(&mut self.a, b), (&mut self.b, a)] {
+            let kind = PathKind::Mail;
+            node.handle(Input::PathChanged(PathChange::Opened(PathOpened { path, peer, kind })));
+            node.alone = true;
+        }
+    }
+
+    /// Commits and carries frames until nothing moves.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            self.a.commit();
+            self.b.commit();
+            if self.a.sent.is_empty() && self.b.sent.is_empty() {
+                return;
+            }
+            while let Some((path, frame)) = self.a.sent.pop_front() {
+                self.b.handle(Input::Received { path, frame: &frame });
+            }
+            while let Some((path, frame)) = self.b.sent.pop_front() {
+                self.a.handle(Input::Received { path, frame: &frame });
+            }
+        }
+    }
+
+    pub(crate) fn pass(&mut self, span: Duration) {
+        self.a.pass(span);
+        self.b.pass(span);
+    }
+}
+
+/// The payload of a frame in clear.
+pub(crate) fn payload(frame: &[u8]) -> Payload {
+    match Frame::decode(frame).unwrap() {
+        Frame::Clear(payload) => payload,
+        other => panic!("{other:?}"),
+    }
+}

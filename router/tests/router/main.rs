@@ -1,0 +1,13 @@
+//! The router's rules, each held by two agents over stores in memory.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
+mod common;
+mod delivery;
+mod order;
+mod peers;
+mod stored;

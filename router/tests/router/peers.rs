@@ -1,0 +1,225 @@
+//! Whom the router listens to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{DAY, Node, Pair, card, text};
+use meshwork_protocols::lineage::{Incarnation, Lineage};
+use meshwork_protocols::posture::Posture;
+use meshwork_router::{
+    CloseReason, CommandError, Event, FirstContact, Input, Level, Meeting, PathChange, PathId,
+    PathKind, PathOpened, Policy, Request, Standing, Suspicion,
+};
+use meshwork_state::Namespace;
+
+/// `a` knows `b`, which does not know `a`.
+fn one_sided(policy: FirstContact) -> Pair {
+    let mut a = Node::new(1);
+    let mut all = Policy::default();
+    all.first_contact = policy;
+    let b = Node::with(2, all, None);
+    a.meet(&b.card);
+    let mut pair = Pair::strangers(a, b);
+    pair.connect();
+    pair
+}
+
+#[test]
+fn a_stranger_is_held_and_hears_nothing() {
+    let mut pair = one_sided(FirstContact::Hold);
+    let id = pair.a.send(text(pair.b.id(), "let me in")).unwrap();
+    pair.settle();
+    assert!(pair.b.inbox().is_empty());
+    assert!(pair.b.events.contains(&Event::FirstContact(pair.a.id())));
+    assert_eq!(pair.a.level(id), Some(Level::Sent));
+}
+
+#[test]
+fn a_stranger_that_is_accepted_gets_its_receipts_and_one_copy_in() {
+    let mut pair = one_sided(FirstContact::Hold);
+    let id = pair.a.send(text(pair.b.id(), "let me in")).unwrap();
+    pair.settle();
+    pair.b.restart();
+    let peer = pair.a.id();
+    let ticket = pair.b.request(Request::Stand { peer, standing: Standing::Known });
+    pair.b.commit();
+    assert!(pair.b.answer(ticket).unwrap().is_ok());
+    assert_eq!(pair.b.bodies(), ["let me in"]);
+    pair.connect();
+    pair.settle();
+    assert_eq!(pair.b.bodies(), ["let me in"]);
+    assert_eq!(pair.a.level(id), Some(Level::Delivered));
+}
+
+#[test]
+fn sixteen_messages_of_a_stranger_are_held_and_no_more() {
+    let mut pair = one_sided(FirstContact::Hold);
+    for number in 0..17 {
+        pair.a.send(text(pair.b.id(), &number.to_string())).unwrap();
+    }
+    pair.settle();
+    assert_eq!(pair.b.router.strangers().collect::<Vec<_>>(), [(&pair.a.id(), 16)]);
+    let first = |event: &&Event| matches!(event, Event::FirstContact(_));
+    assert_eq!(pair.b.events.iter().filter(first).count(), 1);
+}
+
+#[test]
+fn what_is_held_goes_after_seven_days_and_the_stranger_with_it() {
+    let mut pair = one_sided(FirstContact::Hold);
+    pair.a.send(text(pair.b.id(), "let me in")).unwrap();
+    pair.settle();
+    let empty = |pair: &Pair| {
+        pair.b
+            .rows()
+            .iter()
+            .all(|(namespace, ..)| !matches!(namespace, Namespace::Held | Namespace::Peer))
+    };
+    pair.b.pass(DAY * 7);
+    pair.b.pass(Duration::from_secs(31));
+    pair.b.commit();
+    assert!(!empty(&pair) || pair.b.router.strangers().count() == 0);
+    pair.b.pass(Duration::from_secs(31));
+    pair.b.commit();
+    assert!(empty(&pair));
+    assert_eq!(pair.b.router.strangers().count(), 0);
+}
+
+#[test]
+fn policy_can_accept_or_drop_a_stranger() {
+    let mut pair = one_sided(FirstContact::Accept);
+    let id = pair.a.send(text(pair.b.id(), "hello")).unwrap();
+    pair.settle();
+    assert_eq!(pair.b.bodies(), ["hello"]);
+    assert_eq!(pair.a.level(id), Some(Level::Delivered));
+
+    let mut pair = one_sided(FirstContact::Drop);
+    pair.b.commit();
+    let before = pair.b.rows();
+    let id = pair.a.send(text(pair.b.id(), "hello")).unwrap();
+    pair.settle();
+    assert_eq!(pair.b.rows(), before);
+    assert_eq!(pair.a.level(id), Some(Level::Sent));
+}
+
+#[test]
+fn a_blocked_peer_is_not_heard_and_its_sessions_end() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let (peer, path) = (pair.a.id(), pair.path());
+    pair.b.request(Request::Stand { peer, standing: Standing::Blocked });
+    pair.b.commit();
+    assert_eq!(pair.b.closed, [(path, CloseReason::Blocked)]);
+    pair.a.send(text(pair.b.id(), "hello")).unwrap();
+    pair.settle();
+    assert!(pair.b.inbox().is_empty());
+    assert_eq!(pair.b.send(text(peer, "hello")), Err(CommandError::Blocked));
+    pair.connect();
+    assert_eq!(pair.b.closed.last(), Some(&(pair.path(), CloseReason::Blocked)));
+}
+
+#[test]
+fn two_cards_of_one_number_are_both_refused_until_a_higher_one() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let peer = pair.a.id();
+    let meet = |pair: &mut Pair, sequence, suites: &[u8]| {
+        let card = card(1, sequence, suites);
+        let ticket = pair.b.request(Request::Meet { card, meeting: Meeting::default() });
+        pair.b.commit();
+        pair.b.answer(ticket).unwrap()
+    };
+    assert!(meet(&mut pair, 1_000, &[2]).is_ok());
+    assert!(pair.b.events.contains(&Event::Equivocation(peer)));
+    assert_eq!(pair.b.closed, [(pair.path(), CloseReason::CardRefused)]);
+    pair.connect();
+    assert_eq!(pair.b.closed.last(), Some(&(pair.path(), CloseReason::CardRefused)));
+    assert_eq!(meet(&mut pair, 1_000, &[1]), Err(CommandError::CardRefused));
+    assert!(meet(&mut pair, 1_001, &[2]).is_ok());
+    pair.a.card = card(1, 1_001, &[2]);
+    pair.connect();
+    pair.a.send(text(pair.b.id(), "hello")).unwrap();
+    pair.settle();
+    assert_eq!(pair.b.bodies(), ["hello"]);
+}
+
+#[test]
+fn a_revoked_card_ends_its_sessions_and_opens_none() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let (peer, number) = (pair.a.id(), pair.a.card.sequence());
+    pair.b.request(Request::Revoke { peer, number });
+    pair.b.commit();
+    assert_eq!(pair.b.closed, [(pair.path(), CloseReason::CardRefused)]);
+    pair.connect();
+    assert_eq!(pair.b.closed.last(), Some(&(pair.path(), CloseReason::CardRefused)));
+}
+
+#[test]
+fn a_name_belongs_to_one_peer() {
+    let mut node = Node::new(1);
+    let named = |name: &str| Meeting { name: Some(name.into()), ..Meeting::default() };
+    let mut meet = |number, name| {
+        let card = card(number, 1, &[1]);
+        let ticket = node.request(Request::Meet { card, meeting: named(name) });
+        node.commit();
+        node.answer(ticket).unwrap()
+    };
+    assert!(meet(2, "relay").is_ok());
+    assert_eq!(meet(3, "relay"), Err(CommandError::NameTaken));
+    assert!(meet(2, "relay").is_ok());
+}
+
+#[test]
+fn a_forgotten_peer_leaves_nothing_and_what_it_was_sent_expires() {
+    let mut pair = Pair::new();
+    let peer = pair.b.id();
+    let id = pair.a.send(text(peer, "hello")).unwrap();
+    pair.a.request(Request::Forget(peer));
+    pair.a.commit();
+    assert_eq!(pair.a.level(id), Some(Level::Expired));
+    assert_eq!(pair.a.send(text(peer, "hello")), Err(CommandError::UnknownPeer));
+    let kept = |namespace| pair.a.rows().iter().any(|row| row.0 == namespace);
+    assert!(!kept(Namespace::Peer) && !kept(Namespace::Outbox));
+}
+
+#[test]
+fn a_state_that_does_not_fit_its_history_is_noticed() {
+    let mut pair = Pair::new();
+    let (peer, peer_card) = (pair.a.id(), Arc::clone(&pair.a.card));
+    let mut path = 100;
+    let mut greet = |incarnation, parent, number, remembered| {
+        path += 1;
+        pair.b.events.clear();
+        let lineage = Lineage {
+            incarnation: Incarnation::from_bytes([incarnation; 16]),
+            parent: Incarnation::from_bytes([parent; 16]),
+            number,
+        };
+        let kind = PathKind::Live {
+            reliable: true,
+            initiated: false,
+            posture: Posture::HYBRID,
+            card: Arc::clone(&peer_card),
+            lineage,
+            remembered,
+        };
+        let path = PathId(path);
+        let opened = PathOpened { path, peer, kind };
+        pair.b.handle(Input::PathChanged(PathChange::Opened(opened)));
+        pair.b.commit();
+        pair.b.events.iter().find_map(|event| match event {
+            Event::Lineage { suspicion, .. } => Some(*suspicion),
+            _ => None,
+        })
+    };
+    assert_eq!(greet(5, 4, 100, None), None);
+    assert_eq!(greet(6, 5, 120, None), None);
+    assert_eq!(greet(7, 5, 130, None), Some(Suspicion::PeerCloned));
+    assert_eq!(greet(8, 7, 90, None), Some(Suspicion::PeerRestored));
+    let ahead = Lineage {
+        incarnation: Incarnation::from_bytes([1; 16]),
+        parent: Incarnation::NONE,
+        number: 1_001,
+    };
+    assert_eq!(greet(8, 7, 95, Some(ahead)), Some(Suspicion::WeAreRestored));
+}

@@ -27,9 +27,9 @@ impl<const N: usize> Secret<N> {
         secret
     }
 
-    /// Takes a slice of just this length.
+    /// Copies a slice of just this length.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        Some(Self::new(bytes.try_into().ok()?))
+        <&[u8; N]>::try_from(bytes).ok().map(Self::from)
     }
 
     /// The bytes, for a primitive to use.
@@ -40,6 +40,15 @@ impl<const N: usize> Secret<N> {
     /// The bytes, for a primitive to fill.
     pub fn expose_mut(&mut self) -> &mut [u8; N] {
         &mut self.0
+    }
+}
+
+/// Copies, leaving none on the stack.
+impl<const N: usize> From<&[u8; N]> for Secret<N> {
+    fn from(bytes: &[u8; N]) -> Self {
+        let mut secret = Self::new([0; N]);
+        secret.0.copy_from_slice(bytes);
+        secret
     }
 }
 

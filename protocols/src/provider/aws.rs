@@ -4,6 +4,8 @@
 //! XChaCha20-Poly1305 comes from elsewhere and XAES-256-GCM is built on its AES-256-GCM, since
 //! aws-lc has neither.
 
+mod aead;
+
 use alloc::alloc::handle_alloc_error;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -12,7 +14,6 @@ use core::alloc::Layout;
 use core::fmt;
 use core::mem;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, PrivateKey, UnparsedPublicKey as AgreementKey, X25519};
 use aws_lc_rs::signature::{
     ED25519, Ed25519KeyPair, KeyPair, ML_DSA_65, ML_DSA_65_SIGNING, PqdsaKeyPair, UnparsedPublicKey,
@@ -20,13 +21,13 @@ use aws_lc_rs::signature::{
 use aws_lc_rs::{digest, hkdf, hmac, kem, rand};
 use chacha20poly1305::XChaCha20Poly1305;
 
+use self::aead::AwsAead;
 use super::ed25519_strict::StrictInput;
 use super::rust_aead::RustAead;
 use super::system_random::SystemRandom;
 use super::xaes::XaesKey;
 use super::{
-    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
-    SigningKey, TAG_LENGTH,
+    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature, SigningKey,
 };
 use crate::random::Random;
 use crate::secret::{Secret, SecretBytes};
@@ -232,63 +233,6 @@ impl SigningKey for PqdsaKeyPair {
         let mut signature = vec![0; Signature::MlDsa65.signature_length()];
         PqdsaKeyPair::sign(self, message, &mut signature).map_err(failed)?;
         Ok(signature)
-    }
-}
-
-/// A key of one of aws-lc's own AEADs.
-struct AwsAead(LessSafeKey);
-
-impl AwsAead {
-    fn aes_256_gcm(key: &Secret<32>) -> Self {
-        Self::new(&AES_256_GCM, key)
-    }
-
-    fn chacha20_poly1305(key: &Secret<32>) -> Self {
-        Self::new(&CHACHA20_POLY1305, key)
-    }
-
-    fn new(algorithm: &'static aws_lc_rs::aead::Algorithm, key: &Secret<32>) -> Self {
-        UnboundKey::new(algorithm, key.expose())
-            .map(|key| Self(LessSafeKey::new(key)))
-            .unwrap_or_else(|_| out_of_memory::<UnboundKey>())
-    }
-}
-
-impl AeadKey for AwsAead {
-    fn seal_in_place(
-        &self,
-        nonce: &[u8],
-        associated: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<[u8; TAG_LENGTH], CryptoError> {
-        let nonce =
-            Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::WrongLength)?;
-        let tag = self
-            .0
-            .seal_in_place_separate_tag(nonce, Aad::from(associated), in_out)
-            .map_err(|_| CryptoError::WrongLength)?;
-        tag.as_ref().try_into().map_err(|_| CryptoError::ProviderFailed)
-    }
-
-    fn open_in_place(
-        &self,
-        nonce: &[u8],
-        associated: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8; TAG_LENGTH],
-    ) -> Result<(), CryptoError> {
-        let nonce =
-            Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::WrongLength)?;
-        self.0
-            .open_in_place_separate_tag(nonce, Aad::from(associated), tag, in_out)
-            .map(drop)
-            .map_err(|_| CryptoError::OpenFailed)
-    }
-}
-
-impl fmt::Debug for AwsAead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AwsAead(..)")
     }
 }
 

@@ -87,3 +87,84 @@ const SMALL_ORDER_Y: [[u8; 32]; 5] = [
         0x03, 0x7a,
     ],
 ];
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::{FIELD_PRIME, GROUP_ORDER, SMALL_ORDER_Y, StrictInput};
+    use crate::provider::CryptoError;
+
+    /// The y coordinate of the base point: 4/5.
+    const ORDINARY: [u8; 32] = {
+        let mut y = [0x66; 32];
+        y[0] = 0x58;
+        y
+    };
+
+    #[test]
+    fn a_scalar_passes_up_to_the_group_order_and_not_at_it() {
+        assert_eq!(verdict(ORDINARY, ORDINARY, one_less(GROUP_ORDER)), Ok(()));
+        for s in [GROUP_ORDER, one_more(GROUP_ORDER), [0xff; 32]] {
+            assert_eq!(verdict(ORDINARY, ORDINARY, s), Err(CryptoError::InvalidSignature));
+        }
+    }
+
+    #[test]
+    fn a_point_passes_below_the_field_prime_and_not_at_it() {
+        // p - 1 has a small order.
+        let largest = one_less(one_less(FIELD_PRIME));
+        let beyond = [FIELD_PRIME, one_more(FIELD_PRIME), [0xff; 32]];
+        for sign in [0, 0x80] {
+            assert_eq!(both_points(with_sign(largest, sign)), [Ok(()); 2]);
+            for y in beyond {
+                let refused = Err(CryptoError::InvalidSignature);
+                assert_eq!(both_points(with_sign(y, sign)), [refused; 2]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_point_of_small_order_passes_with_neither_sign() {
+        for y in SMALL_ORDER_Y {
+            for sign in [0, 0x80] {
+                let refused = Err(CryptoError::InvalidSignature);
+                assert_eq!(both_points(with_sign(y, sign)), [refused; 2]);
+            }
+        }
+    }
+
+    #[test]
+    fn other_lengths_do_not_pass() {
+        for (public, signature) in [(31, 64), (33, 64), (32, 63), (32, 65), (32, 96), (0, 0)] {
+            let bytes = [0x66; 100];
+            let parsed = StrictInput::parse(&bytes[..public], &bytes[..signature]);
+            assert_eq!(parsed.err(), Some(CryptoError::WrongLength));
+        }
+    }
+
+    /// The verdicts on a point as the public key and as R.
+    fn both_points(point: [u8; 32]) -> [Result<(), CryptoError>; 2] {
+        [verdict(point, ORDINARY, [1; 32]), verdict(ORDINARY, point, [1; 32])]
+    }
+
+    fn verdict(public: [u8; 32], r: [u8; 32], s: [u8; 32]) -> Result<(), CryptoError> {
+        let signature: Vec<u8> = [r, s].concat();
+        StrictInput::parse(&public, &signature).map(drop)
+    }
+
+    fn with_sign(mut y: [u8; 32], sign: u8) -> [u8; 32] {
+        y[31] |= sign;
+        y
+    }
+
+    fn one_less(mut number: [u8; 32]) -> [u8; 32] {
+        number[0] -= 1;
+        number
+    }
+
+    fn one_more(mut number: [u8; 32]) -> [u8; 32] {
+        number[0] += 1;
+        number
+    }
+}

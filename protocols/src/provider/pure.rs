@@ -70,11 +70,10 @@ impl Provider for Pure {
         for part in parts {
             mac.update(part);
         }
-        let mut out = Secret::new([0; 32]);
         let mut tag = mac.finalize().into_bytes();
-        out.expose_mut().copy_from_slice(&tag);
+        let secret = Secret::from(&tag.0);
         tag.zeroize();
-        out
+        secret
     }
 
     fn hkdf_sha256(
@@ -84,7 +83,10 @@ impl Provider for Pure {
         info: &[u8],
         out: &mut [u8],
     ) -> Result<(), CryptoError> {
-        Hkdf::<sha2::Sha256>::new(Some(salt), input)
+        // `Hkdf::new` leaves the extracted key unwiped.
+        let key = self.hmac_sha256(salt, &[input]);
+        Hkdf::<sha2::Sha256>::from_prk(key.expose())
+            .map_err(|_| CryptoError::ProviderFailed)?
             .expand(info, out)
             .map_err(|_| CryptoError::WrongLength)
     }
@@ -98,7 +100,7 @@ impl Provider for Pure {
         if !shared.was_contributory() {
             return Err(CryptoError::InvalidKey);
         }
-        Ok(Secret::new(shared.to_bytes()))
+        Ok(Secret::from(shared.as_bytes()))
     }
 
     fn kem_generate(&self, kem: Kem, random: &mut dyn Random) -> Result<KemKeyPair, CryptoError> {
@@ -128,7 +130,7 @@ impl Provider for Pure {
             let mut message = B32::default();
             random.fill(&mut message);
             let (ciphertext, mut shared) = key.encapsulate_deterministic(&message);
-            let secret = Secret::new(shared.into());
+            let secret = Secret::from(&shared.0);
             message.zeroize();
             shared.zeroize();
             Ok((ciphertext.to_vec(), secret))
@@ -148,7 +150,7 @@ impl Provider for Pure {
             let key = set::DecapsulationKey::from_expanded(expanded)
                 .map_err(|_| CryptoError::InvalidKey)?;
             let mut shared = key.decapsulate(ciphertext);
-            let secret = Secret::new(shared.into());
+            let secret = Secret::from(&shared.0);
             shared.zeroize();
             Ok(secret)
         })

@@ -14,8 +14,8 @@ use crate::identity::fixture::{
 };
 use crate::identity::statement::Statement;
 use crate::identity::{
-    AgentId, CardMark, EncodingError, Grant, HybridSignature, MAX_LINKS, Purpose, StatementError,
-    Unverified, canonical,
+    AgentId, CardMark, EncodingError, Grant, HybridPublic, HybridSignature, MAX_LINKS, Purpose,
+    StatementError, Unverified, canonical,
 };
 use crate::time::{CLOCK_TOLERANCE, WallTime};
 
@@ -97,6 +97,14 @@ fn each_truncation_is_refused() {
     for length in 0..card.as_bytes().len() {
         assert!(read(&card.as_bytes()[..length]).is_err(), "{length} bytes");
     }
+}
+
+#[test]
+fn a_frame_is_whole_before_its_body_is_read() {
+    let frame = sign_bytes(&[], Purpose::Card);
+    assert_eq!(frame.len(), Statement::OVERHEAD);
+    assert_eq!(read(&frame), Err(EncodingError::Malformed.into()));
+    assert_eq!(read(&frame[..frame.len() - 1]), Err(StatementError::TooShort.into()));
 }
 
 #[test]
@@ -201,9 +209,14 @@ fn a_validity_lasts_at_most_30_days_and_ends_after_it_starts() {
 }
 
 #[test]
-fn a_root_key_is_no_signing_key() {
-    let keys = root(1).public().keys().clone();
-    assert_judged(|body| body.signing_pair = keys, Err(CardError::RootAsSigningPair));
+fn neither_key_of_a_root_is_a_signing_key() {
+    let (signing, root) = (*body(1).signing_pair.as_bytes(), root(1));
+    for half in [0..32, 32..HybridPublic::LENGTH] {
+        let mut keys = signing;
+        keys[half.clone()].copy_from_slice(&root.public().keys().as_bytes()[half]);
+        let keys = HybridPublic::from_bytes(&keys);
+        assert_judged(|body| body.signing_pair = keys, Err(CardError::RootAsSigningPair));
+    }
 }
 
 fn addresses(count: usize) -> Vec<Address> {

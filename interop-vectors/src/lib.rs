@@ -4,9 +4,11 @@
 //! empty or has a field that nobody reads is an error of the load. The checks are the tests of this
 //! crate. Where each file comes from stands in `README.md`. Knows nothing of the code under test.
 //!
+//! - [`identity`]: an agent's id, cards and revocations.
 //! - [`noise`]: whole handshakes of the live suite.
 //! - [`primitives`]: known answers of single primitives.
 
+pub mod identity;
 pub mod noise;
 pub mod primitives;
 

@@ -121,7 +121,7 @@ impl Desk {
         ledger.each(Namespace::Peer, |row| self.peers.load(&row))?;
         let provider = Arc::clone(&self.config.provider);
         ledger.each(Namespace::Outbox, |row| self.outbox.load(&row, &*provider))?;
-        ledger.each(Namespace::Gap, |row| self.gaps.load(&row))?;
+        ledger.each(Namespace::Gap, |row| self.gaps.load(&row, step.now.monotonic))?;
         ledger.each(Namespace::Held, |row| self.held.load(&row))?;
         ledger.each(Namespace::Owed, |row| self.owed.load(&row))?;
         ledger.each(Namespace::Inbox, |row| {
@@ -256,7 +256,6 @@ impl Desk {
                     initiator: if initiated { self.config.own } else { peer },
                     incarnation: lineage.incarnation,
                     posture,
-                    drained: None,
                 };
                 self.cards.insert(path, card);
                 let used = self.paths.open_live(path, peer, live, step.now.monotonic);
@@ -324,7 +323,7 @@ impl Desk {
             self.diallings.disconnected(peer, age, now, &mut *self.random);
             step.tell_now(Event::Disconnected(peer));
         }
-        if self.paths.to(&peer).is_empty() {
+        if !self.paths.reaches(&peer) {
             self.owed.unschedule(&peer);
         }
         self.dirty.insert(peer);

@@ -8,6 +8,7 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::random::Random;
 
 use crate::choice::Dialling;
+use crate::timers::Timers;
 
 /// The first wait after a search that found nothing; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -26,6 +27,8 @@ const TOO_SHORT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Diallings {
     searches: BTreeMap<AgentId, Search>,
+    /// When each search counts as failed, or may begin again.
+    timers: Timers<AgentId>,
 }
 
 #[derive(Debug, Default)]
@@ -39,12 +42,11 @@ struct Search {
 enum Step {
     #[default]
     Untried,
-    UnderWay {
-        until: Duration,
-    },
-    Waiting {
-        until: Duration,
-    },
+    UnderWay,
+    /// For the next try.
+    Waiting,
+    /// For nothing: the next try is due.
+    Rested,
     Connected,
 }
 
@@ -55,21 +57,18 @@ impl Diallings {
             None | Some((Step::Untried | Step::Connected, 0)) => Dialling::Untried,
             // Once a search has failed, mail need not wait for each further one.
             Some((_, 1..)) => Dialling::Failed,
-            Some((Step::UnderWay { .. }, _)) => Dialling::UnderWay,
-            Some((Step::Waiting { .. }, _)) => Dialling::Failed,
+            Some((Step::UnderWay, _)) => Dialling::UnderWay,
+            Some((Step::Waiting | Step::Rested, _)) => Dialling::Failed,
         }
     }
 
     /// The peer is wanted: whether to dial it now.
     pub(crate) fn want(&mut self, peer: AgentId, now: Duration) -> bool {
         let search = self.searches.entry(peer).or_default();
-        let start = match search.step {
-            Step::Untried => true,
-            Step::Waiting { until } => until <= now,
-            Step::UnderWay { .. } | Step::Connected => false,
-        };
+        let start = matches!(search.step, Step::Untried | Step::Rested);
         if start {
-            search.step = Step::UnderWay { until: now + DEADLINE };
+            search.step = Step::UnderWay;
+            self.timers.set(peer, now + DEADLINE);
         }
         start
     }
@@ -77,6 +76,7 @@ impl Diallings {
     /// A session with the peer stands.
     pub(crate) fn connected(&mut self, peer: AgentId) {
         self.searches.entry(peer).or_default().step = Step::Connected;
+        self.timers.clear(&peer);
     }
 
     /// Nothing answered, or what answered was gone at once. A session that the peer opened
@@ -100,7 +100,7 @@ impl Diallings {
         if age < TOO_SHORT {
             self.failed(peer, now, random);
         } else {
-            self.searches.remove(&peer);
+            self.forget(&peer);
         }
     }
 
@@ -108,39 +108,35 @@ impl Diallings {
         let search = self.searches.entry(peer).or_default();
         let wait = FIRST_WAIT.saturating_mul(1 << search.failures.min(16)).min(LONGEST_WAIT);
         search.failures += 1;
-        search.step = Step::Waiting { until: now + jittered(wait, random) };
+        search.step = Step::Waiting;
+        self.timers.set(peer, now + jittered(wait, random));
     }
 
     /// Nobody wants this peer any more.
     pub(crate) fn forget(&mut self, peer: &AgentId) {
         self.searches.remove(peer);
+        self.timers.clear(peer);
     }
 
     /// Searches that never ended count as failed; returns the peers whose wait is over.
     pub(crate) fn due(&mut self, now: Duration, random: &mut dyn Random) -> Vec<AgentId> {
-        let stuck =
-            |search: &Search| matches!(search.step, Step::UnderWay { until } if until <= now);
-        let stuck: Vec<_> =
-            self.searches.iter().filter(|(_, s)| stuck(s)).map(|(peer, _)| *peer).collect();
-        for peer in stuck {
-            self.failed(peer, now, random);
+        let mut rested = Vec::new();
+        while let Some(peer) = self.timers.pop_due(now) {
+            match self.searches.get_mut(&peer) {
+                Some(Search { step: Step::UnderWay, .. }) => self.failed(peer, now, random),
+                Some(search) => {
+                    search.step = Step::Rested;
+                    rested.push(peer);
+                }
+                None => {}
+            }
         }
-        self.searches
-            .iter()
-            .filter(|(_, s)| matches!(s.step, Step::Waiting { until } if until <= now))
-            .map(|(peer, _)| *peer)
-            .collect()
+        rested
     }
 
     /// When [`Diallings::due`] has something to say.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.searches
-            .values()
-            .filter_map(|search| match search.step {
-                Step::UnderWay { until } | Step::Waiting { until } => Some(until),
-                Step::Untried | Step::Connected => None,
-            })
-            .min()
+        self.timers.next()
     }
 }
 
@@ -176,7 +172,9 @@ mod tests {
             let wait = (at - now).as_secs_f64();
             let expected = f64::from(expected);
             assert!(wait > expected * 0.99 && wait <= expected, "{wait} for {expected}");
-            assert!(!diallings.want(PEER, at - Duration::from_millis(1)));
+            assert_eq!(diallings.due(at - Duration::from_millis(1), &mut Most), []);
+            assert!(!diallings.want(PEER, at), "the wait is not over");
+            assert_eq!(diallings.due(at, &mut Most), [PEER]);
             now = at;
         }
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inbox::Delivery;
 use crate::row;
+use crate::timers::Timers;
 use crate::transition::Transition;
 
 /// The most messages of one sender that wait for a gap.
@@ -45,7 +46,6 @@ struct Conversation {
     /// Sizes of what waits, by place.
     waiting: BTreeMap<u64, usize>,
     bytes: usize,
-    ask: Duration,
 }
 
 /// What became of an ordered message.
@@ -64,12 +64,14 @@ pub(crate) enum Turn {
 pub(crate) struct Gaps {
     conversations: BTreeMap<AgentId, Conversation>,
     bytes: usize,
+    /// When each sender for whom something waits is asked for what is missing.
+    asks: Timers<AgentId>,
 }
 
 impl Gaps {
     /// Takes a row at a start. A sender's progress comes before what waits for it, its key being
     /// a prefix of theirs.
-    pub(crate) fn load(&mut self, (key, value): &Row) -> Result<(), StoreError> {
+    pub(crate) fn load(&mut self, (key, value): &Row, now: Duration) -> Result<(), StoreError> {
         let (sender, place) = key.split_first_chunk::<32>().ok_or(StoreError::Damaged)?;
         let conversation = self.conversations.entry(AgentId::from_bytes(*sender)).or_default();
         if place.is_empty() {
@@ -83,6 +85,7 @@ impl Gaps {
         conversation.waiting.insert(u64::from_be_bytes(*number), size);
         conversation.bytes += size;
         self.bytes += size;
+        self.asks.set(AgentId::from_bytes(*sender), now);
         Ok(())
     }
 
@@ -137,9 +140,7 @@ impl Gaps {
             return Ok((Turn::Now, ready));
         }
         let size = delivery.size();
-        if conversation.waiting.is_empty() {
-            conversation.ask = step.now.monotonic + ASK_EVERY;
-        }
+        self.asks.set_if_none(sender, step.now.monotonic + ASK_EVERY);
         conversation.waiting.insert(place.number, size);
         conversation.bytes += size;
         self.bytes += size;
@@ -177,21 +178,23 @@ impl Gaps {
     /// Senders to ask now, each with the place that is missing.
     pub(crate) fn due(&mut self, now: Duration) -> Vec<(AgentId, Place)> {
         let mut due = Vec::new();
-        for (sender, conversation) in &mut self.conversations {
-            if !conversation.waiting.is_empty() && conversation.ask <= now {
-                conversation.ask = now + ASK_EVERY;
-                due.push((
-                    *sender,
-                    Place { conversation: conversation.id, number: conversation.next },
-                ));
+        while let Some(sender) = self.asks.pop_due(now) {
+            if let Some(conversation) = self.conversations.get(&sender)
+                && !conversation.waiting.is_empty()
+            {
+                let missing = Place { conversation: conversation.id, number: conversation.next };
+                due.push((sender, missing));
             }
+        }
+        for (sender, _) in &due {
+            self.asks.set(*sender, now + ASK_EVERY);
         }
         due
     }
 
-    /// When [`Gaps::due`] has something to say.
+    /// When [`Gaps::due`] may have something to say.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.conversations.values().filter(|c| !c.waiting.is_empty()).map(|c| c.ask).min()
+        self.asks.next()
     }
 }
 

@@ -104,7 +104,7 @@ impl Desk {
             let receipt = Receipt { id, verdict: Verdict::Processed };
             self.owed.owe(step, sender, receipt, seen.forget_after());
             self.say(step, &sender, &one_receipt(id, Verdict::Processed))?;
-            if !self.paths.to(&sender).is_empty() {
+            if self.paths.reaches(&sender) {
                 self.owed.schedule(&sender, Owed::repeat_at(step.now.monotonic));
             }
             self.dirty.insert(sender);

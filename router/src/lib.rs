@@ -37,6 +37,7 @@ mod row;
 mod seen;
 mod sent;
 mod stored;
+mod timers;
 mod transition;
 mod upkeep;
 

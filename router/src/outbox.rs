@@ -18,6 +18,7 @@ use crate::choice::{Choice, Protocol, Reason};
 use crate::ledger::Ledger;
 use crate::output::PathId;
 use crate::row;
+use crate::timers::Timers;
 use crate::transition::Transition;
 
 /// The most messages that wait in all: their index takes some 30 MB.
@@ -84,9 +85,9 @@ enum Whereabouts {
     /// In its peer's queue.
     Waiting,
     /// On a path, or left with the peer's mail, without a receipt so far.
-    OnItsWay { path: PathId, due: Duration },
+    OnItsWay { path: PathId },
     /// The peer asked for time.
-    PutOff { until: Duration },
+    PutOff,
 }
 
 /// What waits for one peer and what is on its way.
@@ -106,7 +107,7 @@ struct Queue {
 pub(crate) struct Outbox {
     entries: BTreeMap<MessageId, Entry>,
     queues: BTreeMap<AgentId, Queue>,
-    timers: BTreeSet<(Duration, MessageId)>,
+    timers: Timers<MessageId>,
     expiries: BTreeSet<(WallTime, MessageId)>,
     by_ciphertext: BTreeMap<[u8; 32], MessageId>,
     bytes: usize,
@@ -212,7 +213,8 @@ impl Outbox {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.choice = choice;
         }
-        self.move_to(id, Whereabouts::OnItsWay { path, due });
+        self.move_to(id, Whereabouts::OnItsWay { path });
+        self.timers.set(id, due);
     }
 
     /// Whether the message has left and no receipt came so far.
@@ -224,7 +226,8 @@ impl Outbox {
 
     /// The peer asked to be left alone with this message until `until`.
     pub(crate) fn put_off(&mut self, id: MessageId, until: Duration) {
-        self.move_to(id, Whereabouts::PutOff { until });
+        self.move_to(id, Whereabouts::PutOff);
+        self.timers.set(id, until);
     }
 
     /// The message goes back into its peer's queue.
@@ -239,7 +242,7 @@ impl Outbox {
             .iter()
             .filter(|(_, entry)| entry.to == *to)
             .filter(|(_, entry)| {
-                matches!(entry.whereabouts, Whereabouts::OnItsWay { path, .. } if path == closed)
+                matches!(entry.whereabouts, Whereabouts::OnItsWay { path } if path == closed)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -251,10 +254,7 @@ impl Outbox {
     /// Timers that ran out put their messages back; returns the peers with something to send.
     pub(crate) fn due(&mut self, now: Duration) -> BTreeSet<AgentId> {
         let mut peers = BTreeSet::new();
-        while let Some(&(at, id)) = self.timers.first()
-            && at <= now
-        {
-            self.timers.pop_first();
+        while let Some(id) = self.timers.pop_due(now) {
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.attempts = entry.attempts.saturating_add(1);
                 peers.insert(entry.to);
@@ -351,7 +351,7 @@ impl Outbox {
     /// When [`Outbox::due`] or [`Outbox::next_expired`] has something to say, on the monotonic
     /// clock of `now`.
     pub(crate) fn next_timeout(&self, now: Timestamp) -> Option<Duration> {
-        let timer = self.timers.first().map(|(at, _)| *at);
+        let timer = self.timers.next();
         let expiry = self
             .expiries
             .first()
@@ -401,27 +401,22 @@ impl Outbox {
             Whereabouts::Waiting => {
                 queue.waiting.remove(&(entry.sequence, id));
             }
-            Whereabouts::OnItsWay { due, .. } => {
+            Whereabouts::OnItsWay { .. } => {
                 queue.window_messages -= 1;
                 queue.window_bytes -= entry.size;
-                self.timers.remove(&(due, id));
             }
-            Whereabouts::PutOff { until } => {
-                self.timers.remove(&(until, id));
-            }
+            Whereabouts::PutOff => {}
         }
+        self.timers.clear(&id);
         match whereabouts {
             Whereabouts::Waiting => {
                 queue.waiting.insert((entry.sequence, id));
             }
-            Whereabouts::OnItsWay { due, .. } => {
+            Whereabouts::OnItsWay { .. } => {
                 queue.window_messages += 1;
                 queue.window_bytes += entry.size;
-                self.timers.insert((due, id));
             }
-            Whereabouts::PutOff { until } => {
-                self.timers.insert((until, id));
-            }
+            Whereabouts::PutOff => {}
         }
     }
 }

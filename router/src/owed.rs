@@ -1,6 +1,6 @@
 //! Final receipts that their senders have not settled: repeated until they are.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -11,6 +11,7 @@ use meshwork_state::{Namespace, Row, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::row;
+use crate::timers::Timers;
 use crate::transition::Transition;
 
 /// The most receipts owed in all, some 10 MB in memory. Beyond it the sender stays at `Delivered`.
@@ -34,8 +35,6 @@ struct OwedRow {
 #[derive(Debug, Default)]
 struct Debt {
     receipts: BTreeMap<MessageId, Verdict>,
-    /// When they are said next; only while there is a path to the sender.
-    due: Option<Duration>,
     repeats: u32,
 }
 
@@ -43,7 +42,8 @@ struct Debt {
 #[derive(Debug, Default)]
 pub(crate) struct Owed {
     debts: BTreeMap<AgentId, Debt>,
-    timers: BTreeSet<(Duration, AgentId)>,
+    /// When a sender's are said next; only while there is a path to it.
+    timers: Timers<AgentId>,
     receipts: usize,
 }
 
@@ -93,21 +93,15 @@ impl Owed {
     /// There is a path to this sender: its receipts are said at `at`, unless that stands already.
     pub(crate) fn schedule(&mut self, sender: &AgentId, at: Duration) {
         if let Some(debt) = self.debts.get_mut(sender)
-            && debt.due.is_none()
+            && self.timers.set_if_none(*sender, at)
         {
-            debt.due = Some(at);
             debt.repeats = 0;
-            self.timers.insert((at, *sender));
         }
     }
 
     /// There is no path to this sender any more.
     pub(crate) fn unschedule(&mut self, sender: &AgentId) {
-        if let Some(debt) = self.debts.get_mut(sender)
-            && let Some(due) = debt.due.take()
-        {
-            self.timers.remove(&(due, *sender));
-        }
+        self.timers.clear(sender);
     }
 
     /// When a receipt that is being said now is said again.
@@ -117,13 +111,11 @@ impl Owed {
 
     /// The next sender whose receipts are to be said now, with them in frames' worth.
     pub(crate) fn next_due(&mut self, now: Duration) -> Option<(AgentId, Vec<Vec<Receipt>>)> {
-        let &(at, sender) = self.timers.first().filter(|(at, _)| *at <= now)?;
-        self.timers.remove(&(at, sender));
+        let sender = self.timers.pop_due(now)?;
         let debt = self.debts.get_mut(&sender)?;
         let wait = REPEAT.saturating_mul(1 << debt.repeats.min(16)).min(LONGEST);
         debt.repeats = debt.repeats.saturating_add(1);
-        debt.due = Some(now + wait);
-        self.timers.insert((now + wait, sender));
+        self.timers.set(sender, now + wait);
         let receipts: Vec<_> = debt
             .receipts
             .iter()
@@ -139,7 +131,7 @@ impl Owed {
 
     /// When [`Owed::next_due`] has something to say.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.next()
     }
 
     fn insert(&mut self, sender: AgentId, id: MessageId, verdict: Verdict) {

@@ -9,6 +9,7 @@ use meshwork_protocols::lineage::Incarnation;
 use meshwork_protocols::posture::Posture;
 
 use crate::output::PathId;
+use crate::timers::Timers;
 
 /// How long a session that another replaced still takes what is on its way.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -39,8 +40,6 @@ pub(crate) struct Live {
     pub(crate) initiator: AgentId,
     pub(crate) incarnation: Incarnation,
     pub(crate) posture: Posture,
-    /// When a replaced one is closed.
-    pub(crate) drained: Option<Duration>,
 }
 
 /// All paths.
@@ -49,6 +48,8 @@ pub(crate) struct Paths {
     paths: BTreeMap<PathId, Path>,
     live: BTreeMap<AgentId, PathId>,
     mail: BTreeMap<AgentId, PathId>,
+    /// When each replaced session is closed.
+    drained: Timers<PathId>,
 }
 
 impl Paths {
@@ -57,20 +58,14 @@ impl Paths {
         &mut self,
         path: PathId,
         peer: AgentId,
-        mut live: Live,
+        live: Live,
         now: Duration,
     ) -> bool {
         let before = self.live.get(&peer).copied();
-        let stays = before
-            .and_then(|before| self.live_mut(before))
-            .is_some_and(|(opened, before)| outlives(before, opened, &live, now));
-        if stays {
-            live.drained = Some(now + DRAIN);
-        } else {
-            if let Some((_, before)) = before.and_then(|before| self.live_mut(before)) {
-                before.drained = Some(now + DRAIN);
-            }
-            self.live.insert(peer, path);
+        let stays = before.is_some_and(|before| self.outlives(before, &live, now));
+        let replaced = if stays { Some(path) } else { self.live.insert(peer, path) };
+        if let Some(replaced) = replaced {
+            self.drained.set(replaced, now + DRAIN);
         }
         self.paths.insert(path, Path { peer, kind: Kind::Live(live), opened: now });
         !stays
@@ -85,6 +80,7 @@ impl Paths {
     /// Removes a path that is gone.
     pub(crate) fn close(&mut self, path: PathId) -> Option<Path> {
         let closed = self.paths.remove(&path)?;
+        self.drained.clear(&path);
         for current in [&mut self.live, &mut self.mail] {
             if current.get(&closed.peer) == Some(&path) {
                 current.remove(&closed.peer);
@@ -112,53 +108,37 @@ impl Paths {
         self.paths.iter().filter(|(_, path)| path.peer == *peer).map(|(id, _)| *id).collect()
     }
 
+    /// Whether anything can be said to this peer now.
+    pub(crate) fn reaches(&self, peer: &AgentId) -> bool {
+        self.live.contains_key(peer) || self.mail.contains_key(peer)
+    }
+
     /// Peers with a session that is to be used.
     pub(crate) fn connected(&self) -> impl Iterator<Item = &AgentId> {
         self.live.keys()
     }
 
-    /// Replaced sessions whose time is over. They stay listed until they are closed, but are
-    /// named only once.
+    /// Replaced sessions whose time is over, each named once.
     pub(crate) fn take_drained(&mut self, now: Duration) -> Vec<PathId> {
-        let mut drained = Vec::new();
-        for (id, path) in &mut self.paths {
-            if let Kind::Live(live) = &mut path.kind
-                && live.drained.is_some_and(|at| at <= now)
-            {
-                live.drained = Some(Duration::MAX);
-                drained.push(*id);
-            }
-        }
-        drained
+        core::iter::from_fn(|| self.drained.pop_due(now)).collect()
     }
 
     /// When the next replaced session is to be closed.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.paths
-            .values()
-            .filter_map(|path| match &path.kind {
-                Kind::Live(live) => live.drained.filter(|at| *at < Duration::MAX),
-                Kind::Mail => None,
-            })
-            .min()
+        self.drained.next()
     }
 
-    fn live_mut(&mut self, path: PathId) -> Option<(Duration, &mut Live)> {
-        let path = self.paths.get_mut(&path)?;
-        match &mut path.kind {
-            Kind::Live(live) => Some((path.opened, live)),
-            Kind::Mail => None,
-        }
+    /// Whether the session that stood stays, and the new one goes. Of two opened at once it is the
+    /// one whose initiator has the lower id, so that both ends decide alike; else the new one is
+    /// there for a reason: the peer restarted, or saw the old one die.
+    fn outlives(&self, before: PathId, new: &Live, now: Duration) -> bool {
+        let Some(Path { kind: Kind::Live(before), opened, .. }) = self.paths.get(&before) else {
+            return false;
+        };
+        before.incarnation == new.incarnation
+            && now.saturating_sub(*opened) < AT_ONCE
+            && before.initiator < new.initiator
     }
-}
-
-/// Whether the session that stood stays, and the new one goes. Of two opened at once it is the one
-/// whose initiator has the lower id, so that both ends decide alike; else the new one is there for
-/// a reason: the peer restarted, or saw the old one die.
-fn outlives(before: &Live, opened: Duration, new: &Live, now: Duration) -> bool {
-    before.incarnation == new.incarnation
-        && now.saturating_sub(opened) < AT_ONCE
-        && before.initiator < new.initiator
 }
 
 #[cfg(test)]
@@ -174,7 +154,6 @@ mod tests {
             initiator,
             incarnation: Incarnation::from_bytes([incarnation; 16]),
             posture: Posture::HYBRID,
-            drained: None,
         }
     }
 

@@ -30,6 +30,8 @@ mod state;
 mod state_folder;
 mod store;
 mod store_id;
+#[cfg(feature = "suites")]
+pub mod suites;
 mod unlock;
 mod view;
 mod witness;

@@ -56,6 +56,20 @@ pub trait Store: Rows {
     fn compact(&self) -> Result<(), StoreError>;
 }
 
+impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        (**self).commit(batch)
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        (**self).reopen()
+    }
+
+    fn compact(&self) -> Result<(), StoreError> {
+        (**self).compact()
+    }
+}
+
 /// Why the store did not answer. None of these names a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

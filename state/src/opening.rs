@@ -6,12 +6,12 @@ use meshwork_protocols::lineage::Incarnation;
 use meshwork_protocols::secret::Secret;
 
 use crate::keyring::{KeyMaker, Keyring, SessionKey};
-use crate::lineage::RestoreEvidence;
+use crate::lineage::{self, RestoreEvidence};
 use crate::meta::{self, Format, Progress, Start};
 use crate::migration::Versions;
 use crate::record::Purpose;
 use crate::unlock::{Lock, Unlock, UnlockError};
-use crate::witness::WitnessError;
+use crate::witness::{Witness, WitnessError};
 use crate::{CommitNumber, Namespace, Rows, Sealing, StoreError};
 
 /// Why a state did not open. Nothing was written.
@@ -101,6 +101,15 @@ impl Unlocked {
         let restored = restored.map(|row| meta::decode(row.expose())).transpose()?;
         let (number, last_start) = (progress.number, start.incarnation);
         Ok(Self { format, keys, number, last_start, restored })
+    }
+
+    /// What the witness says of it.
+    pub(crate) fn judge(
+        &self,
+        witness: &dyn Witness,
+    ) -> Result<Option<RestoreEvidence>, WitnessError> {
+        let answer = witness.read(self.format.store);
+        lineage::judge(self.format.store, self.number, answer)
     }
 }
 

@@ -198,7 +198,12 @@ impl Opened {
     fn write_anew(&mut self, place: &Place) -> Result<(), StoreError> {
         // Until the rename the old file stands as it was, and a failure changes nothing.
         let database = self.database.as_ref().ok_or(StoreError::Poisoned)?;
-        place.build(|fresh| copy(database, fresh))?;
+        place.build(|fresh| {
+            copy(database, fresh)?;
+            // redb makes a file larger than its rows need; what it gives back here is empty.
+            fresh.compact()?;
+            Ok(())
+        })?;
         self.database = None;
         place.replace()?;
         self.medium = Medium::new(place.backend()?);

@@ -12,7 +12,7 @@ use meshwork_protocols::time::{Timestamp, WallTime};
 
 use crate::creation::{CreateError, Draft};
 use crate::keyring::{KeyMaker, Keyring, SessionKey};
-use crate::lineage::{self, RestoreEvidence};
+use crate::lineage::RestoreEvidence;
 use crate::meta::{self, Format, Progress, Start};
 use crate::migration::{VERSIONS, Versions};
 use crate::opening::{self, OpenError, Unlocked};
@@ -85,8 +85,7 @@ impl State {
         sealing: Sealing,
     ) -> Result<Self, OpenError> {
         let unlocked = Unlocked::read(&*store, &VERSIONS, unlock, &sealing)?;
-        let answer = witness.read(unlocked.format.store);
-        let evidence = lineage::judge(unlocked.format.store, unlocked.number, answer)?;
+        let evidence = unlocked.judge(&*witness)?;
         Self::start(store, witness, unlocked, evidence, (&VERSIONS, sealing))
     }
 

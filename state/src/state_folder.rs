@@ -11,7 +11,7 @@ use crate::opening::{OpenError, Unlocked};
 use crate::redb_store::RedbStore;
 use crate::unlock::{Lock, Unlock, UnlockKind};
 use crate::witness::Witness;
-use crate::{Sealing, State, StoreError, folder, lineage};
+use crate::{Sealing, State, StoreError, folder};
 
 /// The name of the store in a state's folder.
 pub const STORE_FILE: &str = "state.redb";
@@ -44,8 +44,7 @@ impl State {
     ) -> Result<Self, OpenError> {
         let inspected = RedbStore::inspect(&directory.join(STORE_FILE))?;
         let unlocked = Unlocked::read(inspected.rows(), &VERSIONS, unlock, &sealing)?;
-        let answer = witness.read(unlocked.format.store);
-        let evidence = lineage::judge(unlocked.format.store, unlocked.number, answer)?;
+        let evidence = unlocked.judge(&*witness)?;
         let store = Box::new(inspected.admit()?);
         Self::start(store, witness, unlocked, evidence, (&VERSIONS, sealing))
     }

@@ -241,3 +241,81 @@ fn broken() -> io::Error {
 
 /// The grain of what is held: redb's page.
 const BLOCK: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use meshwork_protocols::random::Random;
+    use redb::StorageBackend;
+
+    use super::Medium;
+    use crate::suites::{Disk, SeededRandom};
+
+    /// Writes, changes of length and syncs, as that seed has them.
+    fn scribble(backend: &dyn StorageBackend, seed: u64) {
+        let mut random = SeededRandom::new(seed);
+        for _ in 0..40 {
+            match random.below(8) {
+                0 => backend.set_len(u64::from(random.below(20_000))).unwrap(),
+                1 => backend.sync_data().unwrap(),
+                _ => {
+                    let mut bytes = vec![0; random.below(9_000) as usize];
+                    random.fill(&mut bytes);
+                    backend.write(u64::from(random.below(20_000)), &bytes).unwrap();
+                }
+            }
+        }
+    }
+
+    fn bytes(backend: &dyn StorageBackend) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(backend.len().unwrap()).unwrap()];
+        backend.read(0, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn what_is_held_shows_as_if_it_were_written_and_is_written_on_release() {
+        for seed in 0..100 {
+            let (plain, disk) = (Disk::new(0), Disk::new(0));
+            scribble(&plain, !seed);
+            scribble(&disk, !seed);
+            let before = bytes(&disk);
+            let held = Medium::held(disk.clone());
+            assert_eq!(bytes(&held), before);
+            scribble(&held, seed);
+            scribble(&plain, seed);
+            assert_eq!(bytes(&held), bytes(&plain), "seed {seed}");
+            assert_eq!(bytes(&disk), before, "seed {seed}");
+            held.release().unwrap();
+            assert_eq!(bytes(&disk), bytes(&plain), "seed {seed}");
+            assert_eq!(bytes(&held), bytes(&plain), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_beyond_the_end_that_is_held() {
+        let held = Medium::held(Disk::new(0));
+        held.write(0, &[1; 5_000]).unwrap();
+        assert!(held.read(0, &mut [0; 5_000]).is_ok());
+        assert!(held.read(1, &mut [0; 5_000]).is_err());
+        held.set_len(100).unwrap();
+        assert!(held.read(0, &mut [0; 101]).is_err());
+        held.set_len(200).unwrap();
+        let mut grown = [9; 200];
+        held.read(0, &mut grown).unwrap();
+        assert_eq!((grown[99], grown[100], grown[199]), (1, 0, 0));
+    }
+
+    #[test]
+    fn what_a_failed_sync_left_undone_is_written_again_to_the_disk() {
+        for seed in 0..50 {
+            let disk = Disk::new(seed);
+            let medium = Medium::new(disk.clone());
+            medium.write(0, &[1; 20_000]).unwrap();
+            disk.fail_syncs(1);
+            assert!(medium.sync_data().is_err());
+            let medium = medium.succeeded_by(disk.clone());
+            medium.rewrite_unsynced().unwrap();
+            assert_eq!(bytes(&disk.power_cycle()), [1; 20_000]);
+        }
+    }
+}

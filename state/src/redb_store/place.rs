@@ -66,7 +66,7 @@ impl Place {
     /// attempt left there never was anybody's, and goes.
     pub(super) fn build(
         &self,
-        fill: impl FnOnce(&Database) -> Result<(), Failure>,
+        fill: impl FnOnce(&mut Database) -> Result<(), Failure>,
     ) -> Result<(), StoreError> {
         let file = folder::private()
             .read(true)
@@ -77,8 +77,8 @@ impl Place {
             .map_err(disk)?;
         let syncing = file.try_clone().map_err(disk)?;
         let medium = Medium::new(FileBackend::new(file).map_err(Failure::from)?);
-        let fresh = super::open_database(&medium)?;
-        fill(&fresh)?;
+        let mut fresh = super::open_database(&medium)?;
+        fill(&mut fresh)?;
         drop(fresh);
         syncing.sync_all().map_err(disk)
     }

@@ -75,7 +75,8 @@ pub trait Provider: fmt::Debug + Send + Sync {
     ) -> Result<(Vec<u8>, Secret<32>), CryptoError>;
 
     /// The shared secret inside `ciphertext`. One that was made for another key, or changed, gives
-    /// a secret that nobody shares (implicit rejection), not an error.
+    /// a secret that nobody shares (implicit rejection), not an error. A secret key that fails the
+    /// hash check of FIPS 203 section 7.3 is one.
     fn kem_decapsulate(
         &self,
         kem: Kem,

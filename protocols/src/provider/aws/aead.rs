@@ -39,11 +39,11 @@ impl AeadKey for AwsAead {
     ) -> Result<[u8; TAG_LENGTH], CryptoError> {
         let nonce =
             Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::WrongLength)?;
-        let tag = self
-            .0
-            .seal_in_place_separate_tag(nonce, Aad::from(associated), in_out)
+        let mut tag = [0; TAG_LENGTH];
+        self.0
+            .seal_in_place_scatter(nonce, Aad::from(associated), in_out, &[], &mut tag)
             .map_err(|_| CryptoError::WrongLength)?;
-        tag.as_ref().try_into().map_err(|_| CryptoError::ProviderFailed)
+        Ok(tag)
     }
 
     fn open_in_place(

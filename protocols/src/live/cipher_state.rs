@@ -81,3 +81,33 @@ pub enum CipherError {
 
 /// The last nonce, which only `rekey` uses.
 const RESERVED: u64 = u64::MAX;
+
+#[cfg(feature = "pure")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::pure::Pure;
+
+    #[test]
+    fn the_reserved_nonce_seals_and_opens_nothing() {
+        let mut state = CipherState::new(Arc::new(Pure), Suite::ChaChaPoly, &Secret::new([7; 32]));
+        state.counter = RESERVED - 1;
+        let tag = state.seal(&mut [1]).unwrap();
+        assert_eq!(state.seal(&mut [1]), Err(CipherError::Exhausted));
+        assert_eq!(state.open(&mut [1], &tag), Err(CipherError::Exhausted));
+    }
+
+    #[test]
+    fn what_does_not_open_changes_nothing() {
+        let key = Secret::new([7; 32]);
+        let new = || CipherState::new(Arc::new(Pure), Suite::AesGcm, &key);
+        let (mut writer, mut reader) = (new(), new());
+        let mut message = *b"message";
+        let tag = writer.seal(&mut message).unwrap();
+        let mut forged = message;
+        forged[0] ^= 1;
+        assert_eq!(reader.open(&mut forged, &tag), Err(CipherError::NotAuthentic));
+        assert_eq!(reader.open(&mut message, &tag), Ok(()));
+        assert_eq!(&message, b"message");
+    }
+}

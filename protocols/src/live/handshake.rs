@@ -110,11 +110,24 @@ pub fn respond(
     message1: &[u8],
     random: &mut dyn Random,
 ) -> Result<(AwaitMessage3, Vec<u8>), HandshakeError> {
-    let (_, public) = message1
-        .split_at_checked(32)
-        .filter(|(_, public)| public.len() == Kem::MlKem768.public_length())
-        .ok_or(HandshakeError::WrongLength)?;
     let ephemeral = LiveKey::generate(terms.provider.as_ref(), random);
+    let kem = answer_to(terms, message1, random)?;
+    let mut state = noise(terms, Role::Responder, ephemeral, kem)?;
+    read(&mut state, message1)?;
+    let message = write(&mut state)?;
+    Ok((AwaitMessage3 { state, suite: terms.suite }, message))
+}
+
+/// The responder's half of the KEM, for the key at the end of message 1.
+fn answer_to(
+    terms: Terms<'_>,
+    message1: &[u8],
+    random: &mut dyn Random,
+) -> Result<KemHalf, HandshakeError> {
+    if message1.len() != MESSAGE_1_LENGTH {
+        return Err(HandshakeError::WrongLength);
+    }
+    let public = message1.get(32..).ok_or(HandshakeError::WrongLength)?;
     let (ciphertext, shared) = terms
         .provider
         .kem_encapsulate(Kem::MlKem768, public, random)
@@ -122,11 +135,7 @@ pub fn respond(
             CryptoError::InvalidKey => HandshakeError::BadKey,
             other => HandshakeError::ProviderFailed(other),
         })?;
-    let answer = KemHalf::Answer { public: public.to_vec(), ciphertext, shared };
-    let mut state = noise(terms, Role::Responder, ephemeral, answer)?;
-    read(&mut state, message1)?;
-    let message = write(&mut state)?;
-    Ok((AwaitMessage3 { state, suite: terms.suite }, message))
+    Ok(KemHalf::Answer { ciphertext, shared })
 }
 
 /// The static keys that message 2 may show.
@@ -501,6 +510,33 @@ mod tests {
             message3.resize(length, 0);
             assert!(responder.receive(&message3).is_err(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn a_payload_in_a_handshake_message_is_refused() {
+        let mut pair = Pair::new(pure(), Suite::ChaChaPoly);
+        let mut buffer = [0; MAX_HANDSHAKE_MESSAGE];
+        let (initiator, message1) = pair.message1();
+        let terms = Terms {
+            provider: &pair.provider,
+            suite: pair.suite,
+            prologue: &prologue(Transport::Tcp, pair.suite, b"header"),
+            local: &pair.responder,
+        };
+        let kem = answer_to(terms, &message1, &mut pair.random).unwrap();
+        let ephemeral = LiveKey::generate(pair.provider.as_ref(), &mut pair.random);
+        let mut state = noise(terms, Role::Responder, ephemeral, kem).unwrap();
+        read(&mut state, &message1).unwrap();
+        let length = state.write_message(b"payload", &mut buffer).unwrap();
+        let result = initiator.receive(&buffer[..length], ExpectedKeys::Any);
+        assert_eq!(result.unwrap_err(), HandshakeError::WrongLength);
+
+        let (mut initiator, message1) = pair.message1();
+        let (responder, message2) = pair.message2(&message1).unwrap();
+        read(&mut initiator.state, &message2).unwrap();
+        let length = initiator.state.write_message(b"payload", &mut buffer).unwrap();
+        let result = responder.receive(&buffer[..length]);
+        assert_eq!(result.unwrap_err(), HandshakeError::WrongLength);
     }
 
     /// Zero and one are of low order: X25519 with them gives zeros, whatever the secret.

@@ -87,3 +87,22 @@ pub enum LocalError {
     #[error("the card does not name this signing pair")]
     WrongSigningPair,
 }
+
+#[cfg(all(feature = "aws-lc-rs", feature = "pure"))]
+#[cfg(test)]
+mod tests {
+    use super::{Local, LocalError};
+    use crate::live::fixture::{Node, aws, live_key, signing_pair};
+
+    #[test]
+    fn a_card_goes_with_the_secrets_that_it_names_only() {
+        let card = Node::new(1).card();
+        let local = |key, pair| {
+            Local::new(aws(), card.clone(), live_key(key), signing_pair(pair)).map(|_| ())
+        };
+        assert_eq!(local(1, 1), Ok(()));
+        assert_eq!(local(2, 1), Ok(()), "the next live key");
+        assert_eq!(local(3, 1), Err(LocalError::WrongLiveKey));
+        assert_eq!(local(1, 3), Err(LocalError::WrongSigningPair));
+    }
+}

@@ -49,10 +49,8 @@ pub(super) struct Drawn {
 pub(super) enum KemHalf {
     /// The initiator's key pair.
     Pair(KemKeyPair),
-    /// The responder's answer to `public`.
+    /// The responder's answer to the initiator's key, which message 1 brought.
     Answer {
-        /// The initiator's encapsulation key.
-        public: Vec<u8>,
         /// The ciphertext made for it.
         ciphertext: Vec<u8>,
         /// The secret inside.
@@ -302,23 +300,24 @@ impl types::Kem for MlKem768 {
     fn pubkey(&self) -> &[u8] {
         match &self.drawn.kem {
             KemHalf::Pair(pair) => &pair.public,
-            KemHalf::Answer { public, .. } => public,
+            // A responder has no key of its own.
+            KemHalf::Answer { .. } => &[],
         }
     }
 
     fn encapsulate(
         &self,
-        for_key: &[u8],
+        _: &[u8],
         shared_out: &mut [u8],
         ciphertext_out: &mut [u8],
     ) -> Result<(usize, usize), snow::Error> {
         match &self.drawn.kem {
-            KemHalf::Answer { public, ciphertext, shared } if public == for_key => {
+            KemHalf::Answer { ciphertext, shared } => {
                 place(shared.expose(), shared_out);
                 place(ciphertext, ciphertext_out);
                 Ok((32, ciphertext.len()))
             }
-            _ => Err(snow::Error::Kem),
+            KemHalf::Pair(_) => Err(snow::Error::Kem),
         }
     }
 

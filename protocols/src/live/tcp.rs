@@ -98,6 +98,13 @@ impl TcpSession {
         Self::new(local, directory, state, now, random)
     }
 
+    /// With other limits than the protocol's. Both ends must have the same.
+    #[must_use]
+    pub fn with_key_limits(mut self, limits: KeyLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     fn new(
         local: Arc<Local>,
         directory: Arc<dyn Directory>,

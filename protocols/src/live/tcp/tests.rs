@@ -341,6 +341,18 @@ fn garbage_gets_silence_and_is_not_kept() {
 }
 
 #[test]
+fn an_error_takes_back_what_was_to_be_sent() {
+    let mut message = transmitted(&mut dial(&Node::new(1), Dial::Session(Node::new(5).card())));
+    // Message 2 is made, and a message 3 that does not hold comes with message 1.
+    message.extend_from_slice(&64_u16.to_be_bytes());
+    message.extend_from_slice(&[0; 64]);
+    let mut session = accept(&Node::new(5));
+    let refused = Err(SessionError::Handshake(HandshakeError::NotAuthentic));
+    assert_eq!(session.receive(NOW, &message), refused);
+    assert_silent(session);
+}
+
+#[test]
 fn a_thousand_strangers_with_random_keys_get_nothing() {
     let (victim, node) = (Node::new(1), Node::new(5));
     let mut keys = Seeded::new(1_000);
@@ -452,6 +464,25 @@ fn what_waits_to_be_transmitted_is_bounded() {
 }
 
 #[test]
+fn a_session_goes_on_under_its_next_keys() {
+    let limits = KeyLimits { records: 3, bytes: 1 << 20 };
+    let mut line = Line::between(&Node::new(1), &Node::new(5));
+    line.initiator = line.initiator.with_key_limits(limits);
+    line.responder = line.responder.with_key_limits(limits);
+    line.run().unwrap();
+    established(&mut line.initiator);
+    established(&mut line.responder);
+    for number in 0..20 {
+        line.initiator.send(&[0x10, number]).unwrap();
+        line.run().unwrap();
+        assert_eq!(line.responder.poll(), Some(SessionEvent::Frame(vec![0x10, number])));
+    }
+    line.responder.send(&[0x11; 100_000]).unwrap();
+    line.run().unwrap();
+    assert_eq!(line.initiator.poll(), Some(SessionEvent::Frame(vec![0x11; 100_000])));
+}
+
+#[test]
 fn a_close_is_told_from_a_truncation() {
     let mut line = Line::open();
     line.initiator.send(&[0x10, 1]).unwrap();
@@ -508,6 +539,16 @@ fn bytes_that_prove_nothing_do_not_buy_time() {
     now = now + Duration::from_secs(1);
     assert_eq!(line.responder.receive(now, &message1[4..]), Err(SessionError::TimedOut));
     assert_silent(line.responder);
+}
+
+#[test]
+fn a_part_of_a_record_does_not_buy_time() {
+    let mut stranger = Stranger::meets(&Node::new(5), &live_key(77));
+    let mut record = Vec::new();
+    stranger.writer.seal_frame(&[0x01; 100], &mut record).unwrap();
+    let later = NOW + Duration::from_secs(4);
+    stranger.session.receive(later, &record[..record.len() - 1]).unwrap();
+    assert_eq!(stranger.session.next_timeout(), Some(NOW + Duration::from_secs(5)));
 }
 
 #[test]

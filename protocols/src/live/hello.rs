@@ -169,9 +169,9 @@ impl<'a> UnverifiedHello<'a> {
             return Err(HelloError::Malformed);
         };
         let (body_bytes, signature) = rest.split_last_chunk().ok_or(HelloError::Malformed)?;
-        let (body, behind) =
-            postcard::take_from_bytes(body_bytes).map_err(|_| HelloError::Malformed)?;
-        if !behind.is_empty() {
+        let body: Body<'a> = postcard::from_bytes(body_bytes).map_err(|_| HelloError::Malformed)?;
+        // One encoding for each body: nothing behind it, no overlong number.
+        if postcard::to_allocvec(&body).ok().as_deref() != Some(body_bytes) {
             return Err(HelloError::Malformed);
         }
         Ok(Self { body, body_bytes, signature: HybridSignature::from_bytes(signature) })

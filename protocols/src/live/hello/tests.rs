@@ -117,6 +117,29 @@ fn a_truncated_or_extended_hello_is_refused() {
 }
 
 #[test]
+fn a_body_has_one_encoding() {
+    let body = Body {
+        to: Node::new(5).agent(),
+        card: OwnCard::Hash(Node::new(1).card().hash()),
+        used: Sequence::new(3),
+        lineage: lineage(1),
+        remembered: None,
+    };
+    let encoded = postcard::to_allocvec(&body).unwrap();
+    let hello = |body: &[u8]| [&[HELLO], body, &[0; HybridSignature::LENGTH]].concat();
+    assert_eq!(UnverifiedHello::decode(&hello(&encoded)).unwrap().body, body);
+
+    let at = 32 + 1 + 32;
+    assert_eq!(encoded[at], 3);
+    let overlong = [&encoded[..at], &[0x83, 0x00], &encoded[at + 1..]].concat();
+    let trailing = [encoded.as_slice(), &[0]].concat();
+    for other in [overlong, trailing] {
+        let other = hello(&other);
+        assert_eq!(UnverifiedHello::decode(&other).unwrap_err(), HelloError::Malformed);
+    }
+}
+
+#[test]
 fn half_a_signature_is_none() {
     let meeting = Meeting::new();
     let hello = meeting.hello();

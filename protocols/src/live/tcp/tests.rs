@@ -755,3 +755,9 @@ fn assert_silent(mut session: TcpSession) {
         assert!(transmitted(&mut session).is_empty());
     }
 }
+
+#[test]
+fn a_session_can_move_between_threads() {
+    const fn moves<T: Send>() {}
+    const { moves::<TcpSession>() };
+}

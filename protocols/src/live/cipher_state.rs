@@ -16,7 +16,7 @@ pub struct CipherState {
     provider: Arc<dyn Provider>,
     suite: Suite,
     key: Box<dyn AeadKey>,
-    counter: u64,
+    pub(super) counter: u64,
 }
 
 impl CipherState {

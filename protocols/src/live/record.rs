@@ -97,12 +97,16 @@ impl RecordWriter {
     ) -> Result<(), RecordError> {
         let length =
             u16::try_from(chunk.len() + 1 + TAG_LENGTH).map_err(|_| RecordError::Internal)?;
+        let before = out.len();
         out.extend_from_slice(&length.to_be_bytes());
         let start = out.len();
         out.extend_from_slice(chunk);
         out.push(kind as u8);
         let plaintext = out.get_mut(start..).ok_or(RecordError::Internal)?;
-        let tag = self.cipher.seal(plaintext)?;
+        let tag = self.cipher.seal(plaintext).inspect_err(|_| {
+            // What was not sealed must not be sent.
+            out.truncate(before);
+        })?;
         out.extend_from_slice(&tag);
         Ok(())
     }
@@ -519,6 +523,15 @@ mod tests {
         let tag = writer.cipher.seal(&mut plaintext).unwrap();
         let stream = [&17_u16.to_be_bytes(), &plaintext[..], &tag].concat();
         assert_eq!(read_all(&mut reader, &stream), Err(RecordError::Malformed));
+    }
+
+    #[test]
+    fn what_could_not_be_sealed_is_not_left_to_be_sent() {
+        let mut writer = writer(KeyLimits::default());
+        writer.cipher.counter = u64::MAX;
+        let mut out = Vec::new();
+        assert_eq!(writer.seal_frame(b"secret", &mut out), Err(RecordError::Exhausted));
+        assert!(out.is_empty());
     }
 
     #[test]

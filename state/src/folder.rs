@@ -12,13 +12,17 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-/// Creates `folder`, and those above it, for the owner alone.
+/// Creates `folder`, and those above it, for the owner alone, durable when this returns: what is
+/// synced inside a folder is lost with the folder.
 pub(crate) fn create(folder: &Path) -> io::Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|above| !above.exists()).collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    // The path that ends a relative one's ancestors is empty, and no folder.
+    missing.into_iter().filter(|made| !made.as_os_str().is_empty()).try_for_each(sync_parent)
 }
 
 /// Makes it durable that `file` is in its folder under that name.

@@ -206,7 +206,8 @@ impl State {
     }
 
     /// Replaces the session key: seals all rows of sessions anew in one transaction, drops the old
-    /// key and compacts, so that neither it nor what it sealed remains in the file.
+    /// key and compacts, so that neither it nor what it sealed remains in the file. Where the
+    /// compaction alone fails the key is replaced all the same, and [`State::compact`] is left.
     pub fn rotate_session_key(&self, now: WallTime) -> Result<(), StoreError> {
         let mut random = self.committing()?;
         let random = &mut **random;

@@ -1,5 +1,9 @@
 //! A state in a real folder: what opens it, what does not, and what is told from a restore.
-#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it set it up")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it set it up"
+)]
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -12,6 +16,7 @@ use meshwork_protocols::provider::Provider;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::time::{Timestamp, WallTime};
+use meshwork_state::suites::SeededRandom;
 use meshwork_state::{
     Batch, Cipher, CreateError, FileWitness, KeyFileError, Namespace, OpenError, RedbStore,
     RestoreEvidence, Rows, SESSION_KEY_LIFETIME, STORE_FILE, Sealing, State, StoreError, Unlock,
@@ -488,4 +493,52 @@ fn records_of_either_cipher_are_read_whatever_is_configured() {
     for key in ["a", "b"] {
         assert_eq!(value(&state, key), Some(SecretBytes::new(b"value".to_vec())));
     }
+}
+
+#[test]
+fn a_file_damaged_anywhere_gives_an_error_or_right_rows_and_never_a_panic() {
+    let home = Home::new();
+    let state = home.create().unwrap();
+    let rows: Vec<_> = (0..100u32)
+        .map(|number| {
+            (number.to_be_bytes().to_vec(), SecretBytes::new(vec![1; 7 * number as usize]))
+        })
+        .collect();
+    for (key, value) in &rows {
+        let mut batch = Batch::new();
+        batch.put(Namespace::Own, key.clone(), value.clone());
+        state.commit(&batch).unwrap();
+    }
+    let path = home.directory().join(STORE_FILE);
+    // One as a crash leaves it, one that was closed.
+    let mut files = vec![fs::read(&path).unwrap()];
+    state.close().unwrap();
+    files.push(fs::read(&path).unwrap());
+
+    let mut random = SeededRandom::new(1);
+    let mut refused = 0;
+    for round in 0..300 {
+        let mut file = files[round % 2].clone();
+        // Every third time where redb keeps what leads to the rest.
+        let reach = if round % 3 == 0 { 4_096 } else { file.len() };
+        for _ in 0..=random.below(4) {
+            let at = random.below(u32::try_from(reach).unwrap()) as usize;
+            file[at] ^= 1 << random.below(8);
+        }
+        fs::write(&path, &file).unwrap();
+        let state = match home.open() {
+            Ok(state) => state,
+            Err(_) => {
+                refused += 1;
+                assert_eq!(fs::read(&path).unwrap(), file);
+                continue;
+            }
+        };
+        if let Ok(found) = state.scan(Namespace::Own, b"", None, usize::MAX) {
+            assert!(found.iter().all(|row| rows.contains(row)), "round {round}");
+        }
+        // Whatever comes of it is no panic.
+        let _committed = state.commit(&row("another", "row"));
+    }
+    assert!((30..270).contains(&refused), "{refused} of 300");
 }

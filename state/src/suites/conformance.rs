@@ -1,4 +1,4 @@
-//! Whether a store answers as [`Rows`] and [`Store`](crate::Store) say.
+//! Whether a store answers as [`Rows`] and [`Store`] say.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

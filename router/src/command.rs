@@ -1,5 +1,6 @@
 //! What the application and the operator can ask for, and what they are answered.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -57,6 +58,13 @@ pub enum Request {
         peer: AgentId,
         /// Its new standing.
         standing: Standing,
+    },
+    /// Give a peer another local name, or none.
+    Name {
+        /// The peer.
+        peer: AgentId,
+        /// The name, unique among the peers.
+        name: Option<String>,
     },
     /// Forget a peer; what was sent to it and not delivered expires.
     Forget(AgentId),

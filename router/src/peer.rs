@@ -132,11 +132,7 @@ impl Peers {
     ) -> Result<Shown, CommandError> {
         let Meeting { standing, name, contact } = meeting;
         let id = card.agent();
-        if name.is_some()
-            && self.peers.iter().any(|(other, peer)| *other != id && peer.name == name)
-        {
-            return Err(CommandError::NameTaken);
-        }
+        self.check_name(&id, name.as_ref())?;
         let held = Self::facts(step, &id)?;
         if held.is_none() && self.peers.len() >= PEERS {
             return Err(CommandError::Busy);
@@ -202,10 +198,33 @@ impl Peers {
         Ok(())
     }
 
+    /// Gives a peer another local name, or none.
+    pub(crate) fn name(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: AgentId,
+        name: Option<String>,
+    ) -> Result<(), CommandError> {
+        self.check_name(&peer, name.as_ref())?;
+        let mut facts = Self::facts(step, &peer)?.ok_or(CommandError::UnknownPeer)?;
+        facts.name = name;
+        self.write(step, peer, &facts);
+        Ok(())
+    }
+
     /// Forgets a peer.
     pub(crate) fn forget(&mut self, step: &mut Transition<'_>, peer: &AgentId) -> bool {
         step.delete(Namespace::Peer, peer.as_bytes().to_vec());
         self.peers.remove(peer).is_some()
+    }
+
+    /// No two peers have one name.
+    fn check_name(&self, id: &AgentId, name: Option<&String>) -> Result<(), CommandError> {
+        let taken = |(other, peer): (&AgentId, &Peer)| other != id && peer.name.as_ref() == name;
+        if name.is_some() && self.peers.iter().any(taken) {
+            return Err(CommandError::NameTaken);
+        }
+        Ok(())
     }
 
     fn write(&mut self, step: &mut Transition<'_>, id: AgentId, facts: &PeerFacts) {

@@ -248,6 +248,10 @@ fn perform(
             desk.stands_now(step, &peer, standing)?;
             Ok(Answer::Done)
         }
+        Request::Name { peer, name } => {
+            desk.peers.name(step, peer, name)?;
+            Ok(Answer::Done)
+        }
         Request::Forget(peer) => {
             if !desk.peers.forget(step, &peer) {
                 return Err(CommandError::UnknownPeer);

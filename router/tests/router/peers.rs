@@ -170,6 +170,25 @@ fn a_name_belongs_to_one_peer() {
 }
 
 #[test]
+fn a_name_that_was_taken_away_can_be_given_to_another_peer() {
+    let mut node = Node::new(1);
+    let (one, other) = (card(2, 1, &[1]), card(3, 1, &[1]));
+    node.meet(&one);
+    node.meet(&other);
+    let mut name = |peer, name: Option<&str>| {
+        let ticket = node.request(Request::Name { peer, name: name.map(Into::into) });
+        node.commit();
+        node.answer(ticket).unwrap()
+    };
+    assert!(name(one.agent(), Some("relay")).is_ok());
+    assert!(name(one.agent(), Some("relay")).is_ok());
+    assert_eq!(name(other.agent(), Some("relay")), Err(CommandError::NameTaken));
+    assert!(name(one.agent(), None).is_ok());
+    assert!(name(other.agent(), Some("relay")).is_ok());
+    assert_eq!(name(card(4, 1, &[1]).agent(), Some("mail")), Err(CommandError::UnknownPeer));
+}
+
+#[test]
 fn a_forgotten_peer_leaves_nothing_and_what_it_was_sent_expires() {
     let mut pair = Pair::new();
     let peer = pair.b.id();

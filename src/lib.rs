@@ -1,1 +1,35 @@
 //! Peer-to-peer messaging for software agents: one `send`, and the message arrives once.
+//!
+//! An [`Agent`] has an identity of its own, keeps its state in a folder, and talks to its peers in
+//! hybrid post-quantum sessions:
+//!
+//! - [`Agent::builder`] says where the state is and where to listen, and starts the agent.
+//! - [`Agent::meet`] learns a peer from a contact string or a card.
+//! - [`Agent::send`] takes a message on: when it returns, the message is durable here, and will be
+//!   put into the peer's inbox exactly once, or end as expired or refused.
+//! - [`Agent::inbox`] hands out what arrived; [`Delivery::processed`] tells the sender.
+//! - [`Agent::watch`] tells what happens, [`Agent::explain`] how a message would go and why.
+//!
+//! Everything runs on the tokio runtime in which the agent was started. Every future here may be
+//! dropped at any point; each method says what is left of what it had begun.
+
+mod agent;
+mod config;
+mod driver;
+mod own;
+
+pub use agent::{
+    Addressee, Agent, CloseError, Counters, Delivery, Event, FetchError, Inbox, MeetError, Message,
+    Peer, PeerError, ProcessError, SendError, StatusError, Stopped, Stranger, Watch, Whom,
+};
+pub use config::{Builder, StartError};
+pub use own::OwnError;
+
+pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact};
+pub use meshwork_protocols::wire::{ContentType, MAX_BODY, MAX_LIFETIME, MessageId, RefusalReason};
+pub use meshwork_protocols::{identity, live, posture, provider, secret, time};
+pub use meshwork_router::{
+    Choice, Dialling, Explanation, FirstContact, Level, Misbehaviour, Protocol, Reason, Situation,
+    Standing, Status, Suspicion,
+};
+pub use meshwork_state::{RestoreEvidence, StoreError, Unlock, UnlockKind};

@@ -1,0 +1,241 @@
+//! The handle that an application holds.
+//!
+//! Knows how to ask the driver, and where the shared parts are; decides nothing.
+
+mod addressee;
+mod counters;
+mod delivery;
+mod error;
+mod event;
+mod inbox;
+mod meeting;
+mod message;
+mod peer;
+mod watch;
+
+pub use addressee::Addressee;
+pub use counters::Counters;
+pub use delivery::Delivery;
+pub use error::{
+    CloseError, FetchError, MeetError, PeerError, ProcessError, SendError, StatusError, Stopped,
+};
+pub use event::Event;
+pub use inbox::Inbox;
+pub use meeting::Whom;
+pub use message::Message;
+pub use peer::{Peer, Stranger};
+pub use watch::Watch;
+
+pub(crate) use counters::Tally;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use meshwork_protocols::identity::{AgentId, Card, Contact};
+use meshwork_protocols::wire::MessageId;
+use meshwork_router::{Answer, CommandError, Explanation, Request, Standing, Status};
+use meshwork_state::RestoreEvidence;
+use tokio::sync::oneshot;
+
+use crate::config::Builder;
+use crate::driver::{Order, Shared};
+
+/// An agent that runs. Clones are handles of the same agent.
+///
+/// It runs until [`Agent::close`], or until the last handle is dropped. Dropping is safe at any
+/// moment, as a crash is: what was accepted is durable, and the next start goes on from there.
+#[derive(Clone)]
+pub struct Agent {
+    pub(crate) shared: Arc<Shared>,
+    /// Dropped with the last handle, which stops the driver.
+    pub(crate) _lease: Arc<Lease>,
+}
+
+/// What the driver watches: it runs as long as somebody holds one.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) _held: oneshot::Sender<()>,
+}
+
+impl Agent {
+    /// Where an agent begins.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Who this is.
+    pub fn id(&self) -> AgentId {
+        self.shared.id
+    }
+
+    /// The card that speaks for it now.
+    pub fn card(&self) -> Arc<Card> {
+        Arc::clone(self.shared.identity.local().card())
+    }
+
+    /// One line by which others can meet it, with the first of its addresses. `None` for one that
+    /// nobody can dial.
+    pub fn contact(&self) -> Option<Contact> {
+        let endpoint = self.card().addresses().first()?.endpoint.clone();
+        Some(Contact { agent: self.id(), endpoint })
+    }
+
+    /// Where it listens.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.shared.listening
+    }
+
+    /// Why its state was taken for a restored or copied one at this start, if it was.
+    pub fn restored(&self) -> Option<RestoreEvidence> {
+        self.shared.restored
+    }
+
+    /// Learns a peer, which becomes known: by a card, or by a contact from which its card is
+    /// fetched and verified.
+    ///
+    /// Dropped on the way, the peer is known or not; both are consistent.
+    pub async fn meet(&self, whom: impl Into<Whom>) -> Result<AgentId, MeetError> {
+        meeting::meet(&self.shared, whom.into(), None).await
+    }
+
+    /// Learns a peer and gives it a local name, which no other peer may have.
+    pub async fn meet_as(
+        &self,
+        whom: impl Into<Whom>,
+        name: impl Into<String>,
+    ) -> Result<AgentId, MeetError> {
+        meeting::meet(&self.shared, whom.into(), Some(name.into())).await
+    }
+
+    /// Takes a message on for a known peer, with the options' defaults; see [`Agent::message`].
+    ///
+    /// When it returns, the message is durable here, and will be put into the peer's inbox exactly
+    /// once, or end as expired or refused. Dropped before, the message was taken on or was not;
+    /// to try again safely, send with an id of your own ([`Message::id`]).
+    pub async fn send(
+        &self,
+        to: impl Into<Addressee>,
+        body: impl Into<Vec<u8>>,
+    ) -> Result<MessageId, SendError> {
+        self.message(to).send(body).await
+    }
+
+    /// A message to be sent with other options than the defaults.
+    pub fn message(&self, to: impl Into<Addressee>) -> Message<'_> {
+        Message::new(self, to.into())
+    }
+
+    /// How far a message of this agent's got; `None` for one that is not known, or was forgotten
+    /// 7 days after it could last have lived.
+    pub async fn status(&self, id: MessageId) -> Result<Option<Status>, StatusError> {
+        let answer = self.shared.ask(|answer| Order::Status { id, answer }).await?;
+        Ok(answer?)
+    }
+
+    /// Waits until a message is in the peer's inbox, or has ended.
+    pub async fn delivered(&self, id: MessageId) -> Result<Status, StatusError> {
+        watch::wait(self, id, |level| level.is_end() || level == meshwork_router::Level::Delivered)
+            .await
+    }
+
+    /// Waits until the peer's application has marked a message as processed, or it has ended.
+    pub async fn settled(&self, id: MessageId) -> Result<Status, StatusError> {
+        watch::wait(self, id, meshwork_router::Level::is_end).await
+    }
+
+    /// What arrived and is not yet processed, then what arrives. Each inbox begins with the first
+    /// unread message; an application wants one.
+    pub fn inbox(&self) -> Inbox {
+        Inbox::open(&self.shared)
+    }
+
+    /// Marks a message as processed, as [`Delivery::processed`] does.
+    pub async fn processed(&self, sender: AgentId, id: MessageId) -> Result<(), ProcessError> {
+        delivery::process(&self.shared, sender, id).await
+    }
+
+    /// What happens from now on, and what stands since the start.
+    pub fn watch(&self) -> Watch {
+        Watch::open(&self.shared)
+    }
+
+    /// How a message to this peer would go now, and why.
+    pub async fn explain(&self, peer: impl Into<Addressee>) -> Result<Explanation, PeerError> {
+        let peer = self.shared.find(&peer.into()).ok_or(PeerError::UnknownPeer)?;
+        Ok(self.shared.ask(|answer| Order::Explain { peer, answer }).await?)
+    }
+
+    /// The peers that are kept, in the order of their ids.
+    pub async fn peers(&self) -> Result<Vec<Peer>, PeerError> {
+        peer::all(&self.shared).await
+    }
+
+    /// The newest card of a peer that was not refused; `None` for one that is not kept. It may not
+    /// count any more.
+    pub async fn card_of(&self, peer: impl Into<Addressee>) -> Result<Option<Card>, PeerError> {
+        peer::card(&self.shared, &peer.into()).await
+    }
+
+    /// Changes how a peer stands with this agent. To accept a stranger is to deliver what was held.
+    pub async fn stand(
+        &self,
+        peer: impl Into<Addressee>,
+        standing: Standing,
+    ) -> Result<(), PeerError> {
+        let peer = self.shared.find(&peer.into()).ok_or(PeerError::UnknownPeer)?;
+        self.change(Request::Stand { peer, standing }).await
+    }
+
+    /// Gives a peer another local name, or none.
+    pub async fn name(
+        &self,
+        peer: impl Into<Addressee>,
+        name: Option<String>,
+    ) -> Result<(), PeerError> {
+        let peer = self.shared.find(&peer.into()).ok_or(PeerError::UnknownPeer)?;
+        self.change(Request::Name { peer, name }).await
+    }
+
+    /// Forgets a peer; what was sent to it and is not delivered expires.
+    pub async fn forget(&self, peer: impl Into<Addressee>) -> Result<(), PeerError> {
+        let peer = self.shared.find(&peer.into()).ok_or(PeerError::UnknownPeer)?;
+        self.change(Request::Forget(peer)).await
+    }
+
+    /// The strangers that wrote and wait for [`Agent::stand`].
+    pub async fn strangers(&self) -> Result<Vec<Stranger>, Stopped> {
+        self.shared.ask(|answer| Order::Strangers { answer }).await
+    }
+
+    /// What was counted since the start.
+    pub fn counters(&self) -> Counters {
+        self.shared.tally.counters()
+    }
+
+    /// Stops the agent in good order: what is being made durable becomes so, sessions end with an
+    /// encrypted end of their streams, the session keys are replaced, the witness is written and
+    /// the state given up, so that it can be opened again when this returns.
+    ///
+    /// Other handles answer [`Stopped`] from then on. Dropped on the way, the agent closes all the
+    /// same.
+    pub async fn close(self) -> Result<(), CloseError> {
+        match self.shared.ask(|answer| Order::Close { answer }).await {
+            Ok(closed) => closed,
+            Err(stopped) => Err(stopped.into()),
+        }
+    }
+
+    async fn change(&self, request: Request) -> Result<(), PeerError> {
+        self.shared.request(request).await?.map(drop).map_err(PeerError::from)
+    }
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Agent").field(&self.id()).finish()
+    }
+}
+
+/// What the driver answers a request with.
+pub(crate) type Answered = Result<Answer, CommandError>;

@@ -1,0 +1,112 @@
+//! How an agent is set up and started.
+
+mod error;
+mod open;
+mod start;
+mod witness;
+
+pub use error::StartError;
+
+use std::net::{AddrParseError, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use meshwork_protocols::identity::{Address, Root};
+use meshwork_protocols::provider::Provider;
+use meshwork_router::{FirstContact, Limits, Policy};
+use meshwork_state::Unlock;
+
+use crate::agent::Agent;
+
+/// What an agent is started with.
+#[derive(Debug, Default)]
+#[must_use = "nothing happens before `start`"]
+pub struct Builder {
+    place: Place,
+    unlock: Option<Unlock>,
+    witness: Option<PathBuf>,
+    root: Option<Root>,
+    listen: Vec<Result<SocketAddr, AddrParseError>>,
+    advertise: Vec<Address>,
+    policy: Policy,
+    limits: Limits,
+    provider: Option<Arc<dyn Provider>>,
+}
+
+/// Where the state is.
+#[derive(Debug, Default)]
+enum Place {
+    #[default]
+    Nowhere,
+    Folder(PathBuf),
+    Memory,
+}
+
+impl Builder {
+    /// Keeps the state in this folder. Where there is none, a new agent is made.
+    pub fn state(self, folder: impl Into<PathBuf>) -> Self {
+        Self { place: Place::Folder(folder.into()), ..self }
+    }
+
+    /// Keeps the state in memory: a new agent, which is gone when it stops. For tests and examples.
+    pub fn in_memory(self) -> Self {
+        Self { place: Place::Memory, ..self }
+    }
+
+    /// What opens the state. Without it, the key file `key` in the state's folder, which is made
+    /// (mode 0600) together with the state.
+    pub fn unlock(self, unlock: Unlock) -> Self {
+        Self { unlock: Some(unlock), ..self }
+    }
+
+    /// Keeps the witness, by which a restored or copied state is recognised, in this folder. It
+    /// must not be copied back together with the state. Without it, in the user's data folder.
+    pub fn witness(self, folder: impl Into<PathBuf>) -> Self {
+        Self { witness: Some(folder.into()), ..self }
+    }
+
+    /// The root of the agent, which is kept apart: it signs what has to be signed while this
+    /// agent runs, and is not written into the state. Without it, a new agent's root is drawn and
+    /// kept in the state.
+    pub fn root(self, root: Root) -> Self {
+        Self { root: Some(root), ..self }
+    }
+
+    /// Listens there, for example on `127.0.0.1:7400`; port 0 takes a free one. May be said more
+    /// than once. An agent that listens nowhere can dial, and cannot be dialled.
+    pub fn listen(mut self, address: &str) -> Self {
+        self.listen.push(address.parse());
+        self
+    }
+
+    /// Says in the card that the agent is there, instead of where it listens: for an agent behind
+    /// an address translation or with a name. May be said more than once, best first.
+    pub fn advertise(mut self, address: Address) -> Self {
+        self.advertise.push(address);
+        self
+    }
+
+    /// What becomes of a stranger's first message. Without it, it is held for the owner to decide.
+    pub fn first_contact(mut self, first_contact: FirstContact) -> Self {
+        self.policy.first_contact = first_contact;
+        self
+    }
+
+    /// How many connections may be open whose peers have not proved who they are.
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The crypto provider. Without it, aws-lc, where that is linked.
+    pub fn provider(self, provider: Arc<dyn Provider>) -> Self {
+        Self { provider: Some(provider), ..self }
+    }
+
+    /// Starts the agent on the tokio runtime of the caller. What was accepted before a restart is
+    /// delivered from now on.
+    ///
+    /// Dropped on the way, the state is closed again as after a crash.
+    pub async fn start(self) -> Result<Agent, StartError> {
+        start::start(self).await
+    }
+}

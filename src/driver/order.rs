@@ -1,0 +1,24 @@
+//! What a handle asks of the driver.
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::wire::MessageId;
+use meshwork_router::{Explanation, Request, Status};
+use meshwork_state::StoreError;
+use tokio::sync::oneshot;
+
+use crate::agent::{Answered, CloseError, Stranger};
+
+/// A request, and where its answer goes. Nobody may be waiting for it any more.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Something for the router, answered when it is durable.
+    Request { request: Request, answer: oneshot::Sender<Answered> },
+    /// How a message would go.
+    Explain { peer: AgentId, answer: oneshot::Sender<Explanation> },
+    /// How far a message got.
+    Status { id: MessageId, answer: oneshot::Sender<Result<Option<Status>, StoreError>> },
+    /// The strangers that wrote.
+    Strangers { answer: oneshot::Sender<Vec<Stranger>> },
+    /// Stop in good order.
+    Close { answer: oneshot::Sender<Result<(), CloseError>> },
+}

@@ -1,0 +1,122 @@
+//! The agent's own keys and card, in the rows of [`Namespace::Own`].
+//!
+//! Owns how they are made, kept and renewed. Knows no peer and no socket. The root stands here
+//! only where its owner did not keep it apart.
+
+mod renewal;
+mod rows;
+
+pub(crate) use renewal::{NextCard, Presence};
+pub use rows::OwnError;
+
+use std::sync::Arc;
+
+use meshwork_protocols::identity::{AgentId, Card, HybridSeeds, LiveKey, Root, SigningPair};
+use meshwork_protocols::live::Local;
+use meshwork_protocols::provider::Provider;
+use meshwork_protocols::random::Random;
+use meshwork_protocols::secret::Secret;
+use meshwork_protocols::time::WallTime;
+use meshwork_state::{Batch, Rows};
+
+/// What an agent is made of.
+#[derive(Debug)]
+pub(crate) struct Own {
+    provider: Arc<dyn Provider>,
+    /// The root, while it is here.
+    root: Option<Root>,
+    signing_pair: HybridSeeds,
+    live_keys: LiveKeys,
+    card: Arc<Card>,
+}
+
+/// The secret halves of the live keys that the card names.
+#[derive(Clone, Debug)]
+struct LiveKeys {
+    current: Secret<32>,
+    next: Secret<32>,
+}
+
+impl LiveKeys {
+    fn generate(random: &mut dyn Random) -> Self {
+        Self { current: Secret::random(random), next: Secret::random(random) }
+    }
+
+    /// The next key becomes the current one, and a fresh one is next.
+    fn rotated(&self, random: &mut dyn Random) -> Self {
+        Self { current: self.next.clone(), next: Secret::random(random) }
+    }
+}
+
+impl Own {
+    /// Makes a new agent, and the batch that keeps it. A root that its owner brought is not kept;
+    /// without one, one is drawn and kept.
+    pub(crate) fn create(
+        provider: Arc<dyn Provider>,
+        brought: Option<Root>,
+        presence: &Presence,
+        now: WallTime,
+    ) -> Result<(Self, Batch), OwnError> {
+        let random = &mut *provider.random();
+        let mut batch = Batch::new();
+        let root = match brought {
+            Some(root) => root,
+            None => {
+                let root = Root::generate(&*provider, random)?;
+                rows::put_root(&mut batch, &root);
+                root
+            }
+        };
+        let signing_pair = HybridSeeds::random(random);
+        rows::put_signing_pair(&mut batch, &signing_pair);
+        let live_keys = LiveKeys::generate(random);
+        let drafted = renewal::Draft { signing_pair: &signing_pair, live_keys: &live_keys };
+        let card = drafted.sign(&provider, &root, presence, None, now)?;
+        rows::put_live_keys(&mut batch, &live_keys);
+        rows::put_card(&mut batch, &card);
+        let own = Self { provider, root: Some(root), signing_pair, live_keys, card };
+        Ok((own, batch))
+    }
+
+    /// Whether the rows hold no agent.
+    pub(crate) fn is_missing(rows: &dyn Rows) -> Result<bool, OwnError> {
+        rows::has_card(rows).map(|has| !has)
+    }
+
+    /// Reads the agent that the rows hold.
+    pub(crate) fn load(
+        rows: &dyn Rows,
+        provider: Arc<dyn Provider>,
+        brought: Option<Root>,
+        now: WallTime,
+    ) -> Result<Self, OwnError> {
+        let card = rows::card(rows, &*provider, now)?;
+        if brought.as_ref().is_some_and(|root| root.agent() != card.agent()) {
+            return Err(OwnError::AnotherRoot(card.agent()));
+        }
+        let root = match brought {
+            Some(root) => Some(root),
+            None => rows::root(rows, &*provider)?,
+        };
+        if root.is_none() {
+            card.check_validity(now).map_err(OwnError::Card)?;
+        }
+        let signing_pair = rows::signing_pair(rows)?;
+        let live_keys = rows::live_keys(rows)?;
+        let card = Arc::new(card);
+        Ok(Self { provider, root, signing_pair, live_keys, card })
+    }
+
+    /// Who this is.
+    pub(crate) fn agent(&self) -> AgentId {
+        self.card.agent()
+    }
+
+    /// What the sessions of this agent need of it.
+    pub(crate) fn local(&self) -> Result<Local, OwnError> {
+        let provider = Arc::clone(&self.provider);
+        let live = LiveKey::from_secret(&*provider, self.live_keys.current.clone());
+        let pair = SigningPair::from_seeds(&*provider, self.signing_pair.clone())?;
+        Ok(Local::new(provider, Arc::clone(&self.card), live, pair)?)
+    }
+}

@@ -1,0 +1,126 @@
+//! When the agent needs a new card, and what stands in it.
+
+use std::sync::Arc;
+
+use meshwork_protocols::identity::{
+    Address, Card, CardBody, HybridPublic, HybridSeeds, LiveKey, Protocol, Root, Sequence,
+    SigningPair, Transport, Validity,
+};
+use meshwork_protocols::live::Suite;
+use meshwork_protocols::provider::Provider;
+use meshwork_protocols::time::WallTime;
+use meshwork_state::Batch;
+
+use super::{LiveKeys, Own, OwnError, rows};
+
+/// What the agent shows of itself: it changes with how the agent is started.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Presence {
+    /// Where it can be reached, best first.
+    pub(crate) addresses: Vec<Address>,
+}
+
+/// A card to be used once its batch is durable.
+#[derive(Debug)]
+pub(crate) struct NextCard {
+    pub(crate) batch: Batch,
+    card: Arc<Card>,
+    live_keys: LiveKeys,
+}
+
+impl NextCard {
+    pub(crate) fn card(&self) -> &Arc<Card> {
+        &self.card
+    }
+}
+
+impl Own {
+    /// The card in use.
+    pub(crate) fn card(&self) -> &Arc<Card> {
+        &self.card
+    }
+
+    /// Whether the root is here to sign a new card.
+    pub(crate) fn can_sign(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Whether the card no longer says where the agent is, or is past the middle of its time.
+    pub(crate) fn wants_card(&self, presence: &Presence, now: WallTime) -> bool {
+        self.is_due(now) || self.card.addresses() != presence.addresses
+    }
+
+    /// When the card is to be renewed.
+    pub(crate) fn renewal_at(&self) -> WallTime {
+        let Validity { not_before, not_after } = self.card.validity();
+        not_before + not_after.saturating_since(not_before) / 2
+    }
+
+    /// Signs the card that follows, with fresh live keys where the time for them has come.
+    /// Nothing changes before [`Own::adopt`]. `None` where the root is not here.
+    pub(crate) fn next_card(
+        &self,
+        presence: &Presence,
+        now: WallTime,
+    ) -> Result<Option<NextCard>, OwnError> {
+        let Some(root) = &self.root else { return Ok(None) };
+        let live_keys = if self.is_due(now) {
+            self.live_keys.rotated(&mut *self.provider.random())
+        } else {
+            self.live_keys.clone()
+        };
+        let draft = Draft { signing_pair: &self.signing_pair, live_keys: &live_keys };
+        let card = draft.sign(&self.provider, root, presence, Some(&self.card), now)?;
+        let mut batch = Batch::new();
+        rows::put_live_keys(&mut batch, &live_keys);
+        rows::put_card(&mut batch, &card);
+        Ok(Some(NextCard { batch, card, live_keys }))
+    }
+
+    /// Uses a card whose batch is durable.
+    pub(crate) fn adopt(&mut self, next: NextCard) {
+        self.card = next.card;
+        self.live_keys = next.live_keys;
+    }
+
+    fn is_due(&self, now: WallTime) -> bool {
+        now >= self.renewal_at() || self.card.check_validity(now).is_err()
+    }
+}
+
+/// The keys that a card is to name.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) signing_pair: &'a HybridSeeds,
+    pub(super) live_keys: &'a LiveKeys,
+}
+
+impl Draft<'_> {
+    /// Signs the card after `last`, which hands on what it says of things that do not change here.
+    pub(super) fn sign(
+        &self,
+        provider: &Arc<dyn Provider>,
+        root: &Root,
+        presence: &Presence,
+        last: Option<&Card>,
+        now: WallTime,
+    ) -> Result<Arc<Card>, OwnError> {
+        let provider = &**provider;
+        let pair = SigningPair::from_seeds(provider, self.signing_pair.clone())?;
+        let sequence = Sequence::next(last.map(Card::sequence), now);
+        let validity = Validity::starting(now, Validity::MAX);
+        let live = |secret| *LiveKey::from_secret(provider, secret).public();
+        let live_key = live(self.live_keys.current.clone());
+        let mut body = match last {
+            Some(last) => CardBody { sequence, validity, live_key, ..last.body().clone() },
+            None => CardBody::new(sequence, validity, HybridPublic::clone(pair.public()), live_key),
+        };
+        body.next_live_key = Some(live(self.live_keys.next.clone()));
+        body.addresses.clone_from(&presence.addresses);
+        body.suites = Suite::ALL.map(Suite::byte).to_vec();
+        body.capabilities.protocols = [Protocol::Live].into();
+        body.capabilities.transports = [Transport::Tcp].into();
+        let card = root.sign_card(provider, body, &mut *provider.random());
+        card.map(Arc::new).map_err(OwnError::Unsigned)
+    }
+}

@@ -337,6 +337,8 @@ impl Desk {
             Err(_) => return Ok(false),
         }
         if standing == Standing::Known {
+            // What was held under a stricter policy enters before it.
+            self.accept(step, &origin.sender)?;
             return Ok(true);
         }
         self.held.hold(step, delivery, lowest_wanted);

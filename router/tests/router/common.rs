@@ -76,7 +76,7 @@ pub(crate) struct Node {
     pub(crate) events: Vec<Event>,
     pub(crate) closed: Vec<(PathId, CloseReason)>,
     pub(crate) dials: Vec<AgentId>,
-    setup: Setup,
+    pub(crate) setup: Setup,
     starts: u8,
     tickets: u64,
     /// Whether nobody answers when this agent dials.

@@ -102,6 +102,19 @@ fn policy_can_accept_or_drop_a_stranger() {
 }
 
 #[test]
+fn what_was_held_enters_when_the_policy_becomes_open() {
+    let mut pair = one_sided(FirstContact::Hold);
+    pair.a.send(text(pair.b.id(), "held")).unwrap();
+    pair.settle();
+    pair.b.setup.0.first_contact = FirstContact::Accept;
+    pair.b.restart();
+    pair.connect();
+    pair.a.send(text(pair.b.id(), "open")).unwrap();
+    pair.settle();
+    assert_eq!(pair.b.bodies(), ["held", "open"]);
+}
+
+#[test]
 fn a_blocked_peer_is_not_heard_and_its_sessions_end() {
     let mut pair = Pair::new();
     pair.connect();

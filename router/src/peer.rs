@@ -12,6 +12,7 @@ use meshwork_state::{Namespace, Row, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::command::CommandError;
+use crate::lineage::is_stale;
 use crate::row;
 use crate::transition::Transition;
 
@@ -161,7 +162,10 @@ impl Peers {
         };
         let before = facts.clone();
         let shown = show(&mut facts, card);
-        let remembered = facts.remembered.replace(lineage);
+        let remembered = facts.remembered;
+        if !remembered.is_some_and(|remembered| is_stale(&remembered, &lineage)) {
+            facts.remembered = Some(lineage);
+        }
         if facts != before {
             self.write(step, card.agent(), &facts);
         }

@@ -248,10 +248,13 @@ fn a_state_that_does_not_fit_its_history_is_noticed() {
     assert_eq!(greet(6, 5, 120, None), None);
     assert_eq!(greet(7, 5, 130, None), Some(Suspicion::PeerCloned));
     assert_eq!(greet(8, 7, 90, None), Some(Suspicion::PeerRestored));
-    let ahead = Lineage {
-        incarnation: Incarnation::from_bytes([1; 16]),
+    let ahead = |incarnation| Lineage {
+        incarnation: Incarnation::from_bytes([incarnation; 16]),
         parent: Incarnation::NONE,
         number: 1_001,
     };
-    assert_eq!(greet(8, 7, 95, Some(ahead)), Some(Suspicion::WeAreRestored));
+    assert_eq!(greet(8, 7, 95, Some(ahead(9))), Some(Suspicion::WeAreRestored));
+    assert_eq!(greet(8, 7, 96, Some(ahead(1))), None, "this start itself said so");
+    assert_eq!(greet(7, 5, 94, None), None, "a Hello of the start before came late");
+    assert_eq!(greet(9, 8, 97, None), None, "and is not what is remembered");
 }

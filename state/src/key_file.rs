@@ -18,7 +18,7 @@ pub fn create(
     random: &mut dyn Random,
 ) -> io::Result<Secret<32>> {
     let key = Secret::random(random);
-    let text = armoured(provider, &key);
+    let text = text(provider, &key);
     let mut file = folder::private().write(true).create_new(true).open(path)?;
     file.write_all(text.expose())?;
     file.sync_all()?;
@@ -34,8 +34,31 @@ pub fn read(path: &Path, provider: &dyn Provider) -> Result<Secret<32>, KeyFileE
     refuse_others(&file.metadata().map_err(unreadable)?)?;
     let mut text = SecretBytes::new(vec![0; MAX_LENGTH + 1]);
     let length = read_all(file, text.expose_mut()).map_err(unreadable)?;
-    let text = text.expose().get(..length).filter(|text| text.len() <= MAX_LENGTH);
-    text.and_then(|text| parse(provider, text)).ok_or(KeyFileError::Malformed)
+    parse(provider, text.expose().get(..length).unwrap_or_default())
+}
+
+/// The text of a key's file: `meshwork-key-1 <64 hexadecimal digits> <16 of checksum>`, and a line
+/// end.
+pub fn text(provider: &dyn Provider, key: &Secret<32>) -> SecretBytes {
+    let mut text = Vec::with_capacity(MAX_LENGTH);
+    text.extend_from_slice(LABEL);
+    text.push(b' ');
+    append_hex(&mut text, key.expose());
+    text.push(b' ');
+    append_hex(&mut text, &checksum(provider, key));
+    text.push(b'\n');
+    SecretBytes::new(text)
+}
+
+/// The key in the text of a file.
+pub fn parse(provider: &dyn Provider, text: &[u8]) -> Result<Secret<32>, KeyFileError> {
+    if text.len() > MAX_LENGTH {
+        return Err(KeyFileError::Malformed);
+    }
+    split(text)
+        .filter(|(key, sum)| *sum == checksum(provider, key))
+        .map(|(key, _)| key)
+        .ok_or(KeyFileError::Malformed)
 }
 
 /// Why a key file gave no key.
@@ -78,19 +101,8 @@ fn read_all(mut file: fs::File, out: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// `meshwork-key-1 <64 hexadecimal digits> <16 of checksum>`, and a line end.
-fn armoured(provider: &dyn Provider, key: &Secret<32>) -> SecretBytes {
-    let mut text = Vec::with_capacity(MAX_LENGTH);
-    text.extend_from_slice(LABEL);
-    text.push(b' ');
-    append_hex(&mut text, key.expose());
-    text.push(b' ');
-    append_hex(&mut text, &checksum(provider, key));
-    text.push(b'\n');
-    SecretBytes::new(text)
-}
-
-fn parse(provider: &dyn Provider, text: &[u8]) -> Option<Secret<32>> {
+/// The key of a text and the checksum that it states.
+fn split(text: &[u8]) -> Option<(Secret<32>, [u8; 8])> {
     let rest = text.trim_ascii().strip_prefix(LABEL)?.strip_prefix(b" ")?;
     let (digits, rest) = rest.split_first_chunk::<64>()?;
     let mut key = Secret::new([0; 32]);
@@ -98,7 +110,7 @@ fn parse(provider: &dyn Provider, text: &[u8]) -> Option<Secret<32>> {
     let mut sum = [0; 8];
     let stated: &[u8; 16] = rest.strip_prefix(b" ")?.try_into().ok()?;
     HEXLOWER_PERMISSIVE.decode_mut(stated, &mut sum).ok()?;
-    (sum == checksum(provider, &key)).then_some(key)
+    Some((key, sum))
 }
 
 fn append_hex(text: &mut Vec<u8>, bytes: &[u8]) {
@@ -128,7 +140,7 @@ mod tests {
     use meshwork_protocols::provider::pure::Pure;
     use meshwork_protocols::secret::Secret;
 
-    use super::{KeyFileError, armoured, create, parse, read};
+    use super::{KeyFileError, create, parse, read, text};
 
     #[test]
     fn a_created_key_file_is_read_back() {
@@ -165,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_text_is_as_documented() {
-        let text = armoured(&Pure, &Secret::new([0xab; 32]));
+        let text = text(&Pure, &Secret::new([0xab; 32]));
         let text = std::str::from_utf8(text.expose()).unwrap();
         let sum = "ab312b5fce4b4c4d";
         assert_eq!(text, format!("meshwork-key-1 {} {sum}\n", "ab".repeat(32)));
@@ -173,13 +185,13 @@ mod tests {
 
     #[test]
     fn no_changed_or_missing_character_goes_unseen() {
-        let text = armoured(&Pure, &Secret::new([0xab; 32]));
+        let text = text(&Pure, &Secret::new([0xab; 32]));
         let text = text.expose();
         for at in 0..text.len() - 1 {
             let mut changed = text.to_vec();
             changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
-            assert_eq!(parse(&Pure, &changed), None, "character {at}");
-            assert_eq!(parse(&Pure, &text[..at]), None, "cut at {at}");
+            assert_eq!(parse(&Pure, &changed), Err(KeyFileError::Malformed), "character {at}");
+            assert_eq!(parse(&Pure, &text[..at]), Err(KeyFileError::Malformed), "cut at {at}");
         }
     }
 

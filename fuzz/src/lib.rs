@@ -1,1 +1,60 @@
-//! fuzz
+//! Every decoder of Meshwork, fed with bytes that anyone could have made.
+//!
+//! A target is a function of bytes that panics if something does not hold: nothing panics, what
+//! decodes encodes to something that decodes alike, and what authenticates is what was made by who
+//! holds the keys. `cargo fuzz` looks for bytes that break one; `cargo test` runs each file below
+//! `corpus/` through its target.
+//!
+//! Knows the public interface of the crates alone.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a target tells what does not hold by panicking"
+)]
+
+mod agent;
+mod identity;
+mod live;
+mod router;
+pub mod seeds;
+mod state;
+mod wire;
+
+pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
+pub use live::{
+    answer, handshake_initiator, handshake_responder, hello, records, sealed_records, session,
+};
+pub use router::{delivery, peer_facts, router};
+pub use state::{key_file, state_rows};
+pub use wire::{frame, message};
+
+/// A function of bytes that panics if something does not hold.
+pub type Target = fn(&[u8]);
+
+/// Every target under its name, which is also that of its binary and of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("agent_id", agent_id),
+    ("answer", answer),
+    ("card", card),
+    ("card_text", card_text),
+    ("contact", contact),
+    ("delivery", delivery),
+    ("endorsement", endorsement),
+    ("frame", frame),
+    ("handshake_initiator", handshake_initiator),
+    ("handshake_responder", handshake_responder),
+    ("hello", hello),
+    ("key_file", key_file),
+    ("message", message),
+    ("peer_facts", peer_facts),
+    ("records", records),
+    ("revocation", revocation),
+    ("root_file", root_file),
+    ("router", router),
+    ("sealed_records", sealed_records),
+    ("session", session),
+    ("state_rows", state_rows),
+];

@@ -157,10 +157,10 @@ impl Desk {
     pub(crate) fn path_changed(
         &mut self,
         step: &mut Transition<'_>,
-        change: PathChange,
+        change: &PathChange,
     ) -> Result<(), StoreError> {
-        match change {
-            PathChange::Opened(opened) => self.path_opened(step, opened)?,
+        match *change {
+            PathChange::Opened(ref opened) => self.path_opened(step, opened)?,
             PathChange::Closed(path) => self.path_closed(step, path),
             PathChange::DialFailed(peer) => {
                 self.diallings.dial_failed(peer, step.now.monotonic, &mut *self.random);
@@ -236,17 +236,17 @@ impl Desk {
     fn path_opened(
         &mut self,
         step: &mut Transition<'_>,
-        opened: PathOpened,
+        opened: &PathOpened,
     ) -> Result<(), StoreError> {
-        let PathOpened { path, peer, kind } = opened;
-        match kind {
+        let PathOpened { path, peer, ref kind } = *opened;
+        match *kind {
             PathKind::Mail => self.paths.open_mail(path, peer, step.now.monotonic),
-            PathKind::Live { reliable, initiated, posture, card, lineage, remembered } => {
+            PathKind::Live { reliable, initiated, posture, ref card, lineage, remembered } => {
                 if let Some(reason) = self.refuses(&peer) {
                     step.close(path, reason);
                     return Ok(());
                 }
-                if !self.greet(step, &card, lineage, remembered)? {
+                if !self.greet(step, card, lineage, remembered)? {
                     step.close(path, CloseReason::CardRefused);
                     return Ok(());
                 }
@@ -257,7 +257,7 @@ impl Desk {
                     incarnation: lineage.incarnation,
                     posture,
                 };
-                self.cards.insert(path, card);
+                self.cards.insert(path, Arc::clone(card));
                 let used = self.paths.open_live(path, peer, live, step.now.monotonic);
                 if let (true, Some(before)) = (used, before) {
                     self.outbox.path_closed(&peer, before);

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem;
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::random::Random;
@@ -14,7 +15,7 @@ use crate::choice::{Choice, Situation};
 use crate::command::{Answer, Command, CommandError, Request};
 use crate::desk::{Config, Desk};
 use crate::event::{Event, Level};
-use crate::input::Input;
+use crate::input::{Input, PathChange};
 use crate::ledger::Ledger;
 use crate::output::{CloseReason, Output};
 use crate::peer::Standing;
@@ -32,6 +33,10 @@ pub struct Router {
     outputs: VecDeque<Output>,
     /// A row could not be read, so that memory may not fit the rows until they are loaded again.
     failed: bool,
+    /// Changes of paths that came meanwhile: no row says which paths stand.
+    missed: Vec<PathChange>,
+    /// Requests that rolled back batches would have answered.
+    unanswered: Vec<Output>,
     now: Timestamp,
 }
 
@@ -67,7 +72,8 @@ impl Router {
         desk.pump(&mut step)?;
         let finished = step.finish();
         let outputs = VecDeque::new();
-        let mut this = Self { ledger, desk, outputs, failed: false, now };
+        let (missed, unanswered) = (Vec::new(), Vec::new());
+        let mut this = Self { ledger, desk, outputs, failed: false, missed, unanswered, now };
         this.adopt(finished);
         Ok(this)
     }
@@ -79,13 +85,11 @@ impl Router {
             Input::Committed(id) => self.outputs.extend(self.ledger.committed(id)),
             Input::CommitFailed(_) => self.roll_back(now),
             Input::Command(command) => self.command(now, command),
+            Input::PathChanged(change) => self.path_changed(now, change),
             _ if self.failed => {}
             Input::Received { path, frame } => {
                 let congested = self.ledger.is_congested();
                 self.step(now, |desk, step| desk.received(step, path, frame, congested));
-            }
-            Input::PathChanged(change) => {
-                self.step(now, |desk, step| desk.path_changed(step, change));
             }
             Input::Tick => self.step(now, Desk::tick),
         }
@@ -135,7 +139,18 @@ impl Router {
         self.desk.held.strangers()
     }
 
-    /// One transition.
+    /// A path came or went. Where a row that this needs cannot be read, it is taken again later.
+    fn path_changed(&mut self, now: Timestamp, change: PathChange) {
+        if !self.failed {
+            self.step(now, |desk, step| desk.path_changed(step, &change));
+        }
+        if self.failed {
+            self.missed.push(change);
+        }
+    }
+
+    /// One transition. What waits for no row comes out even where another row cannot be read: the
+    /// paths that it is about are in memory alone, and are not loaded again.
     fn step(
         &mut self,
         now: Timestamp,
@@ -143,12 +158,13 @@ impl Router {
     ) {
         let mut step = Transition::new(&self.ledger, now);
         let done = act(&mut self.desk, &mut step).and_then(|()| self.desk.pump(&mut step));
+        let finished = step.finish();
         match done {
-            Ok(()) => {
-                let finished = step.finish();
-                self.adopt(finished);
+            Ok(()) => self.adopt(finished),
+            Err(error) => {
+                self.outputs.extend(finished.free);
+                self.store_failed(error);
             }
-            Err(error) => self.store_failed(error),
         }
     }
 
@@ -201,6 +217,7 @@ impl Router {
                 self.desk.announced = self.desk.announced.min(*arrival);
             }
         }
+        self.unanswered.extend(dropped);
         self.outputs.retain(|output| !matches!(output, Output::Commit(..)));
         let mut step = Transition::new(&self.ledger, now);
         let loaded = self.desk.load(&self.ledger, &mut step, false);
@@ -209,14 +226,17 @@ impl Router {
                 self.failed = false;
                 let finished = step.finish();
                 self.adopt(finished);
-                self.answer_dropped(dropped);
+                self.answer_dropped();
+                for change in mem::take(&mut self.missed) {
+                    self.path_changed(now, change);
+                }
             }
             Err(error) => self.store_failed(error),
         }
     }
 
-    fn answer_dropped(&mut self, dropped: Vec<Output>) {
-        for output in dropped {
+    fn answer_dropped(&mut self) {
+        for output in mem::take(&mut self.unanswered) {
             let Output::Event(Event::Answered { ticket, answer }) = output else { continue };
             let answer = match answer {
                 Ok(Answer::Accepted(id)) if self.desk.outbox.entry(id).is_some() => answer,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use meshwork_protocols::identity::{
@@ -12,7 +13,7 @@ use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::random::Random;
-use meshwork_protocols::secret::Secret;
+use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::{Frame, MessageId, Payload};
 use meshwork_router::{
@@ -20,7 +21,7 @@ use meshwork_router::{
     Meeting, Outgoing, Output, PathChange, PathId, PathKind, PathOpened, Policy, Request, Router,
     StoredProtocol, Ticket,
 };
-use meshwork_state::{Batch, MemoryStore, Namespace, Rows, Store};
+use meshwork_state::{Batch, MemoryStore, Namespace, Row, Rows, Store, StoreError};
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const START: WallTime = WallTime::from_secs(1_800_000_000);
@@ -81,6 +82,8 @@ pub(crate) struct Node {
     tickets: u64,
     /// Whether nobody answers when this agent dials.
     alone: bool,
+    /// Whether the disk refuses to be read.
+    unreadable: Arc<AtomicBool>,
 }
 
 impl Node {
@@ -96,7 +99,9 @@ impl Node {
         let store = Arc::new(MemoryStore::new());
         let card = card(number, 1_000, &[1]);
         let now = Timestamp { monotonic: Duration::ZERO, wall: START };
-        let router = start(&card, &store, (policy, stored), 1, false, now);
+        let unreadable = Arc::new(AtomicBool::new(false));
+        let rows = Unreliable { store: Arc::clone(&store), unreadable: Arc::clone(&unreadable) };
+        let router = start(&card, rows, (policy, stored), 1, false, now);
         Self {
             card,
             store,
@@ -111,6 +116,7 @@ impl Node {
             starts: 1,
             tickets: 0,
             alone: false,
+            unreadable,
         }
     }
 
@@ -129,7 +135,9 @@ impl Node {
         self.sent.clear();
         self.events.clear();
         self.now.monotonic = Duration::ZERO;
-        self.router = start(&self.card, &self.store, self.setup, self.starts, restored, self.now);
+        let (store, unreadable) = (Arc::clone(&self.store), Arc::clone(&self.unreadable));
+        let rows = Unreliable { store, unreadable };
+        self.router = start(&self.card, rows, self.setup, self.starts, restored, self.now);
         self.drain();
     }
 
@@ -180,6 +188,22 @@ impl Node {
             self.store.commit(&batch).unwrap();
         }
         self.handle(Input::CommitFailed(failed));
+    }
+
+    /// The disk refuses every read until [`Node::read_again`].
+    pub(crate) fn stop_reading(&self) {
+        self.unreadable.store(true, Ordering::Relaxed);
+    }
+
+    /// The store was opened again: what was not durable when the first read failed is lost.
+    pub(crate) fn read_again(&mut self) {
+        self.unreadable.store(false, Ordering::Relaxed);
+        let lost = self.events.iter().find_map(|event| match event {
+            Event::StoreFailed { lost_from, .. } => Some(*lost_from),
+            _ => None,
+        });
+        self.batches.clear();
+        self.handle(Input::CommitFailed(lost.expect("a read that failed")));
     }
 
     pub(crate) fn pass(&mut self, span: Duration) {
@@ -263,7 +287,7 @@ impl Node {
 
 fn start(
     card: &Arc<Card>,
-    store: &Arc<MemoryStore>,
+    rows: Unreliable,
     (policy, stored): Setup,
     starts: u8,
     restored: bool,
@@ -278,7 +302,39 @@ fn start(
         stored: stored.map(|make| make()),
     };
     let random = Box::new(Seeded(u64::from(card.agent().as_bytes()[0]) << 8 | u64::from(starts)));
-    Router::restore(Box::new(Arc::clone(store)), config, random, now).unwrap()
+    Router::restore(Box::new(rows), config, random, now).unwrap()
+}
+
+/// Rows that cannot be read for a while.
+#[derive(Debug)]
+struct Unreliable {
+    store: Arc<MemoryStore>,
+    unreadable: Arc<AtomicBool>,
+}
+
+impl Unreliable {
+    fn read(&self) -> Result<&MemoryStore, StoreError> {
+        if self.unreadable.load(Ordering::Relaxed) {
+            return Err(StoreError::Disk(std::io::ErrorKind::Other));
+        }
+        Ok(&self.store)
+    }
+}
+
+impl Rows for Unreliable {
+    fn get(&self, namespace: Namespace, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
+        self.read()?.get(namespace, key)
+    }
+
+    fn scan(
+        &self,
+        namespace: Namespace,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.read()?.scan(namespace, prefix, after, limit)
+    }
 }
 
 fn lineage(starts: u8) -> Lineage {

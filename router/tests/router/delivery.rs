@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::common::{DAY, Node, Pair, payload, text};
-use meshwork_protocols::wire::{Frame, MAX_BODY, Payload, Receipt, RefusalReason, Verdict};
+use meshwork_protocols::wire::{
+    Frame, MAX_BODY, MessageId, Payload, Receipt, RefusalReason, Verdict,
+};
 use meshwork_router::{
     Answer, CloseReason, CommandError, Event, Input, Level, Misbehaviour, Outgoing, PEER_MESSAGES,
-    Request,
+    PathChange, Request,
 };
 
 #[test]
@@ -103,6 +105,47 @@ fn a_message_of_a_batch_that_failed_but_is_there_is_announced() {
     pair.b.fail_commit(true);
     pair.settle();
     assert_eq!(pair.b.arrivals(), [(id, false)]);
+}
+
+#[test]
+fn a_path_that_opens_while_rows_cannot_be_read_is_used_once_they_can() {
+    let mut pair = Pair::new();
+    pair.b.stop_reading();
+    pair.connect();
+    pair.b.read_again();
+    let to = pair.a.id();
+    pair.b.send(text(to, "over it")).unwrap();
+    pair.settle();
+    assert_eq!(pair.a.bodies(), ["over it"]);
+}
+
+#[test]
+fn a_path_that_closes_while_rows_cannot_be_read_is_not_used_after() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let (to, path) = (pair.b.id(), pair.path());
+    pair.a.stop_reading();
+    // Whether an id was used before, only a row can tell.
+    let named = Outgoing { id: Some(MessageId::from_bytes([7; 16])), ..text(to, "not taken") };
+    let ticket = pair.a.request(Request::Send(named));
+    assert!(matches!(pair.a.answer(ticket), Some(Err(CommandError::Store(_)))));
+    pair.a.handle(Input::PathChanged(PathChange::Closed(path)));
+    pair.a.read_again();
+    pair.a.send(text(to, "held")).unwrap();
+    assert_eq!(pair.a.router.explain(&to).situation.live, None);
+    assert!(pair.a.sent.is_empty());
+}
+
+#[test]
+fn a_request_is_answered_though_its_commit_failed_and_then_a_read() {
+    let mut pair = Pair::new();
+    let to = pair.b.id();
+    let ticket = pair.a.request(Request::Send(text(to, "lost")));
+    pair.a.stop_reading();
+    pair.a.fail_commit(false);
+    assert_eq!(pair.a.answer(ticket), None);
+    pair.a.read_again();
+    assert_eq!(pair.a.answer(ticket), Some(Err(CommandError::CommitFailed)));
 }
 
 #[test]
@@ -209,7 +252,7 @@ fn one_id_for_two_contents_is_misbehaviour_and_never_a_receipt() {
 #[test]
 fn a_repeated_send_under_one_id_is_one_message() {
     let mut pair = Pair::new();
-    let id = Some(meshwork_protocols::wire::MessageId::from_bytes([9; 16]));
+    let id = Some(MessageId::from_bytes([9; 16]));
     let message = Outgoing { id, ..text(pair.b.id(), "hello") };
     let first = pair.a.send(message.clone()).unwrap();
     assert_eq!(pair.a.send(message.clone()), Ok(first));
@@ -344,7 +387,7 @@ fn a_peer_that_is_wanted_is_dialled_and_not_in_a_loop() {
     pair.a.send(text(to, "hello")).unwrap();
     pair.a.send(text(to, "again")).unwrap();
     assert_eq!(pair.a.dials, [to]);
-    let failed = || Input::PathChanged(meshwork_router::PathChange::DialFailed(to));
+    let failed = || Input::PathChanged(PathChange::DialFailed(to));
     pair.a.handle(failed());
     assert_eq!(pair.a.dials.len(), 1, "dialled again at once");
     let wait = pair.a.router.next_timeout().unwrap();

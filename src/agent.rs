@@ -150,6 +150,11 @@ impl Agent {
         Inbox::open(&self.shared)
     }
 
+    /// What arrived and is not yet processed; ends there.
+    pub fn unread(&self) -> Inbox {
+        Inbox::open_unread(&self.shared)
+    }
+
     /// Marks a message as processed, as [`Delivery::processed`] does.
     pub async fn processed(&self, sender: AgentId, id: MessageId) -> Result<(), ProcessError> {
         delivery::process(&self.shared, sender, id).await
@@ -185,6 +190,11 @@ impl Agent {
     ) -> Result<(), PeerError> {
         let peer = self.shared.find(&peer.into()).ok_or(PeerError::UnknownPeer)?;
         self.change(Request::Stand { peer, standing }).await
+    }
+
+    /// The local name of a peer, if it has one.
+    pub fn name_of(&self, peer: AgentId) -> Option<String> {
+        self.shared.peers.name_of(&peer)
     }
 
     /// Gives a peer another local name, or none.

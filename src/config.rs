@@ -28,6 +28,7 @@ pub struct Builder {
     root: Option<Root>,
     listen: Vec<Result<SocketAddr, AddrParseError>>,
     advertise: Vec<Address>,
+    fresh_card: bool,
     policy: Policy,
     limits: Limits,
     provider: Option<Arc<dyn Provider>>,
@@ -73,7 +74,7 @@ impl Builder {
     }
 
     /// Listens there, for example on `127.0.0.1:7400`; port 0 takes a free one. May be said more
-    /// than once. An agent that listens nowhere can dial, and cannot be dialled.
+    /// than once. An agent that listens nowhere dials, and leaves its card as it is.
     pub fn listen(mut self, address: &str) -> Self {
         self.listen.push(address.parse());
         self
@@ -84,6 +85,12 @@ impl Builder {
     pub fn advertise(mut self, address: Address) -> Self {
         self.advertise.push(address);
         self
+    }
+
+    /// Signs a new card at the start, whether one is due or not. The root must be in the state or
+    /// be brought.
+    pub fn fresh_card(self) -> Self {
+        Self { fresh_card: true, ..self }
     }
 
     /// What becomes of a stranger's first message. Without it, it is held for the owner to decide.

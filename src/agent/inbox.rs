@@ -27,14 +27,15 @@ pub struct Inbox {
 
 impl Inbox {
     pub(super) fn open(shared: &Arc<Shared>) -> Self {
-        let (sender, deliveries) = mpsc::channel(AHEAD);
-        let reader = Reader {
-            arrivals: shared.arrivals.clone(),
-            shared: Arc::downgrade(shared),
-            next: 0,
-            sender,
-        };
+        let (reader, deliveries) = Reader::new(shared);
         shared.runtime.spawn(reader.run());
+        Self { deliveries }
+    }
+
+    pub(super) fn open_unread(shared: &Arc<Shared>) -> Self {
+        let (mut reader, deliveries) = Reader::new(shared);
+        // Announced or not: at a start, rows are there before the driver has announced them.
+        shared.runtime.spawn(async move { while reader.hand_out_slice().await == Some(true) {} });
         Self { deliveries }
     }
 
@@ -64,6 +65,12 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(shared: &Arc<Shared>) -> (Self, mpsc::Receiver<Delivery>) {
+        let (sender, deliveries) = mpsc::channel(AHEAD);
+        let arrivals = shared.arrivals.clone();
+        (Self { arrivals, shared: Arc::downgrade(shared), next: 0, sender }, deliveries)
+    }
+
     async fn run(mut self) {
         while self.hand_out().await.is_some() {
             let next = self.next;
@@ -78,36 +85,42 @@ impl Reader {
         }
     }
 
-    /// Hands out what is there; `None` when it is over.
+    /// Hands out what is announced; `None` when it is over.
     async fn hand_out(&mut self) -> Option<()> {
         loop {
             // What is announced is durable, and so are the rows.
-            let arrivals = *self.arrivals.borrow();
-            if self.next >= arrivals.end {
+            let end = self.arrivals.borrow().end;
+            if self.next >= end {
                 return Some(());
             }
-            // Nothing is read before there is room for it.
-            drop(self.sender.reserve().await.ok()?);
-            let shared = self.shared.upgrade()?;
-            let rows = match shared.read(slice(self.next, self.sender.capacity())).await.ok()? {
-                Ok(rows) => rows,
-                Err(error) => {
-                    tracing::warn!(%error, "the inbox cannot be read; trying again");
-                    drop(shared);
-                    tokio::time::sleep(RETRY).await;
-                    continue;
-                }
-            };
-            if rows.is_empty() {
-                self.next = arrivals.end;
-            }
-            for (arrival, delivery) in rows {
-                self.next = arrival + 1;
-                let repeat = arrival < arrivals.repeat_below;
-                let delivery = Delivery::new(delivery, repeat, Arc::clone(&shared));
-                self.sender.send(delivery).await.ok()?;
+            if !self.hand_out_slice().await? {
+                self.next = self.next.max(end);
             }
         }
+    }
+
+    /// Hands out the next few rows, and says whether there were any; `None` when it is over.
+    async fn hand_out_slice(&mut self) -> Option<bool> {
+        // Nothing is read before there is room for it.
+        drop(self.sender.reserve().await.ok()?);
+        let shared = self.shared.upgrade()?;
+        let rows = match shared.read(slice(self.next, self.sender.capacity())).await.ok()? {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(%error, "the inbox cannot be read; trying again");
+                drop(shared);
+                tokio::time::sleep(RETRY).await;
+                return Some(true);
+            }
+        };
+        let any = !rows.is_empty();
+        let repeat_below = self.arrivals.borrow().repeat_below;
+        for (arrival, delivery) in rows {
+            self.next = arrival + 1;
+            let delivery = Delivery::new(delivery, arrival < repeat_below, Arc::clone(&shared));
+            self.sender.send(delivery).await.ok()?;
+        }
+        Some(any)
     }
 }
 

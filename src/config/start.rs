@@ -13,7 +13,7 @@ use super::open::Opening;
 use super::{Builder, StartError};
 use crate::agent::Agent;
 use crate::driver::{Clock, Driver, Parts, PeerIndex, Vault};
-use crate::own::{Own, Presence};
+use crate::own::{Own, OwnError, Presence};
 
 pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
     let provider = builder.provider.clone().or_else(default_provider);
@@ -31,13 +31,14 @@ pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
     .await?;
     // 2. The sockets, whose addresses stand in the card.
     let listening: Vec<SocketAddr> = addresses;
-    let addresses = if advertise.is_empty() { reachable(&listening) } else { advertise };
-    let presence = Presence { addresses };
+    let presence = Presence { addresses: addresses_of(advertise, &listening) };
     // 3. The identity and the router.
-    let (policy, limits) = (builder.policy, builder.limits);
+    let (policy, limits, fresh_card) = (builder.policy, builder.limits, builder.fresh_card);
     let parts = blocking(move || {
         let now = clock.now().wall;
-        let identity = Identity { provider: Arc::clone(&provider), root, presence: &presence, now };
+        let provider_of_own = Arc::clone(&provider);
+        let identity =
+            Identity { provider: provider_of_own, root, presence: &presence, fresh_card, now };
         let own = identify(&state, identity)?;
         let config = Config {
             own: own.agent(),
@@ -62,7 +63,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
 /// Reads the agent's identity, or makes one; in any case with a card that says where it is now, if
 /// its root is here.
 fn identify(state: &State, start: Identity) -> Result<Own, StartError> {
-    let Identity { provider, root, presence, now } = start;
+    let Identity { provider, root, presence, fresh_card, now } = start;
     // An agent is in one batch with its card: where there is no card, there is no agent.
     if Own::is_missing(state)? {
         let (own, batch) = Own::create(provider, root, presence, now)?;
@@ -70,7 +71,10 @@ fn identify(state: &State, start: Identity) -> Result<Own, StartError> {
         return Ok(own);
     }
     let mut own = Own::load(state, provider, root, now)?;
-    if own.wants_card(presence, now)
+    if fresh_card && !own.can_sign() {
+        return Err(OwnError::NoRoot.into());
+    }
+    if (fresh_card || own.wants_card(presence, now))
         && let Some(next) = own.next_card(presence, now)?
     {
         state.commit(&next.batch)?;
@@ -84,6 +88,7 @@ struct Identity<'a> {
     provider: Arc<dyn Provider>,
     root: Option<Root>,
     presence: &'a Presence,
+    fresh_card: bool,
     now: WallTime,
 }
 
@@ -91,6 +96,16 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
 ) -> Result<T, StartError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(StartError::Cancelled))
+}
+
+/// What the card is to say of where the agent is. A start that says nothing of it, as one that
+/// only sends, leaves the card as it is.
+fn addresses_of(advertise: Vec<Address>, listening: &[SocketAddr]) -> Option<Vec<Address>> {
+    match (advertise.is_empty(), listening.is_empty()) {
+        (false, _) => Some(advertise),
+        (true, false) => Some(reachable(listening)),
+        (true, true) => None,
+    }
 }
 
 /// The addresses that others can dial; one that stands for all interfaces is none.

@@ -87,6 +87,11 @@ impl PeerIndex {
         self.read().names.get(name).copied()
     }
 
+    /// The local name of this peer.
+    pub(crate) fn name_of(&self, agent: &AgentId) -> Option<String> {
+        self.read().peers.get(agent)?.name.clone()
+    }
+
     /// Keeps a verified card for a while.
     pub(crate) fn keep(&self, card: &Arc<Card>) {
         let mut known = self.write();

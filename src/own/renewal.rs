@@ -16,8 +16,8 @@ use super::{LiveKeys, Own, OwnError, rows};
 /// What the agent shows of itself: it changes with how the agent is started.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Presence {
-    /// Where it can be reached, best first.
-    pub(crate) addresses: Vec<Address>,
+    /// Where it can be reached, best first; `None` leaves it at what the card says.
+    pub(crate) addresses: Option<Vec<Address>>,
 }
 
 /// A card to be used once its batch is durable.
@@ -47,7 +47,8 @@ impl Own {
 
     /// Whether the card no longer says where the agent is, or is past the middle of its time.
     pub(crate) fn wants_card(&self, presence: &Presence, now: WallTime) -> bool {
-        self.is_due(now) || self.card.addresses() != presence.addresses
+        let moved = presence.addresses.as_ref().is_some_and(|it| *it != self.card.addresses());
+        moved || self.is_due(now)
     }
 
     /// When the card is to be renewed.
@@ -116,7 +117,9 @@ impl Draft<'_> {
             None => CardBody::new(sequence, validity, HybridPublic::clone(pair.public()), live_key),
         };
         body.next_live_key = Some(live(self.live_keys.next.clone()));
-        body.addresses.clone_from(&presence.addresses);
+        if let Some(addresses) = &presence.addresses {
+            body.addresses.clone_from(addresses);
+        }
         body.suites = Suite::ALL.map(Suite::byte).to_vec();
         body.capabilities.protocols = [Protocol::Live].into();
         body.capabilities.transports = [Transport::Tcp].into();

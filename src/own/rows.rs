@@ -24,6 +24,9 @@ pub enum OwnError {
     /// The agent's own card does not count now, and its root is not here: start once with the root.
     #[error("the agent's own card cannot be used, and its root is not here to sign a new one: {0}")]
     Card(CardError),
+    /// A new card was asked for, and the root is not here to sign it.
+    #[error("the root is not here to sign a new card")]
+    NoRoot,
     /// No card could be made.
     #[error("no card could be made: {0}")]
     Unsigned(CardError),

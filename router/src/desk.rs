@@ -134,8 +134,10 @@ impl Desk {
             }
             Ok(())
         })?;
-        for peer in self.paths.connected().copied().collect::<Vec<_>>() {
-            self.owed.schedule(&peer, step.now.monotonic);
+        for peer in self.owed.creditors().collect::<Vec<_>>() {
+            if !self.paths.to(&peer).is_empty() {
+                self.owed.schedule(&peer, step.now.monotonic);
+            }
         }
         self.dirty.extend(self.outbox.wanted());
         self.dirty.extend(self.owed.creditors());

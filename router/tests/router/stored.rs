@@ -10,7 +10,8 @@ use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::wire::Frame;
 use meshwork_router::{
-    Input, Level, Misbehaviour, Opened, Policy, Protocol, Sealed, StoredError, StoredProtocol,
+    Input, Level, Misbehaviour, Opened, Policy, Protocol, Request, Sealed, StoredError,
+    StoredProtocol,
 };
 use meshwork_state::{Namespace, Rows};
 
@@ -106,7 +107,7 @@ fn a_packet_leaves_only_with_the_session_that_follows_it() {
     let mut pair = pair();
     pair.connect_mail();
     let to = pair.b.id();
-    pair.a.request(meshwork_router::Request::Send(text(to, "hello")));
+    pair.a.request(Request::Send(text(to, "hello")));
     assert!(pair.a.sent.is_empty());
     assert!(pair.a.store.get(Namespace::Session, to.as_bytes()).unwrap().is_none());
     pair.a.commit();
@@ -133,13 +134,29 @@ fn a_failed_commit_forgets_the_step_of_the_session() {
     let mut pair = pair();
     pair.connect_mail();
     let to = pair.b.id();
-    pair.a.request(meshwork_router::Request::Send(text(to, "lost")));
+    pair.a.request(Request::Send(text(to, "lost")));
     pair.a.fail_commit(false);
     pair.a.send(text(to, "kept")).unwrap();
     let packet = sealed(&pair.a.sent.front().unwrap().1);
     assert_eq!(packet[..8], [0; 8], "the first counter was never used");
     pair.settle();
     assert_eq!(pair.b.bodies(), ["kept"]);
+}
+
+#[test]
+fn receipts_owed_by_mail_are_said_again_after_a_failed_commit() {
+    let mut pair = pair();
+    pair.connect_mail();
+    let (sender, id) = (pair.a.id(), pair.a.send(text(pair.b.id(), "hello")).unwrap());
+    pair.settle();
+    pair.b.request(Request::Process { sender, id });
+    pair.b.commit();
+    pair.b.sent.clear();
+    pair.b.request(Request::Send(text(sender, "lost")));
+    pair.b.fail_commit(false);
+    pair.b.pass(Duration::from_secs(30));
+    pair.settle();
+    assert_eq!(pair.a.level(id), Some(Level::Processed));
 }
 
 #[test]

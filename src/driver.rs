@@ -2,19 +2,35 @@
 //!
 //! One task owns the [`Router`]: it gathers what happens, lets the router decide, makes its batches
 //! durable in groups, and only then does what waited for them. It decides nothing about messages.
+//!
+//! - [`turn`](self) is the loop, `commands` what handles ask, `outputs` what the router wants done.
+//! - `group_commit` makes batches durable; `recovery` follows where that fails.
+//! - `accept` and `dial` open sessions, each in a task of its own; a `line` carries one.
+//! - `upkeep` is what time asks for, `closing` the end.
 
+mod accept;
 mod arrivals;
 mod clock;
+mod closing;
 mod dial;
 mod directory;
+mod gate;
 mod group_commit;
+mod happening;
 mod identity;
+mod line;
+mod lines;
 mod notices;
 mod order;
+mod outbound;
+mod outputs;
+mod recovery;
 mod shared;
 mod start;
 mod turn;
+mod upkeep;
 mod vault;
+mod wire;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use clock::Clock;
@@ -27,13 +43,20 @@ pub(crate) use shared::Shared;
 pub(crate) use start::Parts;
 pub(crate) use vault::Vault;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use meshwork_router::{Router, Ticket};
+use meshwork_protocols::identity::AgentId;
+use meshwork_router::{PathId, Router, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use self::group_commit::GroupCommit;
+use self::happening::Happening;
+use self::lines::Lines;
+use self::outbound::Outbound;
+use self::recovery::Recovery;
+use self::upkeep::Upkeep;
 use crate::agent::Answered;
 use crate::own::{NextCard, Own, Presence};
 
@@ -43,15 +66,36 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     router: Router,
     commits: GroupCommit,
+    recovery: Recovery,
+    upkeep: Upkeep,
+    // What comes in.
     orders: mpsc::Receiver<Order>,
+    happenings: mpsc::Receiver<Happening>,
     /// Ends when the last handle is dropped.
     lease: oneshot::Receiver<()>,
+    // What goes out.
     /// Who waits for which answer.
     answers: HashMap<Ticket, oneshot::Sender<Answered>>,
     next_ticket: u64,
     arrivals: watch::Sender<Arrivals>,
+    paths: HashMap<PathId, Path>,
+    // What runs beside it.
+    lines: Lines,
+    close_lines: watch::Sender<bool>,
+    /// Listeners and dialled sessions.
+    tasks: JoinSet<()>,
+    /// The peers that are being looked for.
+    dialling: HashSet<AgentId>,
+    // Who the agent is.
     own: Own,
     presence: Presence,
     /// A card whose batch is not yet durable.
     next_card: Option<NextCard>,
+}
+
+/// A session that stands.
+#[derive(Debug)]
+struct Path {
+    peer: AgentId,
+    outbound: Arc<Outbound>,
 }

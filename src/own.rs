@@ -112,6 +112,19 @@ impl Own {
         self.card.agent()
     }
 
+    /// The primitives.
+    pub(crate) fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    /// Takes over the card and the live keys that the rows hold.
+    pub(crate) fn refresh(&mut self, rows: &dyn Rows, now: WallTime) -> Result<(), OwnError> {
+        let card = rows::card(rows, &*self.provider, now)?;
+        self.live_keys = rows::live_keys(rows)?;
+        self.card = Arc::new(card);
+        Ok(())
+    }
+
     /// What the sessions of this agent need of it.
     pub(crate) fn local(&self) -> Result<Local, OwnError> {
         let provider = Arc::clone(&self.provider);

@@ -6,6 +6,7 @@ use meshwork_protocols::identity::CardError;
 use meshwork_protocols::live::SessionError;
 use meshwork_router::CommandError;
 use meshwork_state::{StoreError, WitnessError};
+use meshwork_transports::DialError;
 
 /// The agent was closed, or could not go on: [`crate::Event`] and the log say which.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -266,6 +267,16 @@ impl FetchError {
     /// Whether another try can succeed later.
     pub const fn is_worth_a_retry(&self) -> bool {
         !matches!(self, Self::NoAddress)
+    }
+}
+
+impl From<DialError> for FetchError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::UnknownHost => Self::UnknownHost,
+            DialError::Unreachable(kind) => Self::Unreachable(kind),
+            _ => Self::NoAddress,
+        }
     }
 }
 

@@ -93,6 +93,8 @@ pub enum Event {
     StoreRecovered(StoreError),
     /// The witness could not be written; it is tried again.
     WitnessFailed(WitnessError),
+    /// The store is lost, and the agent stops. What had been answered is durable.
+    Stopped(StoreError),
     /// This many events were lost to this watcher, which did not keep up.
     Missed(u64),
 }

@@ -1,5 +1,6 @@
 //! How an agent starts: its state, its sockets, its identity, its router, and then the driver.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use meshwork_protocols::provider::Provider;
 use meshwork_protocols::time::WallTime;
 use meshwork_router::{Config, Router};
 use meshwork_state::State;
+use meshwork_transports::Listener;
 
 use super::open::Opening;
 use super::{Builder, StartError};
@@ -30,7 +32,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
     })
     .await?;
     // 2. The sockets, whose addresses stand in the card.
-    let listening: Vec<SocketAddr> = addresses;
+    let (listeners, listening) = listen(&addresses).await?;
     let presence = Presence { addresses: addresses_of(advertise, &listening) };
     // 3. The identity and the router.
     let (policy, limits, fresh_card) = (builder.policy, builder.limits, builder.fresh_card);
@@ -57,7 +59,18 @@ pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
     })
     .await?;
     // 4. What drives them.
-    Ok(Driver::start(parts)?)
+    Ok(Driver::start(parts, listeners)?)
+}
+
+async fn listen(addresses: &[SocketAddr]) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
+    let (mut listeners, mut listening) = (Vec::new(), Vec::new());
+    for &address in addresses {
+        let failed = |error: io::Error| StartError::Listen { address, error: error.kind() };
+        let listener = Listener::tcp(address).await.map_err(failed)?;
+        listening.push(listener.address().map_err(failed)?);
+        listeners.push(listener);
+    }
+    Ok((listeners, listening))
 }
 
 /// Reads the agent's identity, or makes one; in any case with a card that says where it is now, if

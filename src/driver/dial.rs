@@ -1,13 +1,133 @@
-//! Finding a peer.
+//! Finding a peer: every address of its card, and where it was met, in a staggered race.
 
+mod attempt;
+mod held;
+
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use meshwork_protocols::identity::{Card, Contact};
+use meshwork_protocols::identity::{Address, AgentId, Card, Contact, Transport};
+use meshwork_protocols::live::SessionError;
+use meshwork_protocols::live::handshake::HandshakeError;
+use meshwork_transports::race;
+use tokio::time::timeout;
 
+use self::attempt::{Found, fetch_from, open_session};
+use self::held::{Held, addresses};
 use super::Shared;
+use super::happening::Happening;
+use super::line::Line;
+use super::lines::Lines;
 use crate::agent::FetchError;
 
+/// How long one address gets before the next is tried too.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// How long a search may take: the router gives a search 30 s, and wants to hear the end of it.
+const SEARCH: Duration = Duration::from_secs(25);
+
+/// Looks for a peer, and carries the session that is found until it is over.
+pub(crate) async fn dial(peer: AgentId, lines: Lines) {
+    let searched = tokio::select! {
+        searched = timeout(SEARCH, search(peer, &lines)) => searched,
+        () = lines.closing() => return,
+    };
+    let timed_out = Err(FetchError::Unreachable(io::ErrorKind::TimedOut));
+    match searched.unwrap_or(timed_out) {
+        Ok(Found { wire, peer, ours }) => Line::carry(lines, wire, peer, ours).await,
+        Err(why) => {
+            if let FetchError::Session(error) = why {
+                lines.contradicted(error).await;
+            }
+            lines.tell(Happening::DialFailed { peer, why }).await;
+        }
+    }
+}
+
 /// Fetches the card of who is at a contact.
-pub(crate) async fn fetch_card(_: &Arc<Shared>, _: &Contact) -> Result<Arc<Card>, FetchError> {
-    Err(FetchError::NoAddress)
+pub(crate) async fn fetch_card(
+    shared: &Arc<Shared>,
+    contact: &Contact,
+) -> Result<Arc<Card>, FetchError> {
+    let address = Address { transport: Transport::Tcp, endpoint: contact.endpoint.clone() };
+    let fetched = timeout(SEARCH, fetch(shared, contact.agent, &[address])).await;
+    fetched.unwrap_or(Err(FetchError::Unreachable(io::ErrorKind::TimedOut)))
+}
+
+async fn search(peer: AgentId, lines: &Lines) -> Result<Found, FetchError> {
+    let shared = &lines.shared;
+    let held = Held::read(shared, peer).await?;
+    let first = match held.card {
+        Ok(card) => race_sessions(shared, card, &held.addresses).await,
+        Err(error) => Err(FetchError::Card(error)),
+    };
+    match first {
+        Err(error) if is_outdated(error) => {
+            let card = match fetch(shared, peer, &held.addresses).await {
+                Ok(card) => card,
+                // What was wrong first says more.
+                Err(_) => return Err(error),
+            };
+            lines.tell(Happening::Learned(Arc::clone(&card))).await;
+            let addresses = addresses(&card, held.contact.as_ref());
+            race_sessions(shared, card, &addresses).await
+        }
+        found => found,
+    }
+}
+
+/// Whether a newer card may do.
+fn is_outdated(error: FetchError) -> bool {
+    matches!(
+        error,
+        FetchError::Card(_)
+            | FetchError::Session(
+                SessionError::Handshake(HandshakeError::KeyNotInCard)
+                    | SessionError::DialledCard(_)
+                    | SessionError::NoCommonSuite
+            )
+    )
+}
+
+async fn race_sessions(
+    shared: &Arc<Shared>,
+    card: Arc<Card>,
+    addresses: &[Address],
+) -> Result<Found, FetchError> {
+    let ways: Vec<_> = addresses
+        .iter()
+        .map(|address| {
+            let (shared, card, address) = (Arc::clone(shared), Arc::clone(&card), address.clone());
+            async move { open_session(&shared, card, &address).await }
+        })
+        .collect();
+    race(ways, STAGGER).await.map_err(|errors| most_telling(&errors))
+}
+
+async fn fetch(
+    shared: &Arc<Shared>,
+    agent: AgentId,
+    addresses: &[Address],
+) -> Result<Arc<Card>, FetchError> {
+    let ways: Vec<_> = addresses
+        .iter()
+        .map(|address| {
+            let (shared, address) = (Arc::clone(shared), address.clone());
+            async move { fetch_from(&shared, agent, &address).await }
+        })
+        .collect();
+    race(ways, STAGGER).await.map_err(|errors| most_telling(&errors))
+}
+
+/// What answered says more than what did not.
+fn most_telling(errors: &[FetchError]) -> FetchError {
+    let silent = |error: &&FetchError| {
+        matches!(
+            error,
+            FetchError::NoAddress | FetchError::UnknownHost | FetchError::Unreachable(_)
+        )
+    };
+    let answered = errors.iter().find(|error| !silent(error));
+    answered.or(errors.last()).copied().unwrap_or(FetchError::NoAddress)
 }

@@ -50,17 +50,27 @@ struct Entry {
 impl PeerIndex {
     /// Reads what the rows hold.
     pub(crate) fn load(vault: Arc<Vault>) -> Result<Self, StoreError> {
-        let mut known = Known::default();
+        let this = Self { vault, known: RwLock::default() };
+        this.reload()?;
+        Ok(this)
+    }
+
+    /// Reads what the rows hold now. Cards that were verified stay so.
+    pub(crate) fn reload(&self) -> Result<(), StoreError> {
+        let mut read = Known::default();
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let rows = vault.scan(Namespace::Peer, &[], after.as_deref(), SLICE)?;
+            let rows = self.vault.scan(Namespace::Peer, &[], after.as_deref(), SLICE)?;
             let Some((last, _)) = rows.last() else { break };
             after = Some(last.clone());
             for (key, value) in &rows {
-                known.put(agent(key)?, PeerFacts::decode(value)?);
+                read.put(agent(key)?, PeerFacts::decode(value)?);
             }
         }
-        Ok(Self { vault, known: RwLock::new(known) })
+        let mut known = self.write();
+        known.peers = read.peers;
+        known.names = read.names;
+        Ok(())
     }
 
     /// Takes over what a batch did to the rows of peers, now that it is durable.

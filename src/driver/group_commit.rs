@@ -77,9 +77,9 @@ impl GroupCommit {
         self.gathered.own = true;
     }
 
-    /// Forgets what gathered: a batch before it failed.
-    pub(crate) fn forget_gathered(&mut self) {
-        self.gathered = Group::default();
+    /// Forgets what gathered, since a batch before it failed; says which was the first of it.
+    pub(crate) fn forget_gathered(&mut self) -> Option<BatchId> {
+        std::mem::take(&mut self.gathered).ids.map(|(first, _)| first)
     }
 
     /// Whether nothing is on its way to the disk.

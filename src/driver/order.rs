@@ -20,5 +20,8 @@ pub(crate) enum Order {
     /// The strangers that wrote.
     Strangers { answer: oneshot::Sender<Vec<Stranger>> },
     /// Stop in good order.
-    Close { answer: oneshot::Sender<Result<(), CloseError>> },
+    Close { answer: Closed },
 }
+
+/// Who waits for the end.
+pub(super) type Closed = oneshot::Sender<Result<(), CloseError>>;

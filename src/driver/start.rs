@@ -1,15 +1,22 @@
 //! Putting a driver together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use meshwork_router::{Limits, Router};
 use meshwork_state::RestoreEvidence;
+use meshwork_transports::Listener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
+use super::accept::accept;
+use super::gate::Gate;
 use super::group_commit::GroupCommit;
+use super::lines::Lines;
+use super::recovery::Recovery;
+use super::upkeep::Upkeep;
 use super::{Arrivals, Clock, Driver, Identity, Notices, PeerIndex, Shared, Vault};
 use crate::agent::{Agent, Event, Lease, Tally};
 use crate::own::{Own, OwnError, Presence};
@@ -33,42 +40,57 @@ pub(crate) struct Parts {
 
 impl Driver {
     /// Starts a driver on the runtime of the caller.
-    pub(crate) fn start(parts: Parts) -> Result<Agent, OwnError> {
-        let Parts { clock, vault, own, presence, peers, router, restored, limits: _, listening } =
-            parts;
+    pub(crate) fn start(parts: Parts, listeners: Vec<Listener>) -> Result<Agent, OwnError> {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (held, lease) = oneshot::channel();
         let (arrivals, arrivals_seen) = watch::channel(Arrivals::default());
+        let random = parts.own.provider().random();
         let shared = Arc::new(Shared {
-            id: own.agent(),
+            id: parts.own.agent(),
             runtime: Handle::current(),
-            clock,
-            vault: Arc::clone(&vault),
-            identity: Identity::new(own.local()?),
-            peers,
+            clock: parts.clock,
+            vault: Arc::clone(&parts.vault),
+            identity: Identity::new(parts.own.local()?),
+            peers: parts.peers,
             notices: Notices::new(),
             tally: Tally::default(),
             arrivals: arrivals_seen,
             orders,
-            listening,
-            restored,
+            listening: parts.listening,
+            restored: parts.restored,
         });
-        if let Some(evidence) = restored {
+        if let Some(evidence) = parts.restored {
             shared.notices.tell_everybody(Event::Restored(evidence));
         }
-        let driver = Self {
+        let gate = Gate::new(parts.limits, random);
+        let (lines, happenings, close_lines) = Lines::new(Arc::clone(&shared), gate);
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            tasks.spawn(accept(listener, lines.clone()));
+        }
+        let mut driver = Self {
             shared: Arc::clone(&shared),
-            router,
-            commits: GroupCommit::new(vault),
+            router: parts.router,
+            commits: GroupCommit::new(parts.vault),
+            recovery: Recovery::default(),
+            upkeep: Upkeep::new(),
             orders: orders_in,
+            happenings,
             lease,
             answers: HashMap::new(),
             next_ticket: 0,
             arrivals,
-            own,
-            presence,
+            paths: HashMap::new(),
+            lines,
+            close_lines,
+            tasks,
+            dialling: HashSet::new(),
+            own: parts.own,
+            presence: parts.presence,
             next_card: None,
         };
+        // What is unread is announced before anybody can ask for it.
+        driver.carry_out();
         tokio::spawn(driver.run());
         Ok(Agent { shared, _lease: Arc::new(Lease { _held: held }) })
     }

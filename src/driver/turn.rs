@@ -1,56 +1,91 @@
 //! The loop: what happens, in; what is to be done, out.
 
 use std::future;
+use std::ops::ControlFlow;
 
-use meshwork_router::{Command, Event as Told, Input, Output, Ticket};
+use meshwork_protocols::live::{PeerInfo, Role};
+use meshwork_router::{
+    Command, Input, Meeting, PathChange, PathId, PathKind, PathOpened, Request, Ticket,
+};
+use meshwork_state::StoreError;
 use tokio::time;
 
-use super::group_commit::Finished;
-use super::{Driver, Order};
+use super::happening::Happening;
+use super::order::Closed;
+use super::{Driver, Order, Path};
 use crate::agent::{Event, Stranger, Tally};
 
-/// How many orders are taken at a time before the disk is given what they led to.
-const ORDERS_A_TURN: usize = 256;
+/// How many inputs are taken at a time before the disk is given what they led to.
+const INPUTS_A_TURN: usize = 256;
+
+/// Why the loop ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Somebody asked for it.
+    Asked(Closed),
+    /// Nobody is left who could.
+    Dropped,
+    /// The store is lost.
+    Store(StoreError),
+}
 
 impl Driver {
-    /// Runs until it is told to stop or nobody is left who could.
+    /// Runs until it is told to stop, nobody is left who could, or the store is lost.
     pub(super) async fn run(mut self) {
-        self.carry_out();
-        loop {
-            self.commits.start();
-            let wake = self.router.next_timeout().map(|at| self.shared.clock.instant(at));
-            let timer = async {
-                match wake {
-                    Some(at) => time::sleep_until(at).await,
-                    None => future::pending().await,
+        let end = match self.begin().await {
+            Err(error) => End::Store(error),
+            Ok(()) => loop {
+                match self.turn().await {
+                    ControlFlow::Continue(()) => {}
+                    ControlFlow::Break(end) => break end,
                 }
-            };
-            tokio::select! {
-                finished = self.commits.finished() => self.committed(finished),
-                order = self.orders.recv() => {
-                    let mut next = order;
-                    for _ in 0..ORDERS_A_TURN {
-                        let Some(order) = next else { break };
-                        self.order(order);
-                        next = self.orders.try_recv().ok();
-                    }
+                self.carry_out();
+                if let Err(error) = self.recover().await {
+                    break End::Store(error);
                 }
-                () = timer => self.router.handle(self.shared.clock.now(), Input::Tick),
-                _ = &mut self.lease => break,
-            }
-            self.carry_out();
-        }
-        self.shared.notices.end();
+            },
+        };
+        self.end(end).await;
     }
 
-    fn order(&mut self, order: Order) {
+    /// Waits for something to happen, and lets the router decide.
+    async fn turn(&mut self) -> ControlFlow<End> {
+        self.commits.start();
+        let clock = self.shared.clock;
+        let wake = self.router.next_timeout().map(|at| clock.instant(at));
+        let has_room = !self.router.is_congested();
+        tokio::select! {
+            finished = self.commits.finished() => self.committed(&finished),
+            order = self.orders.recv() => return self.follow_all(order),
+            Some(happening) = self.happenings.recv(), if has_room => self.note_all(happening),
+            () = sleep_until(wake) => self.router.handle(clock.now(), Input::Tick),
+            due = self.upkeep.due() => self.keep_up(due).await,
+            Some(_) = self.tasks.join_next() => {}
+            _ = &mut self.lease => return ControlFlow::Break(End::Dropped),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Follows an order, and those behind it.
+    fn follow_all(&mut self, first: Option<Order>) -> ControlFlow<End> {
+        let mut next = first;
+        for left in (0..INPUTS_A_TURN).rev() {
+            match next {
+                Some(Order::Close { answer }) => return ControlFlow::Break(End::Asked(answer)),
+                Some(order) => self.follow(order),
+                None => break,
+            }
+            next = if left > 0 { self.orders.try_recv().ok() } else { None };
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn follow(&mut self, order: Order) {
+        // Whoever asked may have gone meanwhile.
         match order {
             Order::Request { request, answer } => {
-                let ticket = Ticket(self.next_ticket);
-                self.next_ticket += 1;
+                let ticket = self.command(request);
                 self.answers.insert(ticket, answer);
-                let command = Command { ticket, request };
-                self.router.handle(self.shared.clock.now(), Input::Command(command));
             }
             Order::Explain { peer, answer } => {
                 let _ = answer.send(self.router.explain(&peer));
@@ -63,54 +98,79 @@ impl Driver {
                 let strangers = strangers.map(|(id, messages)| Stranger::new(*id, messages));
                 let _ = answer.send(strangers.collect());
             }
-            Order::Close { answer } => {
-                let _ = answer.send(Ok(()));
-            }
+            // Taken out before.
+            Order::Close { .. } => {}
         }
     }
 
-    /// Does what the router wants done.
-    fn carry_out(&mut self) {
-        while let Some(output) = self.router.poll() {
-            match output {
-                Output::Commit(id, batch) => self.commits.gather(id, batch),
-                Output::Event(event) => self.told(event),
-                Output::Transmit { .. } | Output::Dial(_) | Output::Close { .. } => {}
-            }
+    /// Gives the router a request; the answer comes under the ticket.
+    fn command(&mut self, request: Request) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let command = Command { ticket, request };
+        self.router.handle(self.shared.clock.now(), Input::Command(command));
+        ticket
+    }
+
+    /// Takes note of what happened, and of what happened behind it.
+    fn note_all(&mut self, first: Happening) {
+        let mut next = Some(first);
+        for left in (0..INPUTS_A_TURN).rev() {
+            let Some(happening) = next else { break };
+            self.note(happening);
+            let has_room = left > 0 && !self.router.is_congested();
+            next = if has_room { self.happenings.try_recv().ok() } else { None };
         }
     }
 
-    fn committed(&mut self, finished: Finished) {
-        Tally::count(&self.shared.tally.commits);
-        if finished.result.is_ok() {
-            let _ = self.shared.peers.follow(finished.batch());
-            if let Some((_, last)) = finished.ids() {
-                self.router.handle(self.shared.clock.now(), Input::Committed(last));
-            }
-        }
-    }
-
-    fn told(&mut self, event: Told) {
-        let event = match event {
-            Told::Answered { ticket, answer } => {
-                if let Some(waiting) = self.answers.remove(&ticket) {
-                    let _ = waiting.send(answer);
+    fn note(&mut self, happening: Happening) {
+        let now = self.shared.clock.now();
+        match happening {
+            Happening::Frames { path, frames, .. } => {
+                for frame in &frames {
+                    self.router.handle(now, Input::Received { path, frame });
                 }
-                return;
             }
-            Told::Arrived { arrival, sender, id, repeat } => {
-                self.arrivals.send_modify(|arrivals| arrivals.announce(arrival, repeat));
-                Event::Arrived { sender, id }
+            Happening::Opened { path, peer, outbound } => {
+                self.dialling.remove(&peer.agent);
+                self.paths.insert(path, Path { peer: peer.agent, outbound });
+                let change = PathChange::Opened(opened(path, *peer));
+                self.router.handle(now, Input::PathChanged(change));
             }
-            Told::Moved { id, to, level, choice } => Event::Moved { id, to, level, choice },
-            Told::FirstContact(peer) => Event::FirstContact(peer),
-            Told::Connected(peer) => Event::Connected(peer),
-            Told::Disconnected(peer) => Event::Disconnected(peer),
-            Told::Lineage { peer, suspicion } => Event::Lineage { peer, suspicion },
-            Told::Equivocation(peer) => Event::Equivocation(peer),
-            Told::Misbehaved { peer, how } => Event::Misbehaved { peer, how },
-            _ => return,
-        };
-        self.shared.notices.tell(event);
+            Happening::Closed { path, why } => {
+                if let (Some(Path { peer, .. }), Some(why)) = (self.paths.remove(&path), why) {
+                    Tally::count(&self.shared.tally.broken);
+                    self.shared.notices.tell(Event::Broken { peer, why });
+                }
+                self.router.handle(now, Input::PathChanged(PathChange::Closed(path)));
+            }
+            Happening::DialFailed { peer, why } => {
+                self.dialling.remove(&peer);
+                self.shared.notices.tell(Event::Unreachable { peer, why });
+                self.router.handle(now, Input::PathChanged(PathChange::DialFailed(peer)));
+            }
+            // Nobody waits for these answers: what they change is told.
+            Happening::Learned(card) => {
+                self.command(Request::Meet { card, meeting: Meeting::default() });
+            }
+            Happening::Contradicted { agent, number } => {
+                self.shared.notices.tell(Event::Equivocation(agent));
+                self.command(Request::Revoke { peer: agent, number });
+            }
+        }
+    }
+}
+
+fn opened(path: PathId, peer: PeerInfo) -> PathOpened {
+    let initiated = peer.role == Role::Initiator;
+    let PeerInfo { agent, card, posture, lineage, remembered, .. } = peer;
+    let kind = PathKind::Live { reliable: true, initiated, posture, card, lineage, remembered };
+    PathOpened { path, peer: agent, kind }
+}
+
+async fn sleep_until(at: Option<time::Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => future::pending().await,
     }
 }

@@ -28,12 +28,6 @@ pub(crate) struct NextCard {
     live_keys: LiveKeys,
 }
 
-impl NextCard {
-    pub(crate) fn card(&self) -> &Arc<Card> {
-        &self.card
-    }
-}
-
 impl Own {
     /// The card in use.
     pub(crate) fn card(&self) -> &Arc<Card> {
@@ -52,7 +46,7 @@ impl Own {
     }
 
     /// When the card is to be renewed.
-    pub(crate) fn renewal_at(&self) -> WallTime {
+    fn renewal_at(&self) -> WallTime {
         let Validity { not_before, not_after } = self.card.validity();
         not_before + not_after.saturating_since(not_before) / 2
     }

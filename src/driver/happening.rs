@@ -1,0 +1,38 @@
+//! What connections tell the driver.
+
+use std::sync::Arc;
+
+use meshwork_protocols::identity::{AgentId, Card, Sequence};
+use meshwork_protocols::live::{PeerInfo, SessionError};
+use meshwork_router::PathId;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::outbound::Outbound;
+use crate::agent::FetchError;
+
+/// Something that happened on a connection, in its order.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// A session stands.
+    Opened {
+        path: PathId,
+        peer: Box<PeerInfo>,
+        /// Where frames for it go.
+        outbound: Arc<Outbound>,
+    },
+    /// Frames came in.
+    Frames {
+        path: PathId,
+        frames: Vec<Vec<u8>>,
+        /// Their part of what all connections may have waiting; given back when they are handled.
+        _room: OwnedSemaphorePermit,
+    },
+    /// A session is over; it broke where there is an error.
+    Closed { path: PathId, why: Option<SessionError> },
+    /// No address led to this peer.
+    DialFailed { peer: AgentId, why: FetchError },
+    /// A newer card of a peer was fetched.
+    Learned(Arc<Card>),
+    /// This agent signed two cards of this number.
+    Contradicted { agent: AgentId, number: Sequence },
+}

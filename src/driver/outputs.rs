@@ -1,0 +1,103 @@
+//! What the router wants done.
+
+use std::collections::HashMap;
+
+use meshwork_router::{Event as Told, Output, PathId};
+
+use super::dial::dial;
+use super::group_commit::Finished;
+use super::{Driver, Path};
+use crate::agent::{Event, Tally};
+
+impl Driver {
+    /// Does what the router wants done by now. Frames that were released together are written
+    /// together.
+    pub(super) fn carry_out(&mut self) {
+        let mut writes: HashMap<PathId, Vec<Vec<u8>>> = HashMap::new();
+        while let Some(output) = self.router.poll() {
+            match output {
+                Output::Commit(id, batch) => self.commits.gather(id, batch),
+                Output::Transmit { path, frame } => writes.entry(path).or_default().push(frame),
+                Output::Dial(peer) => {
+                    if self.dialling.insert(peer) {
+                        self.tasks.spawn(dial(peer, self.lines.clone()));
+                    }
+                }
+                Output::Close { path, reason } => {
+                    tracing::debug!(path = path.0, ?reason, "a session is given up");
+                    // What was said before goes out before the end.
+                    self.write(path, writes.remove(&path).unwrap_or_default());
+                    if let Some(Path { outbound, .. }) = self.paths.get(&path) {
+                        outbound.end();
+                    }
+                }
+                Output::Event(event) => self.tell(event),
+            }
+        }
+        for (path, frames) in writes {
+            self.write(path, frames);
+        }
+    }
+
+    /// A transaction came to its end.
+    pub(super) fn committed(&mut self, finished: &Finished) {
+        let tally = &self.shared.tally;
+        let followed = finished.result.and_then(|()| self.shared.peers.follow(finished.batch()));
+        if let Err(error) = followed {
+            Tally::count(&tally.failed_commits);
+            let lost_from = finished.ids().map(|(first, _)| first);
+            self.recovery.commit_failed(lost_from, error);
+            return;
+        }
+        Tally::count(&tally.commits);
+        self.recovery.succeeded();
+        self.upkeep.committed();
+        if finished.has_own() {
+            self.adopt_card();
+        }
+        if let Some((_, last)) = finished.ids() {
+            let now = self.shared.clock.now();
+            self.router.handle(now, meshwork_router::Input::Committed(last));
+        }
+    }
+
+    fn write(&mut self, path: PathId, frames: Vec<Vec<u8>>) {
+        let Some(Path { peer, outbound }) = self.paths.get(&path) else { return };
+        if !frames.is_empty() && outbound.push(frames).is_err() {
+            tracing::debug!(peer = %peer.short(), "a peer does not take what it is sent");
+            Tally::count(&self.shared.tally.too_slow);
+            outbound.cut();
+        }
+    }
+
+    /// Tells whoever wants to know.
+    fn tell(&mut self, told: Told) {
+        let event = match told {
+            Told::Answered { ticket, answer } => {
+                if let Some(waiting) = self.answers.remove(&ticket) {
+                    // Whoever asked may have gone meanwhile.
+                    let _ = waiting.send(answer);
+                }
+                return;
+            }
+            Told::StoreFailed { lost_from, error } => {
+                self.recovery.read_failed(lost_from, error);
+                return;
+            }
+            Told::Arrived { arrival, sender, id, repeat } => {
+                self.arrivals.send_modify(|arrivals| arrivals.announce(arrival, repeat));
+                Event::Arrived { sender, id }
+            }
+            Told::Moved { id, to, level, choice } => Event::Moved { id, to, level, choice },
+            Told::FirstContact(peer) => Event::FirstContact(peer),
+            Told::Connected(peer) => Event::Connected(peer),
+            Told::Disconnected(peer) => Event::Disconnected(peer),
+            Told::Lineage { peer, suspicion } => Event::Lineage { peer, suspicion },
+            Told::Equivocation(peer) => Event::Equivocation(peer),
+            Told::Misbehaved { peer, how } => Event::Misbehaved { peer, how },
+            // A kind that a later router tells and this driver does not know yet.
+            _ => return,
+        };
+        self.shared.notices.tell(event);
+    }
+}

@@ -80,6 +80,8 @@ pub(crate) struct Desk {
     pub(crate) answered: BTreeMap<[u8; 32], Duration>,
     /// Messages whose arrival was announced in this process: those below this number.
     pub(crate) announced: u64,
+    /// Messages that were there when this process began: those below this number.
+    began_with: Option<u64>,
 }
 
 impl Desk {
@@ -101,6 +103,7 @@ impl Desk {
             dirty: BTreeSet::new(),
             answered: BTreeMap::new(),
             announced: 0,
+            began_with: None,
         }
     }
 
@@ -110,7 +113,6 @@ impl Desk {
         &mut self,
         ledger: &Ledger,
         step: &mut Transition<'_>,
-        repeat: bool,
     ) -> Result<(), StoreError> {
         self.peers = Peers::default();
         self.outbox = Outbox::default();
@@ -129,11 +131,12 @@ impl Desk {
                 && arrival >= self.announced
             {
                 let (sender, id) = (delivery.sender, delivery.message.id);
+                let repeat = self.began_with.is_none_or(|before| arrival < before);
                 step.tell(Event::Arrived { arrival, sender, id, repeat });
-                self.announced = arrival + 1;
             }
             Ok(())
         })?;
+        self.began_with.get_or_insert(self.inbox.next_arrival());
         for peer in self.owed.creditors().collect::<Vec<_>>() {
             if !self.paths.to(&peer).is_empty() {
                 self.owed.schedule(&peer, step.now.monotonic);

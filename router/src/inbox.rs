@@ -84,6 +84,11 @@ impl Inbox {
         Ok(Some((u64::from_be_bytes(arrival), delivery)))
     }
 
+    /// The number that the next message gets.
+    pub(crate) const fn next_arrival(&self) -> u64 {
+        self.counters.next_arrival
+    }
+
     /// Whether a message of `size` is within the bounds.
     pub(crate) fn has_room(&self, size: usize) -> bool {
         self.messages < INBOX_MESSAGES

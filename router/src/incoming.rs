@@ -306,7 +306,6 @@ impl Desk {
             let mut seen = SeenRow::read(step, &sender, id)?.ok_or(StoreError::Damaged)?;
             seen.arrival = Some(arrival);
             seen.write(step, &sender, id);
-            self.announced = arrival + 1;
             step.tell(Event::Arrived { arrival, sender, id, repeat: false });
         }
         Ok(())

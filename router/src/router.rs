@@ -17,7 +17,7 @@ use crate::desk::{Config, Desk};
 use crate::event::{Event, Level};
 use crate::input::{Input, PathChange};
 use crate::ledger::Ledger;
-use crate::output::{CloseReason, Output};
+use crate::output::{BatchId, CloseReason, Output};
 use crate::peer::Standing;
 use crate::sent::{SentRow, Status};
 use crate::transition::{Finished, Transition};
@@ -37,6 +37,8 @@ pub struct Router {
     missed: Vec<PathChange>,
     /// Requests that rolled back batches would have answered.
     unanswered: Vec<Output>,
+    /// The batch that gives up the sending sessions of a restored state, until it is durable.
+    archive: Option<BatchId>,
     now: Timestamp,
 }
 
@@ -61,20 +63,20 @@ impl Router {
         random: Box<dyn Random>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let restored = config.restored;
+        let archive = config.restored.then_some(BatchId(0));
         let ledger = Ledger::new(rows);
-        let mut desk = Desk::new(config, random);
-        let mut step = Transition::new(&ledger, now);
-        if restored {
-            desk.archive(&ledger, &mut step)?;
-        }
-        desk.load(&ledger, &mut step, true)?;
-        desk.pump(&mut step)?;
-        let finished = step.finish();
-        let outputs = VecDeque::new();
-        let (missed, unanswered) = (Vec::new(), Vec::new());
-        let mut this = Self { ledger, desk, outputs, failed: false, missed, unanswered, now };
-        this.adopt(finished);
+        let desk = Desk::new(config, random);
+        let mut this = Self {
+            ledger,
+            desk,
+            outputs: VecDeque::new(),
+            failed: false,
+            missed: Vec::new(),
+            unanswered: Vec::new(),
+            archive,
+            now,
+        };
+        this.load()?;
         Ok(this)
     }
 
@@ -82,7 +84,11 @@ impl Router {
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         self.now = now;
         match input {
-            Input::Committed(id) => self.outputs.extend(self.ledger.committed(id)),
+            Input::Committed(id) => {
+                self.archive = self.archive.filter(|archive| *archive > id);
+                let released = self.ledger.committed(id);
+                self.release(released);
+            }
             Input::CommitFailed(_) => self.roll_back(now),
             Input::Command(command) => self.command(now, command),
             Input::PathChanged(change) => self.path_changed(now, change),
@@ -198,7 +204,34 @@ impl Router {
         self.outputs.extend(free);
         let (commit, released) = self.ledger.adopt(batch, held);
         self.outputs.extend(commit.map(|(id, batch)| Output::Commit(id, batch)));
+        self.release(released);
+    }
+
+    /// What waited for nothing else comes out.
+    fn release(&mut self, released: Vec<Output>) {
+        for output in &released {
+            if let Output::Event(Event::Arrived { arrival, .. }) = output {
+                self.desk.announced = arrival + 1;
+            }
+        }
         self.outputs.extend(released);
+    }
+
+    /// Rebuilds memory from the rows, and begins what they ask for.
+    fn load(&mut self) -> Result<(), StoreError> {
+        let mut step = Transition::new(&self.ledger, self.now);
+        if self.archive.is_some() {
+            self.desk.archive(&self.ledger, &mut step)?;
+            self.archive = Some(self.ledger.first_pending());
+        }
+        self.desk.load(&self.ledger, &mut step)?;
+        self.desk.pump(&mut step)?;
+        let finished = step.finish();
+        if finished.batch.is_empty() {
+            self.archive = None;
+        }
+        self.adopt(finished);
+        Ok(())
     }
 
     /// Memory may not fit the rows any more: nothing is done until they are loaded again.
@@ -211,21 +244,11 @@ impl Router {
     /// Nothing that is pending will be durable: back to the rows. A batch whose commit failed can
     /// still be there, whole; what it accepted is then answered as accepted.
     fn roll_back(&mut self, now: Timestamp) {
-        let dropped = self.ledger.roll_back();
-        for output in &dropped {
-            if let Output::Event(Event::Arrived { arrival, .. }) = output {
-                self.desk.announced = self.desk.announced.min(*arrival);
-            }
-        }
-        self.unanswered.extend(dropped);
+        self.unanswered.extend(self.ledger.roll_back());
         self.outputs.retain(|output| !matches!(output, Output::Commit(..)));
-        let mut step = Transition::new(&self.ledger, now);
-        let loaded = self.desk.load(&self.ledger, &mut step, false);
-        match loaded.and_then(|()| self.desk.pump(&mut step)) {
+        match self.load() {
             Ok(()) => {
                 self.failed = false;
-                let finished = step.finish();
-                self.adopt(finished);
                 self.answer_dropped();
                 for change in mem::take(&mut self.missed) {
                     self.path_changed(now, change);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use meshwork_protocols::identity::{
@@ -82,8 +82,8 @@ pub(crate) struct Node {
     tickets: u64,
     /// Whether nobody answers when this agent dials.
     alone: bool,
-    /// Whether the disk refuses to be read.
-    unreadable: Arc<AtomicBool>,
+    /// How many more reads the disk allows.
+    reads: Arc<AtomicU32>,
 }
 
 impl Node {
@@ -99,8 +99,8 @@ impl Node {
         let store = Arc::new(MemoryStore::new());
         let card = card(number, 1_000, &[1]);
         let now = Timestamp { monotonic: Duration::ZERO, wall: START };
-        let unreadable = Arc::new(AtomicBool::new(false));
-        let rows = Unreliable { store: Arc::clone(&store), unreadable: Arc::clone(&unreadable) };
+        let reads = Arc::new(AtomicU32::new(u32::MAX));
+        let rows = Unreliable { store: Arc::clone(&store), reads: Arc::clone(&reads) };
         let router = start(&card, rows, (policy, stored), 1, false, now);
         Self {
             card,
@@ -116,7 +116,7 @@ impl Node {
             starts: 1,
             tickets: 0,
             alone: false,
-            unreadable,
+            reads,
         }
     }
 
@@ -135,8 +135,7 @@ impl Node {
         self.sent.clear();
         self.events.clear();
         self.now.monotonic = Duration::ZERO;
-        let (store, unreadable) = (Arc::clone(&self.store), Arc::clone(&self.unreadable));
-        let rows = Unreliable { store, unreadable };
+        let rows = Unreliable { store: Arc::clone(&self.store), reads: Arc::clone(&self.reads) };
         self.router = start(&self.card, rows, self.setup, self.starts, restored, self.now);
         self.drain();
     }
@@ -190,20 +189,23 @@ impl Node {
         self.handle(Input::CommitFailed(failed));
     }
 
-    /// The disk refuses every read until [`Node::read_again`].
-    pub(crate) fn stop_reading(&self) {
-        self.unreadable.store(true, Ordering::Relaxed);
+    /// After `reads` more the disk refuses every read until [`Node::read_again`].
+    pub(crate) fn stop_reading_after(&self, reads: u32) {
+        self.reads.store(reads, Ordering::Relaxed);
     }
 
-    /// The store was opened again: what was not durable when the first read failed is lost.
+    /// The disk can be read; where a read failed, the store was opened again, and what was not
+    /// durable then is lost.
     pub(crate) fn read_again(&mut self) {
-        self.unreadable.store(false, Ordering::Relaxed);
+        self.reads.store(u32::MAX, Ordering::Relaxed);
         let lost = self.events.iter().find_map(|event| match event {
             Event::StoreFailed { lost_from, .. } => Some(*lost_from),
             _ => None,
         });
-        self.batches.clear();
-        self.handle(Input::CommitFailed(lost.expect("a read that failed")));
+        if let Some(lost) = lost {
+            self.batches.clear();
+            self.handle(Input::CommitFailed(lost));
+        }
     }
 
     pub(crate) fn pass(&mut self, span: Duration) {
@@ -309,13 +311,15 @@ fn start(
 #[derive(Debug)]
 struct Unreliable {
     store: Arc<MemoryStore>,
-    unreadable: Arc<AtomicBool>,
+    reads: Arc<AtomicU32>,
 }
 
 impl Unreliable {
     fn read(&self) -> Result<&MemoryStore, StoreError> {
-        if self.unreadable.load(Ordering::Relaxed) {
-            return Err(StoreError::Disk(std::io::ErrorKind::Other));
+        let left = self.reads.load(Ordering::Relaxed);
+        let next = left.checked_sub(1).ok_or(StoreError::Disk(std::io::ErrorKind::Other))?;
+        if left < u32::MAX {
+            self.reads.store(next, Ordering::Relaxed);
         }
         Ok(&self.store)
     }

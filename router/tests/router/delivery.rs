@@ -110,7 +110,7 @@ fn a_message_of_a_batch_that_failed_but_is_there_is_announced() {
 #[test]
 fn a_path_that_opens_while_rows_cannot_be_read_is_used_once_they_can() {
     let mut pair = Pair::new();
-    pair.b.stop_reading();
+    pair.b.stop_reading_after(0);
     pair.connect();
     pair.b.read_again();
     let to = pair.a.id();
@@ -124,7 +124,7 @@ fn a_path_that_closes_while_rows_cannot_be_read_is_not_used_after() {
     let mut pair = Pair::new();
     pair.connect();
     let (to, path) = (pair.b.id(), pair.path());
-    pair.a.stop_reading();
+    pair.a.stop_reading_after(0);
     // Whether an id was used before, only a row can tell.
     let named = Outgoing { id: Some(MessageId::from_bytes([7; 16])), ..text(to, "not taken") };
     let ticket = pair.a.request(Request::Send(named));
@@ -141,11 +141,31 @@ fn a_request_is_answered_though_its_commit_failed_and_then_a_read() {
     let mut pair = Pair::new();
     let to = pair.b.id();
     let ticket = pair.a.request(Request::Send(text(to, "lost")));
-    pair.a.stop_reading();
+    pair.a.stop_reading_after(0);
     pair.a.fail_commit(false);
     assert_eq!(pair.a.answer(ticket), None);
     pair.a.read_again();
     assert_eq!(pair.a.answer(ticket), Some(Err(CommandError::CommitFailed)));
+}
+
+#[test]
+fn a_message_is_announced_once_wherever_a_read_fails() {
+    for reads in 0..40 {
+        let mut pair = Pair::new();
+        pair.connect();
+        let id = pair.a.send(text(pair.b.id(), "hello")).unwrap();
+        let (path, frame) = pair.a.sent.pop_front().unwrap();
+        pair.b.stop_reading_after(reads);
+        pair.b.handle(Input::Received { path, frame: &frame });
+        if !pair.b.batches.is_empty() {
+            pair.b.fail_commit(true);
+        }
+        pair.b.read_again();
+        pair.a.pass(Duration::from_secs(30));
+        pair.settle();
+        assert_eq!(pair.b.arrivals(), [(id, false)], "after {reads} reads");
+        assert_eq!(pair.a.level(id), Some(Level::Delivered), "after {reads} reads");
+    }
 }
 
 #[test]

@@ -144,6 +144,27 @@ fn a_failed_commit_forgets_the_step_of_the_session() {
 }
 
 #[test]
+fn a_restored_state_gives_its_sessions_up_though_its_first_commit_fails() {
+    let mut pair = pair();
+    pair.connect_mail();
+    let (to, from) = (pair.b.id(), pair.a.id());
+    let received = pair.b.request(Request::Send(text(from, "unread")));
+    pair.settle();
+    assert!(pair.b.answer(received).is_some());
+    pair.a.send(text(to, "before")).unwrap();
+    pair.a.restart_as(true);
+    pair.a.fail_commit(false);
+    assert!(matches!(pair.a.arrivals()[..], []), "what is told waits for the next commit");
+    pair.connect_mail();
+    pair.a.sent.clear();
+    pair.a.send(text(to, "after")).unwrap();
+    let packet = sealed(&pair.a.sent.back().unwrap().1);
+    assert!(u64::from_be_bytes(packet[..8].try_into().unwrap()) >= 1_000, "{packet:?}");
+    assert!(pair.a.arrivals().iter().all(|(_, repeat)| *repeat));
+    assert_eq!(pair.a.arrivals().len(), 1);
+}
+
+#[test]
 fn receipts_owed_by_mail_are_said_again_after_a_failed_commit() {
     let mut pair = pair();
     pair.connect_mail();

@@ -10,11 +10,15 @@
 //! - [`Agent::inbox`] hands out what arrived; [`Delivery::processed`] tells the sender.
 //! - [`Agent::watch`] tells what happens, [`Agent::explain`] how a message would go and why.
 //!
+//! [`control`] lets other programs drive an agent, through a socket.
+//!
 //! Everything runs on the tokio runtime in which the agent was started. Every future here may be
 //! dropped at any point; each method says what is left of what it had begun.
 
 mod agent;
 mod config;
+#[cfg(unix)]
+pub mod control;
 mod driver;
 mod own;
 

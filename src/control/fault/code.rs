@@ -1,0 +1,257 @@
+//! The codes, one table: `docs/errors.md` is written from it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Writes the enumeration and its columns from one table, so that no code lacks one.
+macro_rules! codes {
+    ($($name:ident = $number:literal, $retry:literal, $meaning:literal, $advice:literal;)+) => {
+        /// A kind of fault, by a number that never changes its meaning.
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+        #[serde(try_from = "String", into = "String")]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = $meaning] $name,)+
+        }
+
+        impl Code {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The number behind `MESH-`.
+            pub const fn number(self) -> u16 {
+                match self { $(Self::$name => $number),+ }
+            }
+
+            /// Whether the same request can succeed later, with nothing changed here.
+            pub const fn retry(self) -> bool {
+                match self { $(Self::$name => $retry),+ }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning),+ }
+            }
+
+            /// What to do, where nothing more is known.
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$name => $advice),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    NoAgent = 101, false,
+        "There is no agent in the state directory.",
+        "make one with `meshctl init`, or name another directory with --state";
+    AgentExists = 102, false,
+        "The state directory holds an agent already.",
+        "use that one, or name another directory with --state";
+    StateInUse = 103, true,
+        "Another process has the state open and no `meshctl up` answers for it.",
+        "wait until that process is done; while `meshctl up` runs, commands go through it";
+    AlreadyUp = 104, false,
+        "`meshctl up` runs on this state already.",
+        "talk to it with the other commands, or end it with `meshctl down`";
+    WrongKey = 105, false,
+        "The key or passphrase is not this state's.",
+        "type it again; without the right one nobody can open the state";
+    NoKey = 106, false,
+        "Nothing was given that opens the state, or it is of the wrong kind.",
+        "run at a terminal to type the passphrase, or give --passphrase-file or --key-file";
+    KeyFile = 107, false,
+        "The key or passphrase file cannot be used.",
+        "check the path, and that only you can read the file (mode 0600)";
+    StateDamaged = 108, false,
+        "The state was truncated or changed by something else.",
+        "bring back the whole directory from a backup; a restore is recognised and handled";
+    StateTooNew = 109, false,
+        "The state was written by a newer version.",
+        "use the version that wrote it, or a later one";
+    Disk = 110, true,
+        "The disk or the file system refused.",
+        "check space and permissions of the path named, then try again";
+    SocketPath = 111, false,
+        "The state directory's path is too long for its control socket.",
+        "choose a shorter path with --state";
+    Listen = 112, true,
+        "The address to listen on cannot be used.",
+        "choose another with --listen; port 0 takes any that is free";
+    RootApart = 113, false,
+        "The agent's root is kept apart, and this needs it.",
+        "name its file with --root-file";
+    RootFile = 114, false,
+        "The root file cannot be used.",
+        "check the path, and that the file is the one that `meshctl init --root-file` wrote";
+    BadArguments = 115, false,
+        "The command line makes no sense.",
+        "see `meshctl help` and `meshctl help COMMAND`";
+    InputFile = 116, false,
+        "A file to read cannot be read.",
+        "check the path and its permissions";
+    NotUp = 117, false,
+        "No agent runs on this state, and this needs one that does.",
+        "start it with `meshctl up`";
+    UnknownPeer = 201, false,
+        "Nobody of that name or id is known.",
+        "list those who are with `meshctl peers`, or add one with `meshctl peers add CONTACT`";
+    BadId = 202, false,
+        "The text is not an agent's id.",
+        "copy it again, whole: an id starts with mw1 and has 61 characters";
+    BadContact = 203, false,
+        "The text is not a contact.",
+        "copy the line that the other's `meshctl up` prints: mw1..@host:port";
+    BadCard = 204, false,
+        "The card is not one, or its signatures do not hold.",
+        "ask for the card again, as the file that `meshctl card export` writes";
+    CardNotValid = 205, false,
+        "The card does not count at this time.",
+        "ask its owner for a new card, and check the clock here";
+    CardRefused = 206, false,
+        "A newer card of this agent is known, or this one was revoked or contradicted.",
+        "ask its owner for the newest card";
+    NameTaken = 207, false,
+        "Another peer has this local name.",
+        "choose another name";
+    BadName = 208, false,
+        "The name cannot be given.",
+        "use at most 32 of a-z, 0-9, '-' and '.', a letter first, and not mw1 as the start";
+    Blocked = 209, false,
+        "The peer is blocked.",
+        "accept it first: `meshctl peers accept ID`";
+    OwnId = 210, false,
+        "That is this agent itself.",
+        "name another agent";
+    TooLarge = 301, false,
+        "The body is larger than a message may be.",
+        "send at most 1 MiB a message: split it, or send where it can be fetched";
+    BadLifetime = 302, false,
+        "The lifetime is zero or longer than 30 days.",
+        "choose between 1s and 30d";
+    IdReused = 303, false,
+        "The message id already names another message.",
+        "choose another id, or leave it out and have one drawn";
+    UnknownMessage = 304, false,
+        "No such message is known.",
+        "check the id: `meshctl send` prints it, and it is forgotten a week after its expiry";
+    Busy = 305, true,
+        "A queue is full.",
+        "try again in a moment; if it stays so, peers are away or the inbox is not read";
+    BadMessageId = 306, false,
+        "The text is not a message's id.",
+        "a message id is 32 hexadecimal digits, as `meshctl send` prints it";
+    NotYet = 307, true,
+        "The message did not get as far as was waited for in time.",
+        "it is kept and tried on while `meshctl up` runs; ask with `meshctl status ID`";
+    Refused = 308, false,
+        "The peer will never take the message.",
+        "see the reason; a new message may do better";
+    Expired = 309, false,
+        "The message expired before a receipt for it came.",
+        "send it again, with more time (--expires) or when the peer is there";
+    BadContentType = 310, false,
+        "The content type is malformed.",
+        "use at most 127 printable ASCII characters";
+    NoAnswer = 401, true,
+        "Nobody answers at the contact's address.",
+        "check that the other agent is up and reachable, then try again";
+    NotThere = 402, true,
+        "Who answers at that address did not show the card of that agent.",
+        "ask for a fresh contact: the agent may have moved";
+    ControlLost = 501, true,
+        "The running agent's control socket broke off.",
+        "see what `meshctl up` says, then try again";
+    Malformed = 502, false,
+        "The line is not a request.",
+        "see docs/control.md for what can be asked";
+    LineTooLong = 503, false,
+        "The line is longer than one may be.",
+        "send at most 2 MiB a line";
+    TooManyConnections = 504, true,
+        "Too many programs are connected to the control socket.",
+        "close one, or try again";
+    Stopping = 505, true,
+        "The agent is stopping.",
+        "start it again with `meshctl up`";
+    DemoFailed = 601, false,
+        "The demo lost or doubled a message, or did not finish in time.",
+        "look at the table above; a busy machine may need longer, anything else is a bug: report it";
+    DemoSetup = 602, true,
+        "The demo could not start its agents.",
+        "see the cause; it needs a temporary directory and free ports on 127.0.0.1";
+    Broken = 901, false,
+        "Something that cannot happen did.",
+        "it is a bug: report it with the cause";
+}
+
+impl Code {
+    /// How a command that ends with it exits.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::BadArguments => 2,
+            Self::NotYet => 4,
+            code if code.retry() => 3,
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MESH-{:04}", self.number())
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.to_string()
+    }
+}
+
+impl TryFrom<String> for Code {
+    type Error = UnknownCode;
+
+    fn try_from(text: String) -> Result<Self, UnknownCode> {
+        text.parse()
+    }
+}
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL.iter().copied().find(|code| code.to_string() == text).ok_or(UnknownCode)
+    }
+}
+
+/// A text that is none of the codes of this version.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not an error code of this version")]
+pub struct UnknownCode;
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn each_code_has_a_number_of_its_own_and_reads_back() {
+        let numbers: Vec<u16> = Code::ALL.iter().map(|code| code.number()).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+        for code in Code::ALL {
+            assert_eq!(code.to_string().parse(), Ok(*code));
+        }
+    }
+
+    #[test]
+    fn each_text_is_one_line_of_its_form() {
+        for code in Code::ALL {
+            let (meaning, advice) = (code.meaning(), code.advice());
+            assert!(meaning.ends_with('.') && !meaning.contains('\n'), "{code}: {meaning}");
+            assert!(!advice.ends_with('.') && !advice.contains('\n'), "{code}: {advice}");
+            assert!(advice.len() <= 100, "{code}: {advice}");
+        }
+    }
+}

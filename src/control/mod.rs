@@ -1,0 +1,46 @@
+//! Drives an agent from outside its process: one JSON object a line over a Unix socket.
+//!
+//! [`Server`] answers on a socket beside the state of a running [`Agent`](crate::Agent); a
+//! [`Client`] asks there. Whoever can open the socket is the agent's owner: it stands in a
+//! directory of mode 0700, with mode 0600. What the lines say is [`Request`] and [`Reply`], published in
+//! `docs/control.md` and `docs/control.schema.json`, so that any language can drive an agent.
+//! [`answer`] does what a request asks for, with or without a socket in between.
+//!
+//! Knows nothing of terminals, nor of how an agent delivers.
+
+mod body;
+mod client;
+mod event;
+mod fault;
+mod lines;
+mod moment;
+mod named;
+mod place;
+mod reply;
+mod request;
+mod roster;
+mod server;
+mod service;
+mod text;
+
+#[cfg(test)]
+mod published;
+
+pub use body::Body;
+pub use client::{Client, Replies};
+pub use event::{Event, Happening};
+pub use fault::{Code, Fault};
+pub use lines::MAX_LINE;
+pub use moment::Moment;
+pub use named::Named;
+pub use place::{MAX_SOCKET_PATH, SOCKET_FILE, socket_path};
+pub use reply::{
+    CardFacts, Delivery, Identity, Peer, Progress, Protection, Reply, Route, Search, Status,
+};
+pub use request::{Request, Send, Stand, Wait, WaitFor};
+pub use server::{MAX_CONNECTIONS, Server};
+pub use service::{Answer, answer};
+
+/// The version of what the lines say. It grows when something is said differently; what is only
+/// added leaves it as it is.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,375 @@
+//! Holds `docs/control.schema.json` to what the types say: each kind of line validates, and the
+//! schema knows no kind that there is not.
+
+use std::collections::BTreeSet;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::posture::Posture;
+use meshwork_protocols::time::WallTime;
+use meshwork_protocols::wire::{ContentType, MessageId, RefusalReason};
+use meshwork_router::{Choice, Level, Protocol, Reason, Standing};
+use serde_json::{Value, json};
+
+use super::*;
+
+const SCHEMA: &str = include_str!("../../docs/control.schema.json");
+
+fn schema() -> Value {
+    serde_json::from_str(SCHEMA).unwrap()
+}
+
+// --- samples: the matches are exhaustive, so that a new kind does not compile without one ---
+
+fn agent() -> AgentId {
+    AgentId::from_bytes([7; 32])
+}
+
+fn named() -> Named {
+    Named { agent: agent(), name: Some("bob".into()) }
+}
+
+fn nameless() -> Named {
+    Named { agent: agent(), name: None }
+}
+
+const MESSAGE: MessageId = MessageId::from_bytes([0xab; 16]);
+
+fn time() -> Moment {
+    Moment(WallTime::from_secs(1_700_000_000))
+}
+
+fn requests() -> Vec<Request> {
+    let peer = || "bob".to_owned();
+    let contact = format!("{}@127.0.0.1:7400", agent());
+    let send = Send {
+        to: peer(),
+        body: Body(b"hi".to_vec()),
+        content_type: ContentType::default(),
+        message: None,
+        lifetime_seconds: None,
+        ordered: false,
+        wait: None,
+    };
+    let wait = |level| Some(Wait { level, seconds: 3 });
+    let whole = Send {
+        body: Body(vec![0xff]),
+        content_type: "text/plain".parse().unwrap(),
+        message: Some(MESSAGE),
+        lifetime_seconds: Some(60),
+        ordered: true,
+        wait: wait(WaitFor::Processed),
+        ..send.clone()
+    };
+    vec![
+        Request::Id {},
+        Request::Card {},
+        Request::Peers {},
+        Request::Meet { contact: contact.clone(), name: None },
+        Request::Meet { contact, name: Some(peer()) },
+        Request::Import { card: "-----BEGIN".into(), name: Some(peer()) },
+        Request::Stand { peer: peer(), standing: Stand::Known },
+        Request::Stand { peer: peer(), standing: Stand::Blocked },
+        Request::Name { peer: peer(), name: peer() },
+        Request::Forget { peer: peer() },
+        Request::Send(Send { wait: wait(WaitFor::Delivered), ..send.clone() }),
+        Request::Send(send),
+        Request::Send(whole),
+        Request::Status { message: MESSAGE },
+        Request::Inbox { follow: true },
+        Request::Processed { sender: agent(), message: MESSAGE },
+        Request::Explain { peer: peer() },
+        Request::Watch {},
+        Request::Stop {},
+    ]
+}
+
+fn statuses() -> Vec<Status> {
+    let levels = [
+        Level::Queued,
+        Level::Sent,
+        Level::Delivered,
+        Level::Processed,
+        Level::Expired,
+        Level::Refused(RefusalReason::Policy),
+    ];
+    let choices = [
+        (Protocol::Live, Reason::SessionStands),
+        (Protocol::Held, Reason::NotTriedYet),
+        (Protocol::Held, Reason::Dialling),
+        (Protocol::Deferred, Reason::PeerAway),
+        (Protocol::Deferred, Reason::PeerAwayNoMail),
+        (Protocol::Held, Reason::NoPath),
+    ];
+    let pairs = levels.into_iter().zip(choices);
+    pairs
+        .map(|(level, (protocol, reason))| {
+            Status::new(MESSAGE, named(), level, Choice { protocol, reason })
+        })
+        .collect()
+}
+
+fn happenings() -> Vec<Happening> {
+    let words = || "words".to_owned();
+    let moved = statuses().swap_remove(0);
+    vec![
+        Happening::Moved(moved),
+        Happening::Arrived { sender: nameless(), message: MESSAGE },
+        Happening::FirstContact { peer: nameless() },
+        Happening::Connected { peer: named() },
+        Happening::Disconnected { peer: named() },
+        Happening::Unreachable { peer: named(), why: words() },
+        Happening::Rejected { from: words(), why: words(), more: 1 },
+        Happening::CardRenewed { sequence: 1 },
+        Happening::Suspect { peer: named(), what: words() },
+        Happening::Trouble { what: words() },
+        Happening::Missed { events: 2 },
+    ]
+}
+
+fn replies() -> Vec<Reply> {
+    let contact = format!("{}@127.0.0.1:7400", agent());
+    let identity = Identity { agent: agent(), contacts: vec![contact.clone()], control: VERSION };
+    let card = CardFacts {
+        agent: agent(),
+        sequence: 1,
+        not_before: time(),
+        not_after: time(),
+        addresses: vec!["tcp:127.0.0.1:7400".into()],
+        relays: vec![],
+        suites: vec![1, 2],
+        services: vec!["files 1".into()],
+        region: Some("CH".into()),
+        text: "-----BEGIN".into(),
+    };
+    let peer = |standing, held| Peer {
+        who: named(),
+        standing,
+        contact: Some(contact.clone()),
+        connected: true,
+        held,
+    };
+    let delivery = Delivery {
+        message: MESSAGE,
+        sender: named(),
+        protocol: Protocol::Live,
+        posture: Posture::HYBRID.into(),
+        received: time(),
+        created: time(),
+        content_type: ContentType::default(),
+        body: Body(b"hi".to_vec()),
+        repeat: false,
+    };
+    let route = |dialling| Route {
+        to: named(),
+        standing: Standing::Known,
+        protocol: Protocol::Held,
+        reason: Reason::NoPath,
+        why: "words".into(),
+        connected: false,
+        dialling,
+        stored: false,
+        waiting: 3,
+    };
+    let mut replies = vec![
+        Reply::Identity(identity),
+        Reply::Card(card),
+        Reply::Peer(peer(Standing::Known, 0)),
+        Reply::Peer(peer(Standing::Stranger, 2)),
+        Reply::Peer(Peer { contact: None, ..peer(Standing::Blocked, 0) }),
+        Reply::Delivery(delivery),
+        Reply::Route(route(Search::Untried)),
+        Reply::Route(route(Search::UnderWay)),
+        Reply::Route(route(Search::Failed)),
+        Reply::Done {},
+    ];
+    replies.extend(statuses().into_iter().map(Reply::Status));
+    replies.extend(
+        happenings().into_iter().map(|it| Reply::Event(Event { at: time(), happening: it })),
+    );
+    replies.extend(Code::ALL.iter().map(|code| Reply::Error(Fault::new(*code, "words"))));
+    replies
+}
+
+/// Does not compile when a kind is added, to remind of its sample.
+fn remind(request: &Request, reply: &Reply, happening: &Happening) {
+    match request {
+        Request::Id {} | Request::Card {} | Request::Peers {} | Request::Meet { .. } => {}
+        Request::Import { .. } | Request::Stand { .. } | Request::Name { .. } => {}
+        Request::Forget { .. } | Request::Send(_) | Request::Status { .. } => {}
+        Request::Inbox { .. } | Request::Processed { .. } | Request::Explain { .. } => {}
+        Request::Watch {} | Request::Stop {} => {}
+    }
+    match reply {
+        Reply::Identity(_) | Reply::Card(_) | Reply::Peer(_) | Reply::Status(_) => {}
+        Reply::Delivery(_) | Reply::Route(_) | Reply::Event(_) => {}
+        Reply::Done {} | Reply::Error(_) => {}
+    }
+    match happening {
+        Happening::Moved(_) | Happening::Arrived { .. } | Happening::FirstContact { .. } => {}
+        Happening::Connected { .. } | Happening::Disconnected { .. } => {}
+        Happening::Unreachable { .. } | Happening::Rejected { .. } => {}
+        Happening::CardRenewed { .. } | Happening::Suspect { .. } => {}
+        Happening::Trouble { .. } | Happening::Missed { .. } => {}
+    }
+}
+
+// --- a checker of the part of JSON Schema that the schema uses ---
+
+/// Why `value` is not what `schema` says. What `properties` does not name is refused, so that
+/// nothing goes undocumented.
+fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    let rules = schema.as_object().expect("a schema is an object");
+    for (keyword, rule) in rules {
+        let fine = match keyword.as_str() {
+            "$schema" | "$defs" | "title" | "description" => true,
+            "properties" | "required" | "additionalProperties" => true,
+            "$ref" => {
+                let path = rule.as_str().unwrap().strip_prefix('#').unwrap();
+                check(root, root.pointer(path).expect("a reference leads somewhere"), value)?;
+                true
+            }
+            "oneOf" => {
+                let fits = |one: &&Value| check(root, one, value).is_ok();
+                rule.as_array().unwrap().iter().filter(fits).count() == 1
+            }
+            "const" => rule == value,
+            "enum" => rule.as_array().unwrap().contains(value),
+            "minimum" => value.as_u64() >= rule.as_u64(),
+            "pattern" => value.as_str().is_some_and(|text| fits(rule.as_str().unwrap(), text)),
+            "items" => {
+                let items = value.as_array().ok_or("not an array")?;
+                items.iter().try_for_each(|item| check(root, rule, item))?;
+                true
+            }
+            "type" => match rule.as_str().unwrap() {
+                "object" => value.is_object(),
+                "array" => value.is_array(),
+                "string" => value.is_string(),
+                "boolean" => value.is_boolean(),
+                "integer" => value.is_u64(),
+                other => panic!("unknown type {other}"),
+            },
+            other => panic!("unknown keyword {other}"),
+        };
+        if !fine {
+            return Err(format!("{value} breaks {keyword}: {rule}"));
+        }
+    }
+    check_properties(root, schema, value)
+}
+
+fn check_properties(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    let (Some(object), Some(properties)) = (value.as_object(), schema["properties"].as_object())
+    else {
+        return Ok(());
+    };
+    for (name, value) in object {
+        let schema = properties.get(name).ok_or_else(|| format!("{name} is not documented"))?;
+        check(root, schema, value).map_err(|why| format!("{name}: {why}"))?;
+    }
+    for name in schema["required"].as_array().into_iter().flatten() {
+        if !object.contains_key(name.as_str().unwrap()) {
+            return Err(format!("{name} is missing"));
+        }
+    }
+    Ok(())
+}
+
+/// The patterns of the schema, as the types behind them read.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern {
+        "^mw1[02-9ac-hj-np-z]{58}$" => text.parse::<AgentId>().is_ok(),
+        "^mw1[02-9ac-hj-np-z]{58}@.+:[0-9]+$" => text.parse::<crate::Contact>().is_ok(),
+        "^[0-9a-f]{32}$" => text.parse::<MessageId>().is_ok(),
+        "^MESH-[0-9]{4}$" => text.parse::<Code>().is_ok(),
+        "^[a-z][a-z0-9.-]{0,31}$" => roster::check_name(text.into()).is_ok(),
+        r"^[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$" => {
+            text.parse::<Moment>().is_ok()
+        }
+        other => panic!("unknown pattern {other}"),
+    }
+}
+
+fn line(value: &impl serde::Serialize) -> Value {
+    let mut line = serde_json::to_value(value).unwrap();
+    line["id"] = json!(7);
+    line
+}
+
+// --- the claims ---
+
+#[test]
+fn every_kind_of_request_and_reply_is_as_published() {
+    let schema = schema();
+    for request in requests() {
+        let value = line(&request);
+        check(&schema, &schema["$defs"]["request"], &value).unwrap_or_else(|why| panic!("{why}"));
+        check(&schema, &schema, &value).unwrap_or_else(|why| panic!("{why}"));
+    }
+    for reply in replies() {
+        let value = line(&reply);
+        check(&schema, &schema, &value).unwrap_or_else(|why| panic!("{value}: {why}"));
+    }
+    remind(&requests()[0], &replies()[0], &happenings()[0]);
+}
+
+#[test]
+fn the_schema_knows_no_kind_that_there_is_not() {
+    let schema = schema();
+    let kinds = |of: &str, tag: &str| -> BTreeSet<String> {
+        let all = schema["$defs"][of]["oneOf"].as_array().unwrap();
+        let nested = all.iter().flat_map(|one| one["oneOf"].as_array().into_iter().flatten());
+        let all: Vec<_> = all.iter().chain(nested).collect();
+        let tags = all.iter().filter_map(|one| one["properties"][tag]["const"].as_str());
+        tags.map(str::to_owned).collect()
+    };
+    let said = |lines: Vec<Value>, tag: &str| -> BTreeSet<String> {
+        lines.iter().filter_map(|line| line[tag].as_str()).map(str::to_owned).collect()
+    };
+    let replies: Vec<_> = replies().iter().map(line).collect();
+    assert_eq!(kinds("request", "do"), said(requests().iter().map(line).collect(), "do"));
+    assert_eq!(kinds("reply", "is"), said(replies.clone(), "is"));
+    assert_eq!(kinds("reply", "event"), said(replies, "event"));
+}
+
+#[test]
+fn what_is_not_as_published_is_found() {
+    let schema = schema();
+    let good = json!({"id": 1, "do": "status", "message": MESSAGE.to_string()});
+    assert!(check(&schema, &schema, &good).is_ok());
+    for (field, value) in [
+        ("id", json!("1")),
+        ("id", json!(-1)),
+        ("do", json!("levitate")),
+        ("message", json!("5f")),
+        ("more", json!(true)),
+    ] {
+        let mut bad = good.clone();
+        bad[field] = value;
+        assert!(check(&schema, &schema, &bad).is_err(), "{bad}");
+    }
+    let mut bad = good;
+    bad.as_object_mut().unwrap().remove("message");
+    assert!(check(&schema, &schema, &bad).is_err(), "{bad}");
+}
+
+#[test]
+fn every_request_and_reply_reads_back() {
+    for request in requests() {
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request, "{text}");
+    }
+    for reply in replies() {
+        let text = serde_json::to_string(&reply).unwrap();
+        assert_eq!(serde_json::from_str::<Reply>(&text).unwrap(), reply, "{text}");
+    }
+}
+
+#[test]
+fn a_field_that_is_not_known_is_refused_in_each_request() {
+    for request in requests() {
+        let mut value = serde_json::to_value(&request).unwrap();
+        value["surely_unknown"] = json!(1);
+        assert!(serde_json::from_value::<Request>(value.clone()).is_err(), "{value}");
+    }
+}

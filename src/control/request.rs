@@ -1,0 +1,178 @@
+//! What can be asked of an agent.
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::wire::{ContentType, MessageId};
+use serde::{Deserialize, Serialize};
+
+use super::{Body, text};
+
+/// What is asked. On the socket it stands beside a number of the asker's, `{"id": 1, "do": ..}`,
+/// that comes back with each line of the answer. A field that is not known is refused, so that
+/// nobody is answered who asked for more than was understood.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Request {
+    /// Who the agent is: one [`Identity`](super::Identity).
+    Id {},
+    /// Its card: one [`CardFacts`](super::CardFacts).
+    Card {},
+    /// The peers that are known, blocked or held: a [`Peer`](super::Peer) each.
+    Peers {},
+    /// Learn who stands behind a contact, whose card is fetched: one [`Peer`](super::Peer).
+    Meet {
+        /// `mw1..@host:port`.
+        contact: String,
+        /// A local name to give.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Learn a card that came some other way: one [`Peer`](super::Peer).
+    Import {
+        /// Its text, from `-----BEGIN` on.
+        card: String,
+        /// A local name to give.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Say how a peer stands: one [`Peer`](super::Peer). A stranger that becomes known has its
+    /// held messages delivered.
+    Stand {
+        /// Its id or local name.
+        peer: String,
+        /// The new standing.
+        standing: Stand,
+    },
+    /// Give a peer a local name: one [`Peer`](super::Peer).
+    Name {
+        /// Its id or local name.
+        peer: String,
+        /// The name.
+        name: String,
+    },
+    /// Forget a peer; what was sent to it and not delivered expires.
+    Forget {
+        /// Its id or local name.
+        peer: String,
+    },
+    /// Deliver a message: one [`Status`](super::Status), when it is durable here, or when it got
+    /// as far as was waited for.
+    Send(Send),
+    /// How far a message got: one [`Status`](super::Status).
+    Status {
+        /// Its id.
+        #[serde(with = "text")]
+        message: MessageId,
+    },
+    /// What arrived and was not marked as processed: a [`Delivery`](super::Delivery) each, in
+    /// the order of arrival. Nothing is marked by being shown.
+    Inbox {
+        /// Whether to go on with what arrives from now on.
+        #[serde(default)]
+        follow: bool,
+    },
+    /// The application has dealt with this message: it leaves the inbox, and its sender learns.
+    Processed {
+        /// Who sent it.
+        #[serde(with = "text")]
+        sender: AgentId,
+        /// Its id.
+        #[serde(with = "text")]
+        message: MessageId,
+    },
+    /// How a message to this peer would go now, and why: one [`Route`](super::Route).
+    Explain {
+        /// Its id or local name.
+        peer: String,
+    },
+    /// What happens from now on: an [`Event`](super::Event) each.
+    Watch {},
+    /// End the agent's process.
+    Stop {},
+}
+
+impl Request {
+    /// Whether its answer goes on until the asker asks something else or goes away.
+    pub fn is_endless(&self) -> bool {
+        matches!(self, Self::Watch {} | Self::Inbox { follow: true })
+    }
+}
+
+/// A message to deliver.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// To whom: an id, a local name, or a contact, whose card is fetched if it is not known.
+    pub to: String,
+    /// The body.
+    pub body: Body,
+    /// What the body is: a media type, or any short name that both applications know.
+    #[serde(default)]
+    pub content_type: ContentType,
+    /// An id of the asker's own makes it safe to ask again: one is sent once.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_id")]
+    pub message: Option<MessageId>,
+    /// How long to try, at most 30 days; 7 days where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_seconds: Option<u64>,
+    /// Whether it must be handed out after the earlier ordered ones to this peer.
+    #[serde(default)]
+    pub ordered: bool,
+    /// What to wait for before answering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Wait>,
+}
+
+/// What to wait for, and how long.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// The level; an end of another kind ends the wait too.
+    #[serde(rename = "for")]
+    pub level: WaitFor,
+    /// The time after which the answer says how far the message got instead.
+    pub seconds: u64,
+}
+
+/// A level that can be waited for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitFor {
+    /// Durable in the peer's inbox.
+    Delivered,
+    /// Marked by its application.
+    Processed,
+}
+
+/// A standing that the owner can give.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stand {
+    /// Its messages are put into the inbox.
+    Known,
+    /// Nothing of it is wanted.
+    Blocked,
+}
+
+mod optional_id {
+    use meshwork_protocols::wire::MessageId;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[allow(clippy::ref_option, reason = "the signature that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(
+        id: &Option<MessageId>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => to.collect_str(id),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<MessageId>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
+    }
+}

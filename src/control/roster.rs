@@ -1,0 +1,186 @@
+//! Finds the peer that a person means.
+
+use meshwork_protocols::identity::{AgentId, Role};
+use meshwork_router::Standing;
+
+use super::named::Named;
+use super::{Code, Fault};
+use crate::agent::Whom;
+use crate::{Addressee, Agent, Contact, PeerError};
+
+/// An agent with its local name.
+pub(super) fn named(agent: &Agent, id: AgentId) -> Named {
+    Named { agent: id, name: agent.name_of(id) }
+}
+
+/// The kept peer that a text means: an id, a contact's, or a local name.
+pub(super) async fn find(agent: &Agent, text: &str) -> Result<AgentId, Fault> {
+    if text.contains('@') {
+        return Ok(contact(text)?.agent);
+    }
+    let id = if looks_like_id(text) { Some(id(text)?) } else { None };
+    let peers = agent.peers().await?;
+    let means = |peer: &&crate::Peer| match id {
+        Some(id) => peer.id == id,
+        None => peer.name.as_deref() == Some(text),
+    };
+    if let Some(peer) = peers.iter().find(means) {
+        return Ok(peer.id);
+    }
+    let fault = Fault::new(Code::UnknownPeer, format!("no peer {text} is known"));
+    let names = peers.iter().filter_map(|peer| peer.name.as_deref());
+    let near: Vec<_> = names.filter(|name| is_near(text, name)).take(SUGGESTIONS).collect();
+    Err(if near.is_empty() { fault } else { fault.advise(did_you_mean(&near)) })
+}
+
+/// The same; who stands behind a contact and is not known yet is met first.
+pub(super) async fn find_or_meet(agent: &Agent, text: &str) -> Result<AgentId, Fault> {
+    if !text.contains('@') {
+        return find(agent, text).await;
+    }
+    let contact = contact(text)?;
+    let id = contact.agent;
+    let (standing, connected) = match agent.explain(Addressee::Id(id)).await {
+        Ok(explained) => (explained.standing, explained.situation.live.is_some()),
+        Err(PeerError::UnknownPeer) => (None, false),
+        Err(error) => return Err(error.into()),
+    };
+    match standing {
+        // Only `peers accept` unblocks.
+        Some(Standing::Blocked) => {}
+        Some(Standing::Known) if connected => {}
+        // It may have moved; if it is away, the message waits for it.
+        Some(Standing::Known) => drop(meet(agent, contact, None).await),
+        _ => drop(meet(agent, contact, None).await?),
+    }
+    Ok(id)
+}
+
+/// Learns a peer.
+pub(super) async fn meet(
+    agent: &Agent,
+    whom: impl Into<Whom>,
+    name: Option<String>,
+) -> Result<AgentId, Fault> {
+    let met = match name {
+        Some(name) => agent.meet_as(whom, check_name(name)?).await,
+        None => agent.meet(whom).await,
+    };
+    Ok(met?)
+}
+
+/// A contact, told from an id with its own advice.
+pub(super) fn contact(text: &str) -> Result<Contact, Fault> {
+    text.parse().map_err(|error| Fault::new(Code::BadContact, format!("{text}: {error}")))
+}
+
+/// A name that no terminal, table or shell trips over, and that is never taken for an id.
+pub(super) fn check_name(name: String) -> Result<String, Fault> {
+    let bad = |why: String| Fault::new(Code::BadName, why);
+    if looks_like_id(&name) {
+        return Err(bad(format!("{name} looks like an agent's id")));
+    }
+    name.parse::<Role>().map_err(|error| bad(format!("{name:?}: {error}")))?;
+    Ok(name)
+}
+
+fn looks_like_id(text: &str) -> bool {
+    text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("mw1"))
+}
+
+fn id(text: &str) -> Result<AgentId, Fault> {
+    text.parse().map_err(|error| Fault::new(Code::BadId, format!("{text}: {error}")))
+}
+
+fn did_you_mean(names: &[&str]) -> String {
+    format!("did you mean {}? `meshctl peers` lists all", names.join(" or "))
+}
+
+/// Whether someone who typed one name may have meant the other: a start of it, or at most a third
+/// of its characters, and two, apart.
+fn is_near(typed: &str, name: &str) -> bool {
+    let (typed, name) = (typed.to_lowercase(), name.to_lowercase());
+    let apart = name.chars().count().div_ceil(3).min(2);
+    name.starts_with(&typed)
+        || typed.starts_with(&name)
+        || distance(&typed, &name) <= apart
+        || is_swapped(&typed, &name)
+}
+
+/// Whether two neighbours changed places, which fingers do most.
+fn is_swapped(one: &str, other: &str) -> bool {
+    let (one, mut other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    (1..other.len()).any(|at| {
+        other.swap(at - 1, at);
+        let same = one == other;
+        other.swap(at - 1, at);
+        same
+    })
+}
+
+/// How many characters to change, add or drop to make one of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().take(LONGEST).collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, left) in one.chars().take(LONGEST).enumerate() {
+        let mut before = at;
+        let mut last = at + 1;
+        for (right, cell) in other.iter().zip(row.iter_mut().skip(1)) {
+            let changed = before + usize::from(left != *right);
+            before = *cell;
+            last = changed.min(before + 1).min(last + 1);
+            *cell = last;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Names that are suggested at most: more is a list, which `meshctl peers` gives.
+const SUGGESTIONS: usize = 3;
+
+/// Characters that are compared: those of the longest name and some that were typed too much.
+const LONGEST: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_counts_changes() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("bob", "bob", 0),
+            ("bob", "rob", 1),
+            ("bob", "bobb", 1),
+            ("alice", "alcie", 2),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(one, other), expected, "{one} {other}");
+            assert_eq!(distance(other, one), expected, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn near_names_are_suggested_and_others_are_not() {
+        for (typed, name) in
+            [("Bob", "bob"), ("bbo", "bob"), ("bb", "bob"), ("al", "alice"), ("alcie", "alice")]
+        {
+            assert!(is_near(typed, name), "{typed} {name}");
+        }
+        for (typed, name) in [("carol", "bob"), ("x", "bob"), ("ace", "alice-two")] {
+            assert!(!is_near(typed, name), "{typed} {name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_never_taken_for_an_id_and_never_breaks_a_line() {
+        assert!(check_name("bob-2".into()).is_ok());
+        for name in ["mw1bob", "MW1", "", "Bob", "b ob", "b\nob", "b\u{1b}", &"b".repeat(33)] {
+            assert_eq!(check_name(name.into()).unwrap_err().code, Code::BadName, "{name:?}");
+        }
+    }
+}

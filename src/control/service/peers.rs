@@ -1,0 +1,115 @@
+//! Who is known, and how they stand.
+
+use std::collections::HashMap;
+
+use meshwork_protocols::identity::{AgentId, Unverified};
+use meshwork_router::Standing;
+
+use super::{Ended, Out};
+use crate::control::named::Named;
+use crate::control::request::Stand;
+use crate::control::{Fault, Reply, reply, roster};
+use crate::{Addressee, Agent, Card};
+
+/// All of them, and how many messages are held of each stranger.
+pub(super) async fn list(agent: &Agent, out: &Out) -> Result<(), Ended> {
+    let strangers = agent.strangers().await.map_err(Fault::from)?;
+    let held: HashMap<_, _> = strangers.iter().map(|it| (it.id, it.messages)).collect();
+    for peer in agent.peers().await.map_err(Fault::from)? {
+        out.say(Reply::Peer(facts(agent, peer, &held).await?)).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn meet(
+    agent: &Agent,
+    contact: &str,
+    name: Option<String>,
+    out: &Out,
+) -> Result<(), Ended> {
+    let contact = roster::contact(contact)?;
+    let id = roster::meet(agent, contact, name).await?;
+    tell(agent, id, out).await
+}
+
+pub(super) async fn import(
+    agent: &Agent,
+    card: &str,
+    name: Option<String>,
+    out: &Out,
+) -> Result<(), Ended> {
+    let card = Unverified::<Card>::parse_text(card).map_err(Fault::from)?;
+    let card = card.verify(&*agent.shared.provider(), agent.shared.clock.now().wall);
+    let card = card.map_err(Fault::from)?;
+    let id = roster::meet(agent, card, name).await?;
+    tell(agent, id, out).await
+}
+
+pub(super) async fn stand(
+    agent: &Agent,
+    peer: &str,
+    standing: Stand,
+    out: &Out,
+) -> Result<(), Ended> {
+    let id = roster::find(agent, peer).await?;
+    let standing = match standing {
+        Stand::Known => Standing::Known,
+        Stand::Blocked => Standing::Blocked,
+    };
+    agent.stand(id, standing).await.map_err(Fault::from)?;
+    tell(agent, id, out).await
+}
+
+pub(super) async fn name(agent: &Agent, peer: &str, name: String, out: &Out) -> Result<(), Ended> {
+    let id = roster::find(agent, peer).await?;
+    agent.name(id, Some(roster::check_name(name)?)).await.map_err(Fault::from)?;
+    tell(agent, id, out).await
+}
+
+pub(super) async fn forget(agent: &Agent, peer: &str) -> Result<(), Ended> {
+    let id = roster::find(agent, peer).await?;
+    Ok(agent.forget(id).await.map_err(Fault::from)?)
+}
+
+/// How a message would go.
+pub(super) async fn explain(agent: &Agent, peer: &str, out: &Out) -> Result<(), Ended> {
+    let id = roster::find(agent, peer).await?;
+    let explanation = agent.explain(id).await.map_err(Fault::from)?;
+    let choice = explanation.choice;
+    let route = reply::Route {
+        to: roster::named(agent, id),
+        standing: explanation.standing.unwrap_or(Standing::Stranger),
+        protocol: choice.protocol,
+        reason: choice.reason,
+        why: choice.reason.to_string(),
+        connected: explanation.situation.live.is_some(),
+        dialling: explanation.situation.dialling.into(),
+        stored: explanation.situation.stored.is_some(),
+        waiting: explanation.waiting,
+    };
+    out.say(Reply::Route(route)).await
+}
+
+/// Shows one peer.
+async fn tell(agent: &Agent, id: AgentId, out: &Out) -> Result<(), Ended> {
+    let peers = agent.peers().await.map_err(Fault::from)?;
+    for peer in peers.into_iter().filter(|peer| peer.id == id) {
+        out.say(Reply::Peer(facts(agent, peer, &HashMap::new()).await?)).await?;
+    }
+    Ok(())
+}
+
+async fn facts(
+    agent: &Agent,
+    peer: crate::Peer,
+    held: &HashMap<AgentId, usize>,
+) -> Result<reply::Peer, Fault> {
+    let explanation = agent.explain(Addressee::Id(peer.id)).await?;
+    Ok(reply::Peer {
+        who: Named { agent: peer.id, name: peer.name },
+        standing: peer.standing,
+        contact: peer.contact,
+        connected: explanation.situation.live.is_some(),
+        held: held.get(&peer.id).copied().unwrap_or(0),
+    })
+}

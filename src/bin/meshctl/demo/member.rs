@@ -1,0 +1,130 @@
+//! An agent of the demo, as a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use meshwork::control::{Client, Code, Fault, Reply, Request};
+use tokio::process::{Child, Command};
+
+/// An agent of the demo.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: &'static str,
+    /// Its state.
+    pub(super) state: PathBuf,
+    /// Where others reach it; the same over restarts.
+    pub(super) contact: String,
+    stay: bool,
+    child: Child,
+}
+
+impl Member {
+    /// Makes an agent in `folder` and starts it. One that is to `stay` outlives the demo.
+    pub(super) async fn start(
+        folder: &Path,
+        name: &'static str,
+        stay: bool,
+    ) -> Result<Self, Fault> {
+        let state = folder.join(name);
+        let made = meshctl(&state)?
+            .args(["init", "--json", "--name", name, "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .map_err(|error| setup(name, &error.to_string()))?;
+        if !made.status.success() {
+            return Err(setup(name, String::from_utf8_lossy(&made.stdout).trim()));
+        }
+        let child = spawn(&state, name, stay)?;
+        let mut member = Self { name, state, contact: String::new(), stay, child };
+        member.contact = member.greeting().await?;
+        Ok(member)
+    }
+
+    /// Ends the process as a power loss would: SIGKILL, by its handle.
+    pub(super) async fn kill(&mut self) -> Result<(), Fault> {
+        self.child.kill().await.map_err(|error| setup(self.name, &error.to_string()))
+    }
+
+    /// Starts it again on the state that the kill left.
+    pub(super) async fn restart(&mut self) -> Result<(), Fault> {
+        self.child = spawn(&self.state, self.name, self.stay)?;
+        self.greeting().await.map(drop)
+    }
+
+    /// Lets the process run on after the demo.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits until the agent answers, and takes its contact.
+    async fn greeting(&mut self) -> Result<String, Fault> {
+        loop {
+            if let Ok(replies) = ask(&self.state, &Request::Id {}).await {
+                for reply in replies {
+                    let Reply::Identity(identity) = reply else { continue };
+                    let contact = identity.contacts.into_iter().next();
+                    return contact.ok_or_else(|| setup(self.name, "it listens nowhere"));
+                }
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                let log = std::fs::read_to_string(log(&self.state)).unwrap_or_default();
+                let last = log.lines().last().unwrap_or_default();
+                return Err(setup(self.name, &format!("it ended at once ({status}): {last}")));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Asks the agent that runs on a state, and takes the whole answer.
+pub(super) async fn ask(state: &Path, request: &Request) -> Result<Vec<Reply>, Fault> {
+    let client = Client::connect(state).await?;
+    let mut client = client.ok_or_else(|| Fault::new(Code::NotUp, "the agent is not up"))?;
+    let mut replies = client.ask(request).await?;
+    let mut all = Vec::new();
+    while let Some(reply) = replies.next().await? {
+        all.push(reply);
+    }
+    Ok(all)
+}
+
+fn spawn(state: &Path, name: &str, stay: bool) -> Result<Child, Fault> {
+    let log = std::fs::File::options().create(true).append(true).open(log(state));
+    let log = log.map_err(|error| setup(name, &error.to_string()))?;
+    let errors = log.try_clone().map_err(|error| setup(name, &error.to_string()))?;
+    let mut command = meshctl(state)?;
+    command.args(["up", "--json"]).stdout(log).stderr(errors);
+    if stay {
+        // Away from the terminal's Ctrl-C, which would reach the whole group.
+        command.stdin(Stdio::null()).process_group(0);
+    } else {
+        // The pipe closes with this process, however that ends, and the agent ends with the pipe.
+        command.arg("--until-stdin-ends").stdin(Stdio::piped()).kill_on_drop(true);
+    }
+    command.spawn().map_err(|error| setup(name, &error.to_string()))
+}
+
+/// This program, on that state, with a data folder of the demo's own.
+fn meshctl(state: &Path) -> Result<Command, Fault> {
+    let program = std::env::current_exe()
+        .map_err(|error| Fault::new(Code::DemoSetup, format!("this program: {error}")))?;
+    let mut command = Command::new(program);
+    command.arg("--state").arg(state);
+    if let Some(folder) = state.parent() {
+        command.env("XDG_DATA_HOME", folder.join("data"));
+    }
+    Ok(command)
+}
+
+fn log(state: &Path) -> PathBuf {
+    state.with_extension("log")
+}
+
+fn setup(name: &str, cause: &str) -> Fault {
+    Fault::new(Code::DemoSetup, format!("{name}: {cause}"))
+}
+
+/// Between two looks at an agent that starts.
+const PAUSE: Duration = Duration::from_millis(20);

@@ -1,0 +1,123 @@
+//! How what an agent says reads for people.
+
+use meshwork::Standing;
+use meshwork::control::{Delivery, Event, Happening, Moment, Named, Peer, Progress, Route, Status};
+
+use crate::output::{Halt, Output};
+use crate::plain::Plain;
+use crate::table::Table;
+
+/// A message of ours, on one line.
+pub(crate) fn status(status: &Status) -> String {
+    let Status { message, to, level, protocol, why, refusal, .. } = status;
+    let end = refusal.as_deref().map_or_else(
+        || format!("{protocol}: {why}"),
+        |refusal| format!("{} by the peer: {}", level.as_str(), Plain(refusal)),
+    );
+    format!("{:<9}  {message}  to {}  {end}", level.as_str(), Plain(&to.to_string()))
+}
+
+/// A message that arrived: a line on it, then its body, each line set in.
+pub(crate) fn delivery(output: Output, delivery: &Delivery) -> Result<(), Halt> {
+    let Delivery { message, sender, protocol, posture, received, content_type, .. } = delivery;
+    let repeat = if delivery.repeat { "  (told before)" } else { "" };
+    output.say(format_args!(
+        "from {}  {}  {protocol}, {} encryption, {} authentication  {message}{repeat}",
+        Plain(&sender.to_string()),
+        time(*received),
+        Plain(&posture.encryption),
+        Plain(&posture.authentication),
+    ))?;
+    if !content_type.as_str().is_empty() {
+        output.say(format_args!("  [{}]", Plain(content_type.as_str())))?;
+    }
+    match std::str::from_utf8(&delivery.body.0) {
+        Ok(text) => text.lines().try_for_each(|line| output.say(format_args!("  {}", Plain(line)))),
+        Err(_) => {
+            let length = delivery.body.0.len();
+            output.say(format_args!("  ({length} bytes that are no text: --json shows them)"))
+        }
+    }
+}
+
+/// Peers, a line each.
+pub(crate) fn peers(output: Output, peers: &[Peer]) -> Result<(), Halt> {
+    let mut table = Table::with_heads(&["NAME", "STANDING", "SESSION", "ID"]);
+    for Peer { who, standing, connected, held, .. } in peers {
+        let standing = match (standing, held) {
+            (Standing::Known, _) => "known".into(),
+            (Standing::Blocked, _) => "blocked".into(),
+            (Standing::Stranger, held) => format!("stranger, {held} held"),
+        };
+        let name = who.name.as_deref().map_or_else(|| "-".into(), |name| Plain(name).to_string());
+        let session = if *connected { "live" } else { "-" };
+        table.row([name, standing, session.into(), who.agent.to_string()]);
+    }
+    table.lines().try_for_each(|line| output.say(line))
+}
+
+/// How a message would go.
+pub(crate) fn route(output: Output, route: &Route) -> Result<(), Halt> {
+    let standing = match route.standing {
+        Standing::Known => "known",
+        Standing::Stranger => "a stranger: its messages are held, and none go to it",
+        Standing::Blocked => "blocked: nothing of it is wanted, and none go to it",
+    };
+    let session = if route.connected { "stands" } else { "does not stand" };
+    let stored = if route.stored { "linked" } else { "not linked" };
+    output.say(format_args!("to        {} {}", Plain(&route.to.to_string()), route.to.agent))?;
+    output.say(format_args!("protocol  {}", route.protocol))?;
+    output.say(format_args!("because   {}", route.why))?;
+    output.say(format_args!("standing  {standing}"))?;
+    output.say(format_args!("session   {session}; search: {}", route.dialling.as_str()))?;
+    output.say(format_args!("deferred  {stored}"))?;
+    output.say(format_args!("waiting   {} not settled", route.waiting))
+}
+
+/// What happened, on one line; `command` types a command.
+pub(crate) fn event(event: &Event, command: &dyn Fn(&str) -> String) -> String {
+    let time = time(event.at);
+    match &event.happening {
+        Happening::Moved(moved) => format!("{time}  {}", status(moved)),
+        Happening::Arrived { sender, message } => {
+            let read = command("inbox");
+            format!("{time}  arrived    {message}  from {}  (read: {read})", name(sender))
+        }
+        Happening::FirstContact { peer } => {
+            let accept = command(&format!("peers accept {}", peer.agent));
+            format!("{time}  stranger   {} wrote; held until you decide: {accept}", peer.agent)
+        }
+        Happening::Connected { peer } => format!("{time}  connected  {}", name(peer)),
+        Happening::Disconnected { peer } => format!("{time}  gone       {}", name(peer)),
+        Happening::Unreachable { peer, why } => {
+            format!("{time}  away       {}: {}", name(peer), Plain(why))
+        }
+        Happening::Rejected { from, why, more } => {
+            let more = if *more > 0 { format!(", and {more} more") } else { String::new() };
+            format!("{time}  rejected   {}: {}{more}", Plain(from), Plain(why))
+        }
+        Happening::CardRenewed { sequence } => format!("{time}  card       number {sequence}"),
+        Happening::Suspect { peer, what } => {
+            format!("{time}  suspect    {}: {}", name(peer), Plain(what))
+        }
+        Happening::Trouble { what } => format!("{time}  trouble    {}", Plain(what)),
+        Happening::Missed { events } => format!("{time}  missed     {events} events"),
+        other => format!("{time}  {}", Plain(&format!("{other:?}"))),
+    }
+}
+
+/// What to say of a message that did not get there yet, where nobody is left to carry it.
+pub(crate) fn is_under_way(level: Progress) -> bool {
+    matches!(level, Progress::Queued | Progress::Sent)
+}
+
+/// Seconds are enough for people.
+pub(crate) fn time(moment: Moment) -> String {
+    let text = moment.to_string();
+    let seconds = text.get(..19).unwrap_or(&text).replace('T', " ");
+    format!("{seconds}Z")
+}
+
+fn name(who: &Named) -> String {
+    Plain(&who.to_string()).to_string()
+}

@@ -1,0 +1,134 @@
+//! `meshctl up`
+
+use clap::Args;
+use meshwork::control::{Code, Fault, Reply, Request, Server, answer};
+use meshwork::{Address, Agent};
+
+use crate::context::Context;
+use crate::output::Halt;
+use crate::settings::Settings;
+use crate::{access, show, start};
+
+/// Run the agent in the foreground
+#[derive(Args, Debug)]
+#[command(after_help = "\
+It prints the contact line for others to copy, then one line an event. Ctrl-C, SIGTERM and `meshctl
+down` end it in good order; a kill or a power loss loses nothing that was accepted.
+
+Without --listen it listens where it last did or `init` was told, or else on a free port of
+127.0.0.1. Behind an address translation, or with a name, say with --advertise where others find it.
+
+Example:
+  $ meshctl up --listen 192.0.2.7:7400
+  contact  mw1qrz3fh…@192.0.2.7:7400")]
+pub(crate) struct Up {
+    /// Address to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The address by which others reach it, if another: tcp:host:port
+    #[arg(long, value_name = "ADDRESS")]
+    advertise: Option<String>,
+    /// End when standard input does: for a process whose children must not outlive it
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+}
+
+impl Up {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
+        let agent = access::alone(context, || self.start(context)).await?;
+        let server = Server::bind(&context.state)?;
+        let ended = tokio::select! {
+            () = server.run(&agent) => Ok(()),
+            told = tell(context, &agent) => told,
+            () = interrupted() => Ok(()),
+            () = stdin_ends(), if self.until_stdin_ends => Ok(()),
+        };
+        let closed = agent.close().await;
+        // Only now, so that who asked for the end sees it when the state is given up.
+        drop(server);
+        closed.map_err(Fault::from)?;
+        ended
+    }
+
+    /// Starts the agent, and remembers where it listens.
+    async fn start(&self, context: &Context) -> Result<Agent, Fault> {
+        let mut settings = Settings::read(&context.state)?;
+        let listen = self.listen.as_deref().or(settings.listen.as_deref()).unwrap_or(ANYWHERE);
+        let advertise = self.advertise.as_ref().or(settings.advertise.as_ref());
+        let mut builder = start::builder(context)?.listen(listen);
+        if let Some(advertise) = advertise {
+            builder = builder.advertise(address(advertise)?);
+        }
+        let advertise = advertise.cloned();
+        let agent = start::existing(context, builder).await?;
+        settings.listen = agent.listening().first().map(ToString::to_string);
+        settings.advertise = advertise;
+        settings.write(&context.state)?;
+        Ok(agent)
+    }
+}
+
+/// An address as a card says it.
+pub(crate) fn address(text: &str) -> Result<Address, Fault> {
+    text.parse().map_err(|error| {
+        let fault = Fault::new(Code::Listen, format!("--advertise {text}: {error}"));
+        fault.advise("write it as tcp:host:port")
+    })
+}
+
+/// Says who it is, then what happens.
+async fn tell(context: &Context, agent: &Agent) -> Result<(), Halt> {
+    let output = context.output;
+    let mut identity = answer(agent, Request::Id {});
+    while let Some(reply) = identity.next().await {
+        let Reply::Identity(identity) = &reply else { continue };
+        if let Some(name) = Settings::read(&context.state)?.name {
+            output.say(format_args!("name     {name}"))?;
+        }
+        output.say(format_args!("agent    {}", identity.agent))?;
+        for contact in &identity.contacts {
+            output.say(format_args!("contact  {contact}"))?;
+        }
+        if identity.contacts.is_empty() {
+            output.say("contact  none: nobody can dial this address; name one with --advertise")?;
+        }
+        output.object(&reply)?;
+    }
+    let command = |rest: &str| context.command(rest);
+    let mut events = answer(agent, Request::Watch {});
+    while let Some(reply) = events.next().await {
+        output.object(&reply)?;
+        if let Reply::Event(event) = reply {
+            output.say(show::event(&event, &command))?;
+        }
+    }
+    Err(Fault::new(Code::Disk, "the agent could not go on").into())
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // No handler: the signal ends the process, as a crash does.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn stdin_ends() {
+    // A thread of its own: tokio's standard input would hold the runtime back at the end.
+    let (ended, wait) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let read = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        // Whether it ended well or not, it is over; and nobody may be waiting any more.
+        let _ = ended.send(read);
+    });
+    let _ = wait.await;
+}
+
+/// Where an agent listens that was never told where: reachable from this machine alone.
+const ANYWHERE: &str = "127.0.0.1:0";

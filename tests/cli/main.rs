@@ -1,0 +1,19 @@
+//! `meshctl`, run as a person or a program runs it.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it should be, and says what it drew"
+)]
+
+mod commands;
+mod control;
+mod demo;
+mod errors_page;
+mod home;
+mod kills;
+mod mistakes;
+mod root_apart;
+mod two_agents;

@@ -48,6 +48,24 @@ fn redb_survives_500_power_losses() {
     assert!(survived.failed_syncs >= 20 && survived.kept >= 5, "{survived:?}");
 }
 
+#[test]
+#[ignore = "takes minutes: `.ci/nightly` runs it"]
+fn redb_survives_10_000_power_losses() {
+    let mut made_on = None;
+    let survived = power_loss::run(1_000..1_400, 25, |disk| {
+        // A creation that was cut short is done again, as it is for a file.
+        if !made_on.as_ref().is_some_and(|known: &Disk| known.is_same(disk)) {
+            Medium::set_len(disk, 0).map_err(|error| StoreError::Disk(error.kind()))?;
+        }
+        let store = RedbStore::on(disk.clone())?;
+        made_on = Some(disk.clone());
+        Ok(Box::new(store) as Box<dyn Store>)
+    })
+    .unwrap();
+    println!("{survived:?}");
+    assert_eq!(survived.losses, 10_000);
+}
+
 /// A disk whose syncs do nothing: what stands on it acknowledges before it is durable.
 #[derive(Debug)]
 struct NeverSynced(Disk);

@@ -37,3 +37,8 @@ pub use meshwork_router::{
     Standing, Status, Suspicion,
 };
 pub use meshwork_state::{RestoreEvidence, StoreError, Unlock, UnlockKind};
+
+/// The example of the front page, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct FrontPage;

@@ -45,6 +45,12 @@ impl SeenRow {
         step.put(Namespace::Seen, row::pair(sender, id), row::encode(&self));
     }
 
+    /// Whether the message is here, unread or waiting for its turn. Then its row stays, however
+    /// late it is: both need it.
+    pub(crate) fn is_here(&self) -> bool {
+        self.verdict == Verdict::Delivered
+    }
+
     /// Until when a final receipt for it is worth repeating.
     pub(crate) const fn forget_after(&self) -> WallTime {
         self.forget_after

@@ -8,6 +8,8 @@ use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Namespace, StoreError};
 
+use crate::row;
+use crate::seen::SeenRow;
 use crate::transition::Transition;
 
 /// The rows that end by themselves. Each begins with the time after which it may go.
@@ -49,10 +51,11 @@ impl Upkeep {
             }
             for (key, _) in rows {
                 // The row as it will be, not as it is on disk.
-                let over = step
-                    .get(namespace, &key)?
-                    .is_some_and(|value| forget_after(&value).is_some_and(|at| at < step.now.wall));
-                if over {
+                let Some(value) = step.get(namespace, &key)? else { continue };
+                let over = forget_after(&value).is_some_and(|at| at < step.now.wall);
+                let needed =
+                    namespace == Namespace::Seen && row::decode::<SeenRow>(&value)?.is_here();
+                if over && !needed {
                     step.delete(namespace, key.clone());
                     gone.push((namespace, key));
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{DAY, Pair, ordered, text};
 use meshwork_protocols::wire::{Frame, MessageId, RefusalReason};
-use meshwork_router::{Input, Level, Outgoing};
+use meshwork_router::{Answer, Input, Level, Outgoing, Request};
 
 /// Sends these from `a` and hands their frames back instead of carrying them.
 fn frames(pair: &mut Pair, bodies: &[&str]) -> Vec<(MessageId, Vec<u8>)> {
@@ -53,6 +53,33 @@ fn what_waits_for_its_turn_survives_a_restart() {
     pair.connect();
     pair.settle();
     assert_eq!(pair.b.bodies(), ["0", "1", "2"]);
+}
+
+#[test]
+fn what_waits_or_is_unread_longer_than_it_lived_can_still_be_read_and_processed() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let to = pair.b.id();
+    let first = frames(&mut pair, &["0"]).remove(0).1;
+    let short = Outgoing { lifetime: Duration::from_secs(60), ..ordered(to, "1") };
+    let waiting = pair.a.send(short).unwrap();
+    let second = pair.a.sent.pop_back().unwrap().1;
+    receive(&mut pair, &second);
+    let rest = |pair: &mut Pair| {
+        for _ in 0..30 {
+            pair.b.pass(Duration::from_secs(30));
+            pair.b.commit();
+        }
+    };
+    rest(&mut pair);
+    receive(&mut pair, &first);
+    assert_eq!(pair.b.bodies(), ["0", "1"]);
+    rest(&mut pair);
+    let sender = pair.a.id();
+    let ticket = pair.b.request(Request::Process { sender, id: waiting });
+    pair.b.commit();
+    assert_eq!(pair.b.answer(ticket), Some(Ok(Answer::Done)));
+    assert_eq!(pair.b.bodies(), ["0"]);
 }
 
 #[test]

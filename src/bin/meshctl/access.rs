@@ -22,7 +22,10 @@ impl Access {
     /// Finds the way.
     pub(crate) async fn open(context: &Context) -> Result<Self, Fault> {
         match alone(context, || open_here(context)).await {
-            Ok(agent) => Ok(Self::Opened(agent)),
+            Ok(agent) => {
+                warn_of_a_restore(context, &agent);
+                Ok(Self::Opened(agent))
+            }
             Err(fault) if fault.code == Code::AlreadyUp => Ok(Self::Running(context.state.clone())),
             Err(fault) => Err(fault),
         }
@@ -99,6 +102,15 @@ pub(crate) async fn alone(
             }
             opened => return opened,
         }
+    }
+}
+
+/// `up` tells it as an event; who only runs commands must hear it too.
+fn warn_of_a_restore(context: &Context, agent: &Agent) {
+    if let Some(evidence) = agent.restored() {
+        let line = format_args!("note: the state was put back from a copy: {evidence}");
+        // Who does not read notes reads the answer.
+        let _ = context.output.note(line);
     }
 }
 

@@ -31,6 +31,12 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
         let access = Access::open(context).await?;
+        if self.follow && !access.is_running() {
+            let up = context.command("up");
+            context
+                .output
+                .note(format_args!("(no agent runs: nobody can reach this one; `{up}`)"))?;
+        }
         let mut shown = 0_usize;
         let each = async |reply| {
             let Reply::Delivery(delivery) = reply else { return Ok(()) };

@@ -14,6 +14,7 @@ mod down;
 mod id;
 mod inbox;
 mod init;
+mod log;
 mod output;
 mod peers;
 mod plain;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Halt> {
     let context = Context::new(cli.global)?;
+    log::show(context.output);
     match cli.command {
         Command::Init(it) => it.run(&context).await,
         Command::Id(it) => it.run(&context).await,

@@ -87,8 +87,8 @@ async fn end(mesh: Option<Mesh>) {
     }
 }
 
-/// Several times what it takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Ten times what it takes.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// What shells report for a process that SIGINT ended.
 const INTERRUPTED: u8 = 130;

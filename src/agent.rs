@@ -171,6 +171,11 @@ impl Agent {
         Ok(self.shared.ask(|answer| Order::Explain { peer, answer }).await?)
     }
 
+    /// What is kept of a peer; `None` for one that is not kept.
+    pub async fn peer(&self, peer: impl Into<Addressee>) -> Result<Option<Peer>, PeerError> {
+        peer::one(&self.shared, &peer.into()).await
+    }
+
     /// The peers that are kept, in the order of their ids.
     pub async fn peers(&self) -> Result<Vec<Peer>, PeerError> {
         peer::all(&self.shared).await

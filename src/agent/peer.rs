@@ -54,6 +54,16 @@ impl Peer {
     }
 }
 
+/// One of them.
+pub(super) async fn one(shared: &Shared, peer: &Addressee) -> Result<Option<Peer>, PeerError> {
+    let Some(id) = shared.find(peer) else { return Ok(None) };
+    let peer = shared.read(move |rows| {
+        let row = rows.get(Namespace::Peer, id.as_bytes())?;
+        row.map(|value| Peer::read(&(id.as_bytes().to_vec(), value))).transpose()
+    });
+    Ok(peer.await??)
+}
+
 /// All of them.
 pub(super) async fn all(shared: &Shared) -> Result<Vec<Peer>, PeerError> {
     let slices = shared.read(|rows| {

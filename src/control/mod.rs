@@ -6,6 +6,14 @@
 //! `docs/control.md` and `docs/control.schema.json`, so that any language can drive an agent.
 //! [`answer`] does what a request asks for, with or without a socket in between.
 //!
+//! ```no_run
+//! # async fn serve(agent: meshwork::Agent) -> Result<(), meshwork::control::Fault> {
+//! let server = meshwork::control::Server::bind("/var/lib/alice".as_ref())?;
+//! server.run(&agent).await; // until somebody asks to stop
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Knows nothing of terminals, nor of how an agent delivers.
 
 mod body;

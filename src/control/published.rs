@@ -64,6 +64,7 @@ fn requests() -> Vec<Request> {
         Request::Id {},
         Request::Card {},
         Request::Peers {},
+        Request::Strangers {},
         Request::Meet { contact: contact.clone(), name: None },
         Request::Meet { contact, name: Some(peer()) },
         Request::Import { card: "-----BEGIN".into(), name: Some(peer()) },
@@ -197,7 +198,7 @@ fn remind(request: &Request, reply: &Reply, happening: &Happening) {
         Request::Import { .. } | Request::Stand { .. } | Request::Name { .. } => {}
         Request::Forget { .. } | Request::Send(_) | Request::Status { .. } => {}
         Request::Inbox { .. } | Request::Processed { .. } | Request::Explain { .. } => {}
-        Request::Watch {} | Request::Stop {} => {}
+        Request::Strangers {} | Request::Watch {} | Request::Stop {} => {}
     }
     match reply {
         Reply::Identity(_) | Reply::Card(_) | Reply::Peer(_) | Reply::Status(_) => {}

@@ -19,6 +19,9 @@ pub enum Request {
     Card {},
     /// The peers that are known, blocked or held: a [`Peer`](super::Peer) each.
     Peers {},
+    /// The strangers whose messages are held until the owner decides: a [`Peer`](super::Peer)
+    /// each.
+    Strangers {},
     /// Learn who stands behind a contact, whose card is fetched: one [`Peer`](super::Peer).
     Meet {
         /// `mw1..@host:port`.

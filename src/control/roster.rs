@@ -6,7 +6,7 @@ use meshwork_router::Standing;
 use super::named::Named;
 use super::{Code, Fault};
 use crate::agent::Whom;
-use crate::{Addressee, Agent, Contact, PeerError};
+use crate::{Addressee, Agent, Contact};
 
 /// An agent with its local name.
 pub(super) fn named(agent: &Agent, id: AgentId) -> Named {
@@ -15,22 +15,26 @@ pub(super) fn named(agent: &Agent, id: AgentId) -> Named {
 
 /// The kept peer that a text means: an id, a contact's, or a local name.
 pub(super) async fn find(agent: &Agent, text: &str) -> Result<AgentId, Fault> {
-    if text.contains('@') {
-        return Ok(contact(text)?.agent);
-    }
-    let id = if looks_like_id(text) { Some(id(text)?) } else { None };
-    let peers = agent.peers().await?;
-    let means = |peer: &&crate::Peer| match id {
-        Some(id) => peer.id == id,
-        None => peer.name.as_deref() == Some(text),
+    let addressee = if text.contains('@') {
+        Addressee::Id(contact(text)?.agent)
+    } else if looks_like_id(text) {
+        Addressee::Id(id(text)?)
+    } else {
+        Addressee::Name(text.to_owned())
     };
-    if let Some(peer) = peers.iter().find(means) {
-        return Ok(peer.id);
+    match agent.peer(addressee).await? {
+        Some(peer) => Ok(peer.id),
+        None => Err(unknown(agent, text).await?),
     }
+}
+
+/// Nobody is meant; perhaps one of those that are called nearly so.
+async fn unknown(agent: &Agent, text: &str) -> Result<Fault, Fault> {
     let fault = Fault::new(Code::UnknownPeer, format!("no peer {text} is known"));
+    let peers = agent.peers().await?;
     let names = peers.iter().filter_map(|peer| peer.name.as_deref());
     let near: Vec<_> = names.filter(|name| is_near(text, name)).take(SUGGESTIONS).collect();
-    Err(if near.is_empty() { fault } else { fault.advise(did_you_mean(&near)) })
+    Ok(if near.is_empty() { fault } else { fault.advise(did_you_mean(&near)) })
 }
 
 /// The same; who stands behind a contact and is not known yet is met first.
@@ -40,12 +44,9 @@ pub(super) async fn find_or_meet(agent: &Agent, text: &str) -> Result<AgentId, F
     }
     let contact = contact(text)?;
     let id = contact.agent;
-    let (standing, connected) = match agent.explain(Addressee::Id(id)).await {
-        Ok(explained) => (explained.standing, explained.situation.live.is_some()),
-        Err(PeerError::UnknownPeer) => (None, false),
-        Err(error) => return Err(error.into()),
-    };
-    match standing {
+    let explained = agent.explain(id).await?;
+    let connected = explained.situation.live.is_some();
+    match explained.standing {
         // Only `peers accept` unblocks.
         Some(Standing::Blocked) => {}
         Some(Standing::Known) if connected => {}

@@ -49,7 +49,9 @@ fn a_message_to_a_contact_fetches_the_card_and_waits_for_a_stranger_to_be_accept
     assert_eq!(stranger["held"], 1);
     let id = stranger["agent"].as_str().unwrap();
     assert!(alice.contact.starts_with(id));
-    assert!(home.run("bob", &["inbox"]).ok().contains("Nothing is here"));
+    let held = home.run("bob", &["inbox"]);
+    assert!(held.ok().starts_with("A stranger wrote (1 held)"), "{held:?}");
+    assert!(held.out.contains(&format!("peers accept {id}")), "{held:?}");
     home.run("bob", &["peers", "accept", id]).ok();
     let read = home.json("bob", &["inbox"]);
     assert_eq!(read[0]["body"]["text"], "may I?");

@@ -44,8 +44,11 @@ impl Inbox {
             self.one(context, &access, delivery).await
         };
         let done = access.ask(Request::Inbox { follow: self.follow }, each).await;
-        if done.is_ok() && shown == 0 {
-            nothing(context, access.is_running())?;
+        if done.is_ok() {
+            let held = strangers(context, &access).await?;
+            if shown == 0 && !held {
+                nothing(context, access.is_running())?;
+            }
         }
         access.close().await?;
         done
@@ -66,6 +69,21 @@ impl Inbox {
         }
         access.all(Request::Processed { sender, message }).await.map(drop)
     }
+}
+
+/// Says who waits to be let in; whether anybody does.
+async fn strangers(context: &Context, access: &Access) -> Result<bool, Halt> {
+    let mut any = false;
+    for reply in access.all(Request::Strangers {}).await? {
+        let Reply::Peer(peer) = reply else { continue };
+        any = true;
+        let id = peer.who.agent;
+        context.output.say(format_args!("A stranger wrote ({} held): {id}", peer.held))?;
+        let (accept, block) = (format!("peers accept {id}"), format!("peers block {id}"));
+        context.output.say(format_args!("  let it in:  {}", context.command(&accept)))?;
+        context.output.say(format_args!("  or not:     {}", context.command(&block)))?;
+    }
+    Ok(any)
 }
 
 fn nothing(context: &Context, running: bool) -> Result<(), Halt> {

@@ -82,6 +82,7 @@ async fn perform(agent: &Agent, request: Request, out: &Out) -> Result<(), Ended
         Request::Id {} => out.say(Reply::Identity(identity(agent))).await,
         Request::Card {} => out.say(Reply::Card((&*agent.card()).into())).await,
         Request::Peers {} => peers::list(agent, out).await,
+        Request::Strangers {} => peers::strangers(agent, out).await,
         Request::Meet { contact, name } => peers::meet(agent, &contact, name, out).await,
         Request::Import { card, name } => peers::import(agent, &card, name, out).await,
         Request::Stand { peer, standing } => peers::stand(agent, &peer, standing, out).await,

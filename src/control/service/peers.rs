@@ -1,6 +1,6 @@
 //! Who is known, and how they stand.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use meshwork_protocols::identity::{AgentId, Unverified};
 use meshwork_router::Standing;
@@ -9,16 +9,30 @@ use super::{Ended, Out};
 use crate::control::named::Named;
 use crate::control::request::Stand;
 use crate::control::{Fault, Reply, reply, roster};
-use crate::{Addressee, Agent, Card};
+use crate::{Agent, Card};
 
 /// All of them, and how many messages are held of each stranger.
 pub(super) async fn list(agent: &Agent, out: &Out) -> Result<(), Ended> {
-    let strangers = agent.strangers().await.map_err(Fault::from)?;
-    let held: HashMap<_, _> = strangers.iter().map(|it| (it.id, it.messages)).collect();
+    let held = held(agent).await?;
     for peer in agent.peers().await.map_err(Fault::from)? {
-        out.say(Reply::Peer(facts(agent, peer, &held).await?)).await?;
+        let messages = held.get(&peer.id).copied().unwrap_or(0);
+        out.say(Reply::Peer(facts(agent, peer, messages).await?)).await?;
     }
     Ok(())
+}
+
+/// Those of whom messages are held.
+pub(super) async fn strangers(agent: &Agent, out: &Out) -> Result<(), Ended> {
+    for (id, messages) in held(agent).await? {
+        if let Some(peer) = agent.peer(id).await.map_err(Fault::from)? {
+            out.say(Reply::Peer(facts(agent, peer, messages).await?)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn held(agent: &Agent) -> Result<BTreeMap<AgentId, usize>, Fault> {
+    Ok(agent.strangers().await?.iter().map(|it| (it.id, it.messages)).collect())
 }
 
 pub(super) async fn meet(
@@ -92,24 +106,17 @@ pub(super) async fn explain(agent: &Agent, peer: &str, out: &Out) -> Result<(), 
 
 /// Shows one peer.
 async fn tell(agent: &Agent, id: AgentId, out: &Out) -> Result<(), Ended> {
-    let peers = agent.peers().await.map_err(Fault::from)?;
-    for peer in peers.into_iter().filter(|peer| peer.id == id) {
-        out.say(Reply::Peer(facts(agent, peer, &HashMap::new()).await?)).await?;
-    }
-    Ok(())
+    let Some(peer) = agent.peer(id).await.map_err(Fault::from)? else { return Ok(()) };
+    out.say(Reply::Peer(facts(agent, peer, 0).await?)).await
 }
 
-async fn facts(
-    agent: &Agent,
-    peer: crate::Peer,
-    held: &HashMap<AgentId, usize>,
-) -> Result<reply::Peer, Fault> {
-    let explanation = agent.explain(Addressee::Id(peer.id)).await?;
+async fn facts(agent: &Agent, peer: crate::Peer, held: usize) -> Result<reply::Peer, Fault> {
+    let explanation = agent.explain(peer.id).await?;
     Ok(reply::Peer {
         who: Named { agent: peer.id, name: peer.name },
         standing: peer.standing,
         contact: peer.contact,
         connected: explanation.situation.live.is_some(),
-        held: held.get(&peer.id).copied().unwrap_or(0),
+        held,
     })
 }

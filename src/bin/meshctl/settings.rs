@@ -38,17 +38,47 @@ impl Settings {
         }
     }
 
-    /// Writes them, unless they say nothing.
+    /// Writes them where they say something new: into a new file that takes the old one's place,
+    /// so that a kill leaves the one or the other.
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Fault> {
-        if *self == Self::default() {
+        if *self == Self::read(directory)? {
             return Ok(());
         }
-        let path = directory.join(FILE);
+        let (path, fresh) = (directory.join(FILE), directory.join(FRESH));
         let written = serde_json::to_vec_pretty(self)
             .map_err(io::Error::from)
-            .and_then(|text| std::fs::write(&path, text));
+            .and_then(|text| std::fs::write(&fresh, text))
+            .and_then(|()| std::fs::rename(&fresh, &path));
         written.map_err(|error| Fault::new(Code::Disk, format!("{}: {error}", path.display())))
     }
 }
 
 const FILE: &str = "settings.json";
+
+/// What becomes it.
+const FRESH: &str = "settings.json.new";
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn what_was_written_is_read_and_nothing_is_written_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        Settings::default().write(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let settings = Settings { name: Some("alice".into()), ..Settings::default() };
+        settings.write(folder.path()).unwrap();
+        assert_eq!(Settings::read(folder.path()).unwrap(), settings);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["", "{", r#"{"surely_unknown": 1}"#] {
+            std::fs::write(folder.path().join(super::FILE), text).unwrap();
+            assert!(Settings::read(folder.path()).is_err(), "{text}");
+        }
+    }
+}

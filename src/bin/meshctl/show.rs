@@ -32,7 +32,11 @@ pub(crate) fn delivery(output: Output, delivery: &Delivery) -> Result<(), Halt> 
         output.say(format_args!("  [{}]", Plain(content_type.as_str())))?;
     }
     match std::str::from_utf8(&delivery.body.0) {
-        Ok(text) => text.lines().try_for_each(|line| output.say(format_args!("  {}", Plain(line)))),
+        Ok(text) => text.lines().try_for_each(|line| {
+            // A terminal obeys a tab too, and harmlessly; spelled out it would only be in the way.
+            let line = line.replace('\t', "    ");
+            output.say(format_args!("  {}", Plain(&line)))
+        }),
         Err(_) => {
             let length = delivery.body.0.len();
             output.say(format_args!("  ({length} bytes that are no text: --json shows them)"))

@@ -18,7 +18,7 @@ fn six_sigkills_lose_nothing_and_double_nothing() {
 }
 
 #[test]
-#[ignore = "a minute long: `cargo test --test cli -- --ignored forty_sigkills`"]
+#[ignore = "half a minute long: `.ci/run` runs it"]
 fn forty_sigkills_lose_nothing_and_double_nothing() {
     storm(20);
 }

@@ -1,6 +1,8 @@
 //! An agent whose root is kept apart.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use super::home::Home;
 
@@ -23,6 +25,19 @@ fn the_root_is_in_its_file_and_nowhere_else() {
     assert_eq!(number(), before);
     home.run("alice", &["card", "renew", "--root-file", file]).ok();
     assert!(number() > before);
+}
+
+#[test]
+fn an_agent_that_listens_where_its_card_does_not_say_is_told() {
+    let home = Home::new();
+    let root = home.path("alice.root");
+    home.run("alice", &["init", "--root-file", root.to_str().unwrap()]).ok();
+    let mut up = home.command("alice", &["up"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(up.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    up.kill().unwrap();
+    up.wait().unwrap();
+    assert!(line.contains("the card does not name 127.0.0.1:"), "{line}");
 }
 
 #[test]

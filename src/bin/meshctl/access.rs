@@ -14,7 +14,7 @@ use crate::start;
 pub(crate) enum Access {
     /// `up` runs on this state, and is asked over its socket.
     Running(PathBuf),
-    /// Nobody runs on the state; it is open here until [`Access::close`].
+    /// Nobody runs on the state; it is open here until [`Access::close_after`].
     Opened(Agent),
 }
 
@@ -29,6 +29,13 @@ impl Access {
             Err(fault) if fault.code == Code::AlreadyUp => Ok(Self::Running(context.state.clone())),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Finds the way, asks, takes the whole answer, and gives the state up again.
+    pub(crate) async fn once(context: &Context, request: Request) -> Result<Vec<Reply>, Halt> {
+        let access = Self::open(context).await?;
+        let replies = access.all(request).await;
+        access.close_after(replies).await
     }
 
     /// Whether `up` runs.
@@ -75,12 +82,16 @@ impl Access {
         Ok(replies)
     }
 
-    /// Gives the state up in good order, where it is open here.
-    pub(crate) async fn close(self) -> Result<(), Fault> {
-        match self {
+    /// Gives the state up in good order, where it is open here, whatever came of it before; says
+    /// what came of it first.
+    pub(crate) async fn close_after<T>(self, done: Result<T, Halt>) -> Result<T, Halt> {
+        let closed = match self {
             Self::Running(_) => Ok(()),
-            Self::Opened(agent) => Ok(agent.close().await?),
-        }
+            Self::Opened(agent) => agent.close().await.map_err(Fault::from),
+        };
+        let done = done?;
+        closed?;
+        Ok(done)
     }
 }
 

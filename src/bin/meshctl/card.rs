@@ -81,9 +81,7 @@ impl Card {
 }
 
 async fn own(context: &Context) -> Result<CardFacts, Halt> {
-    let access = Access::open(context).await?;
-    let replies = access.all(Request::Card {}).await?;
-    access.close().await?;
+    let replies = Access::once(context, Request::Card {}).await?;
     let card = replies.into_iter().find_map(|reply| match reply {
         Reply::Card(card) => Some(card),
         _ => None,
@@ -127,10 +125,7 @@ async fn renew(context: &Context, root_file: Option<&Path>) -> Result<(), Halt> 
 
 async fn import(context: &Context, file: &str, name: Option<String>) -> Result<(), Halt> {
     let card = read_text(file)?;
-    let access = Access::open(context).await?;
-    let replies = access.all(Request::Import { card, name }).await?;
-    access.close().await?;
-    for reply in replies {
+    for reply in Access::once(context, Request::Import { card, name }).await? {
         context.output.object(&reply)?;
         if let Reply::Peer(peer) = reply {
             show::peers(context.output, &[peer])?;

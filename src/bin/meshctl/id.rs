@@ -23,10 +23,10 @@ pub(crate) struct Id {}
 
 impl Id {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
-        let access = Access::open(context).await?;
         let output = context.output;
+        let replies = Access::once(context, Request::Id {}).await?;
         let name = Settings::read(&context.state)?.name;
-        for reply in access.all(Request::Id {}).await? {
+        for reply in replies {
             output.object(&reply)?;
             let Reply::Identity(identity) = reply else { continue };
             if let Some(name) = &name {
@@ -41,6 +41,6 @@ impl Id {
                 output.say(format_args!("contact  none yet: `{up}` listens, and prints it"))?;
             }
         }
-        Ok(access.close().await?)
+        Ok(())
     }
 }

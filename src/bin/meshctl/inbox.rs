@@ -31,6 +31,11 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
         let access = Access::open(context).await?;
+        let done = self.show(context, &access).await;
+        access.close_after(done).await
+    }
+
+    async fn show(&self, context: &Context, access: &Access) -> Result<(), Halt> {
         if self.follow && !access.is_running() {
             let up = context.command("up");
             context
@@ -41,17 +46,11 @@ impl Inbox {
         let each = async |reply| {
             let Reply::Delivery(delivery) = reply else { return Ok(()) };
             shown += 1;
-            self.one(context, &access, delivery).await
+            self.one(context, access, delivery).await
         };
-        let done = access.ask(Request::Inbox { follow: self.follow }, each).await;
-        if done.is_ok() {
-            let held = strangers(context, &access).await?;
-            if shown == 0 && !held {
-                nothing(context, access.is_running())?;
-            }
-        }
-        access.close().await?;
-        done
+        access.ask(Request::Inbox { follow: self.follow }, each).await?;
+        let held = strangers(context, access).await?;
+        if shown == 0 && !held { nothing(context, access.is_running()) } else { Ok(()) }
     }
 
     /// Marked only once it was shown: what was not read to its end comes again.

@@ -92,8 +92,8 @@ impl Init {
         if self.root_file.is_some() && identity.contacts.is_empty() {
             let renew = context.command("card renew --root-file FILE");
             output.say(format_args!(
-                "\nThe card says of no address, and only the root can change it: name one with \
-                 --listen,\nor run `{renew}` after the first `up`."
+                "\nThe card names no address, and only the root can change that: run `{renew}`\n\
+                 after the first `up`, or name one here with --listen."
             ))?;
         }
         output.say(format_args!("\nRun it with `{}`.", context.command("up")))

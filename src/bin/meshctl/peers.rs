@@ -73,9 +73,7 @@ impl Peers {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
         let what = self.what.unwrap_or(What::List);
         let request = request(&what)?;
-        let access = Access::open(context).await?;
-        let replies = access.all(request).await?;
-        access.close().await?;
+        let replies = Access::once(context, request).await?;
         for reply in &replies {
             context.output.object(reply)?;
         }

@@ -35,16 +35,18 @@ impl Route {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
         let What::Explain { peer } = self.what;
         let access = Access::open(context).await?;
-        for reply in access.all(Request::Explain { peer }).await? {
+        let running = access.is_running();
+        let replies = access.all(Request::Explain { peer }).await;
+        for reply in access.close_after(replies).await? {
             context.output.object(&reply)?;
             if let Reply::Route(route) = reply {
                 show::route(context.output, &route)?;
             }
         }
-        if !access.is_running() {
+        if !running {
             let up = context.command("up");
             context.output.note(format_args!("(no agent runs: `{up}` lets sessions stand)"))?;
         }
-        Ok(access.close().await?)
+        Ok(())
     }
 }

@@ -70,9 +70,8 @@ impl Send {
         let alone = !access.is_running();
         let wait = wanted.map(|level| self.wait_for(level)).or(alone.then_some(BRIEFLY));
         let replies = access.all(Request::Send(control::Send { wait, ..message })).await;
-        // Before anything is said of what is durable.
-        access.close().await?;
-        let last = replies?.into_iter().rev().find_map(|reply| match reply {
+        let replies = access.close_after(replies).await?;
+        let last = replies.into_iter().rev().find_map(|reply| match reply {
             Reply::Status(status) => Some(status),
             _ => None,
         });

@@ -30,14 +30,13 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
         let message = message_id(&self.id)?;
-        let access = Access::open(context).await?;
-        for reply in access.all(Request::Status { message }).await? {
+        for reply in Access::once(context, Request::Status { message }).await? {
             context.output.object(&reply)?;
             if let Reply::Status(status) = reply {
                 context.output.say(show::status(&status))?;
             }
         }
-        Ok(access.close().await?)
+        Ok(())
     }
 }
 

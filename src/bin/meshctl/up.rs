@@ -54,7 +54,9 @@ impl Up {
     async fn start(&self, context: &Context) -> Result<Agent, Fault> {
         let mut settings = Settings::read(&context.state)?;
         let listen = self.listen.as_deref().or(settings.listen.as_deref()).unwrap_or(ANYWHERE);
-        let advertise = self.advertise.as_ref().or(settings.advertise.as_ref());
+        // What was advertised before belonged to where it listened then.
+        let before = settings.advertise.as_ref().filter(|_| self.listen.is_none());
+        let advertise = self.advertise.as_ref().or(before);
         let mut builder = start::builder(context)?.listen(listen);
         if let Some(advertise) = advertise {
             builder = builder.advertise(address(advertise)?);
@@ -94,6 +96,7 @@ async fn tell(context: &Context, agent: &Agent) -> Result<(), Halt> {
         }
         output.object(&reply)?;
     }
+    warn_of_another_address(context, agent)?;
     let command = |rest: &str| context.command(rest);
     let mut events = answer(agent, Request::Watch {});
     while let Some(reply) = events.next().await {
@@ -103,6 +106,24 @@ async fn tell(context: &Context, agent: &Agent) -> Result<(), Halt> {
         }
     }
     Err(Fault::new(Code::Disk, "the agent could not go on").into())
+}
+
+/// A card that nobody here can sign goes on naming where the agent was.
+fn warn_of_another_address(context: &Context, agent: &Agent) -> Result<(), Halt> {
+    let card = agent.card();
+    let named = card.addresses().first().map(|address| address.endpoint.clone());
+    let named = named.and_then(|endpoint| endpoint.socket_addr());
+    let elsewhere = named.is_none_or(|named| !agent.listening().contains(&named));
+    let advertised = Settings::read(&context.state)?.advertise.is_some();
+    let Some(listening) = agent.listening().first() else { return Ok(()) };
+    if !elsewhere || advertised || listening.ip().is_unspecified() {
+        return Ok(());
+    }
+    let renew = context.command("card renew --root-file FILE");
+    context.output.note(format_args!(
+        "note: the card does not name {listening}, where the agent listens, and its root is kept \
+         apart:\nothers do not find it there before `{renew}`"
+    ))
 }
 
 async fn interrupted() {

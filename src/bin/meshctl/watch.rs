@@ -21,10 +21,11 @@ impl Watch {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
         let access = Access::open(context).await?;
         if !access.is_running() {
-            access.close().await?;
             let up = context.command("up");
             let fault = Fault::new(Code::NotUp, "no agent runs on this state");
-            return Err(fault.advise(format!("start it with `{up}`")).into());
+            return access
+                .close_after(Err(fault.advise(format!("start it with `{up}`")).into()))
+                .await;
         }
         let command = |rest: &str| context.command(rest);
         let each = async |reply| {

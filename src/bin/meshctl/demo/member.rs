@@ -53,7 +53,7 @@ impl Member {
         self.greeting().await.map(drop)
     }
 
-    /// Lets the process run on after the demo.
+    /// The number of its process, while it runs.
     pub(super) fn process(&self) -> Option<u32> {
         self.child.id()
     }

@@ -14,6 +14,7 @@ mod down;
 mod id;
 mod inbox;
 mod init;
+mod interruption;
 mod log;
 mod output;
 mod peers;

@@ -5,6 +5,7 @@ use meshwork::control::{Code, Fault, Reply, Request, Server, answer};
 use meshwork::{Address, Agent};
 
 use crate::context::Context;
+use crate::interruption::Interruption;
 use crate::output::Halt;
 use crate::settings::Settings;
 use crate::{access, show, start};
@@ -35,12 +36,13 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
+        let mut interruption = Interruption::listen()?;
         let agent = access::alone(context, || self.start(context)).await?;
         let server = Server::bind(&context.state)?;
         let ended = tokio::select! {
             () = server.run(&agent) => Ok(()),
             told = tell(context, &agent) => told,
-            () = interrupted() => Ok(()),
+            () = interruption.comes() => Ok(()),
             () = stdin_ends(), if self.until_stdin_ends => Ok(()),
         };
         let closed = agent.close().await;
@@ -124,20 +126,6 @@ fn warn_of_another_address(context: &Context, agent: &Agent) -> Result<(), Halt>
         "note: the card does not name {listening}, where the agent listens, and its root is kept \
          apart:\nothers do not find it there before `{renew}`"
     ))
-}
-
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        // No handler: the signal ends the process, as a crash does.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 async fn stdin_ends() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meshwork::control::{Client, Code, Fault, Reply, Request};
 use tokio::process::{Child, Command};
@@ -60,7 +60,8 @@ impl Member {
 
     /// Waits until the agent answers, and takes its contact.
     async fn greeting(&mut self) -> Result<String, Fault> {
-        loop {
+        let patience = Instant::now() + PATIENCE;
+        while Instant::now() < patience {
             if let Ok(replies) = ask(&self.state, &Request::Id {}).await {
                 for reply in replies {
                     let Reply::Identity(identity) = reply else { continue };
@@ -75,6 +76,7 @@ impl Member {
             }
             tokio::time::sleep(PAUSE).await;
         }
+        Err(setup(self.name, "it does not answer"))
     }
 }
 
@@ -125,6 +127,9 @@ fn log(state: &Path) -> PathBuf {
 fn setup(name: &str, cause: &str) -> Fault {
     Fault::new(Code::DemoSetup, format!("{name}: {cause}"))
 }
+
+/// Many times what a start takes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two looks at an agent that starts.
 const PAUSE: Duration = Duration::from_millis(20);

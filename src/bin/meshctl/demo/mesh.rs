@@ -12,6 +12,8 @@ use crate::output::{Halt, Output};
 pub(super) struct Mesh {
     // Before the folder, so that they end before it goes.
     pub(super) members: Vec<Member>,
+    /// Those on their way. Here, so that a demo that is interrupted meanwhile finds them.
+    starting: JoinSet<Result<Member, Fault>>,
     folder: TempDir,
     stay: bool,
 }
@@ -23,17 +25,16 @@ impl Mesh {
         let folder = folder.map_err(|error| {
             Fault::new(Code::DemoSetup, format!("a temporary directory: {error}"))
         })?;
-        Ok(Self { members: Vec::new(), folder, stay })
+        Ok(Self { members: Vec::new(), starting: JoinSet::new(), folder, stay })
     }
 
     /// Starts an agent a name, all at once.
     pub(super) async fn start(&mut self, names: &[&'static str]) -> Result<(), Fault> {
-        let mut starting = JoinSet::new();
         for name in names {
             let (folder, name, stay) = (self.folder.path().to_owned(), *name, self.stay);
-            starting.spawn(async move { Member::start(&folder, name, stay).await });
+            self.starting.spawn(async move { Member::start(&folder, name, stay).await });
         }
-        while let Some(started) = starting.join_next().await {
+        while let Some(started) = self.starting.join_next().await {
             let started = started.map_err(|error| Fault::new(Code::Broken, error.to_string()))?;
             self.members.push(started?);
         }
@@ -60,6 +61,9 @@ impl Mesh {
 
     /// Ends the agents, and removes their folder.
     pub(super) async fn end(mut self) {
+        while let Some(started) = self.starting.join_next().await {
+            self.members.extend(started.into_iter().flatten());
+        }
         for member in &mut self.members {
             // One that cannot be ended any more has ended.
             let _ = member.kill().await;

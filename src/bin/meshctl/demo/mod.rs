@@ -14,6 +14,7 @@ use clap::Args;
 use meshwork::control::{Code, Fault};
 
 use crate::context::Context;
+use crate::interruption::Interruption;
 use crate::output::Halt;
 use mesh::Mesh;
 
@@ -36,10 +37,11 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
+        let mut interruption = Interruption::listen()?;
         let mut mesh = None;
         let played = tokio::select! {
             played = tokio::time::timeout(LIMIT, play(context, self.keep, &mut mesh)) => played,
-            _ = tokio::signal::ctrl_c() => {
+            () = interruption.comes() => {
                 end(mesh).await;
                 return Err(Halt::Exit(INTERRUPTED));
             }

@@ -36,8 +36,9 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
-        let mut interruption = Interruption::listen()?;
         let agent = access::alone(context, || self.start(context)).await?;
+        // Not before: at a prompt for the passphrase, Ctrl-C ends the process.
+        let mut interruption = Interruption::listen()?;
         let server = Server::bind(&context.state)?;
         let ended = tokio::select! {
             () = server.run(&agent) => Ok(()),

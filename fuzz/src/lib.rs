@@ -16,6 +16,7 @@
 )]
 
 mod agent;
+mod control;
 mod identity;
 mod live;
 mod router;
@@ -23,6 +24,7 @@ pub mod seeds;
 mod state;
 mod wire;
 
+pub use control::{control_reply, control_request};
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
 pub use live::{
     answer, handshake_initiator, handshake_responder, hello, records, sealed_records, session,
@@ -41,6 +43,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("card", card),
     ("card_text", card_text),
     ("contact", contact),
+    ("control_reply", control_reply),
+    ("control_request", control_request),
     ("delivery", delivery),
     ("endorsement", endorsement),
     ("frame", frame),

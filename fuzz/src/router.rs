@@ -51,6 +51,8 @@ struct Node {
     store: Arc<MemoryStore>,
     router: Router,
     now: Timestamp,
+    /// How often the process started: each start has randomness of its own.
+    starts: u64,
     pending: Vec<(BatchId, Batch)>,
     announced: BTreeSet<(AgentId, MessageId)>,
 }
@@ -58,9 +60,9 @@ struct Node {
 impl Node {
     fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
-        let router = restore(&store, NOW);
+        let router = restore(&store, NOW, 0);
         let (pending, announced) = (Vec::new(), BTreeSet::new());
-        let mut node = Self { store, router, now: NOW, pending, announced };
+        let mut node = Self { store, router, now: NOW, starts: 1, pending, announced };
         let card = Agent::peer().card().clone();
         let meeting = Meeting { standing: Some(Standing::Known), ..Meeting::default() };
         node.ask(Request::Meet { card, meeting });
@@ -128,7 +130,8 @@ impl Node {
 
     fn restart(&mut self) {
         self.pending.clear();
-        self.router = restore(&self.store, self.now);
+        self.router = restore(&self.store, self.now, self.starts);
+        self.starts += 1;
         self.drain();
     }
 
@@ -170,7 +173,7 @@ impl Node {
     }
 }
 
-fn restore(store: &Arc<MemoryStore>, now: Timestamp) -> Router {
+fn restore(store: &Arc<MemoryStore>, now: Timestamp, seed: u64) -> Router {
     let own = Agent::own();
     let config = Config {
         own: own.id(),
@@ -180,7 +183,7 @@ fn restore(store: &Arc<MemoryStore>, now: Timestamp) -> Router {
         provider: PROVIDER.clone(),
         stored: None,
     };
-    Router::restore(Box::new(store.clone()), config, Box::new(Seeded::new(7)), now).unwrap()
+    Router::restore(Box::new(store.clone()), config, Box::new(Seeded::new(seed)), now).unwrap()
 }
 
 const PEER: PathId = PathId(1);

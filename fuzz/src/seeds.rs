@@ -11,7 +11,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{live, state};
+use crate::{control, live, state};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -32,6 +32,8 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             ("carriage_returns", carriage_returns(own.card())),
         ],
         "contact" => contacts(),
+        "control_reply" => control::replies(),
+        "control_request" => control::requests(),
         "delivery" => vec![("message", encoded(&delivery()))],
         "endorsement" => vec![
             ("one_link", endorsement(own.id()).to_bytes().unwrap()),
@@ -167,7 +169,7 @@ fn peer_facts() -> PeerFacts {
     }
 }
 
-fn delivery() -> Delivery {
+pub(crate) fn delivery() -> Delivery {
     Delivery {
         sender: Agent::peer().id(),
         protocol: Protocol::Live,

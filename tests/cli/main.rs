@@ -13,6 +13,7 @@ mod control;
 mod demo;
 mod errors_page;
 mod faults;
+mod front_page;
 mod home;
 mod kills;
 mod mistakes;

@@ -6,14 +6,12 @@
 mod renewal;
 mod rows;
 
-pub(crate) use renewal::{NextCard, Presence, Rotation};
+pub(crate) use renewal::{NextCard, Presence};
 pub use rows::OwnError;
 
 use std::sync::Arc;
 
-use meshwork_protocols::identity::{
-    AgentId, Card, HybridSeeds, LiveKey, Root, Sequence, SigningPair,
-};
+use meshwork_protocols::identity::{AgentId, Card, HybridSeeds, LiveKey, Root, SigningPair};
 use meshwork_protocols::live::Local;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::random::Random;
@@ -30,8 +28,6 @@ pub(crate) struct Own {
     signing_pair: HybridSeeds,
     live_keys: LiveKeys,
     card: Arc<Card>,
-    /// Whether peers may have seen a newer card than that.
-    is_behind: bool,
 }
 
 /// The secret halves of the live keys that the card names.
@@ -74,14 +70,11 @@ impl Own {
         let signing_pair = HybridSeeds::random(random);
         rows::put_signing_pair(&mut batch, &signing_pair);
         let live_keys = LiveKeys::generate(random);
-        let sequence = Sequence::next(None, now);
-        let drafted =
-            renewal::Draft { signing_pair: &signing_pair, live_keys: &live_keys, sequence };
+        let drafted = renewal::Draft { signing_pair: &signing_pair, live_keys: &live_keys };
         let card = drafted.sign(&provider, &root, presence, None, now)?;
         rows::put_live_keys(&mut batch, &live_keys);
         rows::put_card(&mut batch, &card);
-        let own =
-            Self { provider, root: Some(root), signing_pair, live_keys, card, is_behind: false };
+        let own = Self { provider, root: Some(root), signing_pair, live_keys, card };
         Ok((own, batch))
     }
 
@@ -110,8 +103,8 @@ impl Own {
         }
         let signing_pair = rows::signing_pair(rows)?;
         let live_keys = rows::live_keys(rows)?;
-        let (card, is_behind) = (Arc::new(card), rows::is_behind(rows)?);
-        Ok(Self { provider, root, signing_pair, live_keys, card, is_behind })
+        let card = Arc::new(card);
+        Ok(Self { provider, root, signing_pair, live_keys, card })
     }
 
     /// Who this is.
@@ -128,7 +121,6 @@ impl Own {
     pub(crate) fn refresh(&mut self, rows: &dyn Rows, now: WallTime) -> Result<(), OwnError> {
         let card = rows::card(rows, &*self.provider, now)?;
         self.live_keys = rows::live_keys(rows)?;
-        self.is_behind = rows::is_behind(rows)?;
         self.card = Arc::new(card);
         Ok(())
     }

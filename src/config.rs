@@ -87,8 +87,8 @@ impl Builder {
         self
     }
 
-    /// Signs a new card at the start, whether one is due or not. The root must be in the state or
-    /// be brought.
+    /// Signs a new card at the start, whether one is due or not, and brings the next live key into
+    /// use. The root must be in the state or be brought.
     pub fn fresh_card(self) -> Self {
         Self { fresh_card: true, ..self }
     }

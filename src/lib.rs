@@ -33,10 +33,12 @@ pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact};
 pub use meshwork_protocols::wire::{ContentType, MAX_BODY, MAX_LIFETIME, MessageId, RefusalReason};
 pub use meshwork_protocols::{identity, live, posture, provider, secret, time};
 pub use meshwork_router::{
-    Choice, Dialling, Explanation, FirstContact, Level, Misbehaviour, Protocol, Reason, Situation,
-    Standing, Status, Suspicion,
+    Choice, Dialling, Explanation, FirstContact, Level, Limits, Misbehaviour, Protocol, Reason,
+    Situation, Standing, Status, Suspicion,
 };
-pub use meshwork_state::{RestoreEvidence, StoreError, Unlock, UnlockKind};
+pub use meshwork_state::{
+    CreateError, OpenError, RestoreEvidence, StoreError, Unlock, UnlockError, UnlockKind, key_file,
+};
 
 /// The example of the front page, compiled and run.
 #[cfg(doctest)]

@@ -6,12 +6,14 @@
 mod renewal;
 mod rows;
 
-pub(crate) use renewal::{NextCard, Presence};
+pub(crate) use renewal::{NextCard, Presence, Rotation};
 pub use rows::OwnError;
 
 use std::sync::Arc;
 
-use meshwork_protocols::identity::{AgentId, Card, HybridSeeds, LiveKey, Root, SigningPair};
+use meshwork_protocols::identity::{
+    AgentId, Card, HybridSeeds, LiveKey, Root, Sequence, SigningPair,
+};
 use meshwork_protocols::live::Local;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::random::Random;
@@ -28,6 +30,8 @@ pub(crate) struct Own {
     signing_pair: HybridSeeds,
     live_keys: LiveKeys,
     card: Arc<Card>,
+    /// Whether peers may have seen a newer card than that.
+    is_behind: bool,
 }
 
 /// The secret halves of the live keys that the card names.
@@ -70,11 +74,14 @@ impl Own {
         let signing_pair = HybridSeeds::random(random);
         rows::put_signing_pair(&mut batch, &signing_pair);
         let live_keys = LiveKeys::generate(random);
-        let drafted = renewal::Draft { signing_pair: &signing_pair, live_keys: &live_keys };
+        let sequence = Sequence::next(None, now);
+        let drafted =
+            renewal::Draft { signing_pair: &signing_pair, live_keys: &live_keys, sequence };
         let card = drafted.sign(&provider, &root, presence, None, now)?;
         rows::put_live_keys(&mut batch, &live_keys);
         rows::put_card(&mut batch, &card);
-        let own = Self { provider, root: Some(root), signing_pair, live_keys, card };
+        let own =
+            Self { provider, root: Some(root), signing_pair, live_keys, card, is_behind: false };
         Ok((own, batch))
     }
 
@@ -103,8 +110,8 @@ impl Own {
         }
         let signing_pair = rows::signing_pair(rows)?;
         let live_keys = rows::live_keys(rows)?;
-        let card = Arc::new(card);
-        Ok(Self { provider, root, signing_pair, live_keys, card })
+        let (card, is_behind) = (Arc::new(card), rows::is_behind(rows)?);
+        Ok(Self { provider, root, signing_pair, live_keys, card, is_behind })
     }
 
     /// Who this is.
@@ -121,6 +128,7 @@ impl Own {
     pub(crate) fn refresh(&mut self, rows: &dyn Rows, now: WallTime) -> Result<(), OwnError> {
         let card = rows::card(rows, &*self.provider, now)?;
         self.live_keys = rows::live_keys(rows)?;
+        self.is_behind = rows::is_behind(rows)?;
         self.card = Arc::new(card);
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::open::Opening;
 use super::{Builder, StartError};
 use crate::agent::Agent;
 use crate::driver::{Clock, Driver, Parts, PeerIndex, Vault};
-use crate::own::{Own, OwnError, Presence};
+use crate::own::{Own, OwnError, Presence, Rotation};
 
 pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
     let provider = builder.provider.clone().or_else(default_provider);
@@ -87,8 +87,12 @@ fn identify(state: &State, start: Identity) -> Result<Own, StartError> {
     if fresh_card && !own.can_sign() {
         return Err(OwnError::NoRoot.into());
     }
+    if state.opening().restored.is_some() {
+        state.commit(&own.fall_behind())?;
+    }
+    let rotation = if fresh_card { Rotation::Now } else { Rotation::WhenDue };
     if (fresh_card || own.wants_card(presence, now))
-        && let Some(next) = own.next_card(presence, now)?
+        && let Some(next) = own.next_card(presence, rotation, now)?
     {
         state.commit(&next.batch)?;
         own.adopt(next);

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Driver;
 use crate::agent::Event;
+use crate::own::Rotation;
 
 /// How far the witness may lag behind a commit, before the time it takes to write it: half of the
 /// second that is promised.
@@ -140,7 +141,7 @@ impl Driver {
         if !self.own.wants_card(&self.presence, now) || self.next_card.is_some() {
             return;
         }
-        match self.own.next_card(&self.presence, now) {
+        match self.own.next_card(&self.presence, Rotation::WhenDue, now) {
             Ok(Some(next)) => {
                 self.commits.gather_own(next.batch.clone());
                 self.next_card = Some(next);

@@ -1,6 +1,7 @@
 //! When the agent needs a new card, and what stands in it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshwork_protocols::identity::{
     Address, Card, CardBody, HybridPublic, HybridSeeds, LiveKey, Protocol, Root, Sequence,
@@ -13,11 +14,25 @@ use meshwork_state::Batch;
 
 use super::{LiveKeys, Own, OwnError, rows};
 
+/// How far ahead of the clock a state that was put back numbers its next card. Cards that it does
+/// not remember are numbered by the seconds in which they were signed, or by as many more as were
+/// signed within one; two cards of one number would both be refused.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
 /// What the agent shows of itself: it changes with how the agent is started.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Presence {
     /// Where it can be reached, best first; `None` leaves it at what the card says.
     pub(crate) addresses: Option<Vec<Address>>,
+}
+
+/// When the next live key comes into use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Rotation {
+    /// With this card.
+    Now,
+    /// When the card is renewed because of its age.
+    WhenDue,
 }
 
 /// A card to be used once its batch is durable.
@@ -39,10 +54,21 @@ impl Own {
         self.root.is_some()
     }
 
-    /// Whether the card no longer says where the agent is, or is past the middle of its time.
+    /// Whether the card no longer says where the agent is, is past the middle of its time, or may
+    /// be older than one that peers have seen.
     pub(crate) fn wants_card(&self, presence: &Presence, now: WallTime) -> bool {
         let moved = presence.addresses.as_ref().is_some_and(|it| *it != self.card.addresses());
-        moved || self.is_due(now)
+        moved || self.is_behind || self.is_due(now)
+    }
+
+    /// The state was put back: there may be cards of this agent that it does not remember, and
+    /// peers that have seen one refuse the card in use. The batch keeps that in mind until there
+    /// is a new card.
+    pub(crate) fn fall_behind(&mut self) -> Batch {
+        self.is_behind = true;
+        let mut batch = Batch::new();
+        rows::put_behind(&mut batch);
+        batch
     }
 
     /// When the card is to be renewed.
@@ -51,24 +77,28 @@ impl Own {
         not_before + not_after.saturating_since(not_before) / 2
     }
 
-    /// Signs the card that follows, with fresh live keys where the time for them has come.
+    /// Signs the card that follows, with the next live key in use where the time for it has come.
     /// Nothing changes before [`Own::adopt`]. `None` where the root is not here.
     pub(crate) fn next_card(
         &self,
         presence: &Presence,
+        rotation: Rotation,
         now: WallTime,
     ) -> Result<Option<NextCard>, OwnError> {
         let Some(root) = &self.root else { return Ok(None) };
-        let live_keys = if self.is_due(now) {
+        let live_keys = if rotation == Rotation::Now || self.is_due(now) {
             self.live_keys.rotated(&mut *self.provider.random())
         } else {
             self.live_keys.clone()
         };
-        let draft = Draft { signing_pair: &self.signing_pair, live_keys: &live_keys };
+        let ahead = if self.is_behind { FORGOTTEN } else { Duration::ZERO };
+        let sequence = Sequence::next(Some(self.card.sequence()), now + ahead);
+        let draft = Draft { signing_pair: &self.signing_pair, live_keys: &live_keys, sequence };
         let card = draft.sign(&self.provider, root, presence, Some(&self.card), now)?;
         let mut batch = Batch::new();
         rows::put_live_keys(&mut batch, &live_keys);
         rows::put_card(&mut batch, &card);
+        rows::delete_behind(&mut batch);
         Ok(Some(NextCard { batch, card, live_keys }))
     }
 
@@ -76,6 +106,7 @@ impl Own {
     pub(crate) fn adopt(&mut self, next: NextCard) {
         self.card = next.card;
         self.live_keys = next.live_keys;
+        self.is_behind = false;
     }
 
     fn is_due(&self, now: WallTime) -> bool {
@@ -83,11 +114,12 @@ impl Own {
     }
 }
 
-/// The keys that a card is to name.
+/// The keys that a card is to name, and its number.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     pub(super) signing_pair: &'a HybridSeeds,
     pub(super) live_keys: &'a LiveKeys,
+    pub(super) sequence: Sequence,
 }
 
 impl Draft<'_> {
@@ -102,7 +134,7 @@ impl Draft<'_> {
     ) -> Result<Arc<Card>, OwnError> {
         let provider = &**provider;
         let pair = SigningPair::from_seeds(provider, self.signing_pair.clone())?;
-        let sequence = Sequence::next(last.map(Card::sequence), now);
+        let sequence = self.sequence;
         let validity = Validity::starting(now, Validity::MAX);
         let live = |secret| *LiveKey::from_secret(provider, secret).public();
         let live_key = live(self.live_keys.current.clone());
@@ -121,3 +153,6 @@ impl Draft<'_> {
         card.map(Arc::new).map_err(OwnError::Unsigned)
     }
 }
+
+#[cfg(test)]
+mod tests;

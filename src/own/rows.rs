@@ -98,6 +98,19 @@ pub(super) fn put_card(batch: &mut Batch, card: &Arc<Card>) {
     batch.put(Namespace::Own, CARD, SecretBytes::new(card.as_bytes().to_vec()));
 }
 
+/// Whether peers may have seen a newer card than the one that stands here.
+pub(super) fn is_behind(rows: &dyn Rows) -> Result<bool, OwnError> {
+    Ok(rows.get(Namespace::Own, BEHIND)?.is_some())
+}
+
+pub(super) fn put_behind(batch: &mut Batch) {
+    batch.put(Namespace::Own, BEHIND, SecretBytes::default());
+}
+
+pub(super) fn delete_behind(batch: &mut Batch) {
+    batch.delete(Namespace::Own, BEHIND);
+}
+
 fn put(batch: &mut Batch, key: &[u8], one: &Secret<32>, other: &Secret<32>) {
     let mut value = Vec::with_capacity(64);
     value.extend_from_slice(one.expose());
@@ -112,6 +125,7 @@ fn secrets(rows: &dyn Rows, key: &[u8]) -> Result<Option<(Secret<32>, Secret<32>
     pair.map(Some).ok_or(OwnError::Damaged)
 }
 
+const BEHIND: &[u8] = b"behind";
 const CARD: &[u8] = b"card";
 const LIVE_KEYS: &[u8] = b"live-keys";
 const ROOT: &[u8] = b"root";

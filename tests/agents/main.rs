@@ -1,0 +1,18 @@
+//! Agents with real states and real sockets, as an application uses them.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it set it up"
+)]
+
+mod cancelled;
+mod common;
+mod delivery;
+mod hostile;
+mod limits;
+mod peers;
+mod restart;
+mod restore;
+mod strangers;

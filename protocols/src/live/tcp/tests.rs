@@ -353,11 +353,11 @@ fn an_error_takes_back_what_was_to_be_sent() {
 }
 
 #[test]
-fn a_thousand_strangers_with_random_keys_get_nothing() {
+fn ten_thousand_strangers_with_random_keys_get_nothing() {
     let (victim, node) = (Node::new(1), Node::new(5));
     let mut keys = Seeded::new(1_000);
     // Each has a Hello of somebody else, made for this very session but for the key.
-    for number in 0..1_000 {
+    for number in 0..10_000 {
         let key = LiveKey::generate(aws().as_ref(), &mut keys);
         let mut stranger = Stranger::meets(&node, &key);
         let frame = match number % 4 {

@@ -6,6 +6,8 @@ mod start;
 mod witness;
 
 pub use error::StartError;
+#[cfg(test)]
+pub(crate) use start::{Setup, start_on};
 
 use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;

@@ -1,14 +1,14 @@
 //! How an agent starts: its state, its sockets, its identity, its router, and then the driver.
 
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use meshwork_protocols::identity::{Address, Endpoint, Root, Transport};
 use meshwork_protocols::provider::Provider;
-use meshwork_protocols::time::WallTime;
-use meshwork_router::{Config, Router};
-use meshwork_state::State;
+use meshwork_router::{Config, Limits, Policy, Router};
+use meshwork_state::{Opened, State};
 use meshwork_transports::Listener;
 
 use super::open::Opening;
@@ -18,48 +18,77 @@ use crate::driver::{Clock, Driver, Parts, PeerIndex, Vault};
 use crate::own::{Own, OwnError, Presence, Rotation};
 
 pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
-    let provider = builder.provider.clone().or_else(default_provider);
-    let provider = provider.ok_or(StartError::NoProvider)?;
-    let clock = Clock::start();
-    let addresses: Result<Vec<_>, _> = builder.listen.iter().cloned().collect();
-    let addresses = addresses?;
-    let (root, advertise) = (builder.root.take(), std::mem::take(&mut builder.advertise));
-    // 1. The state, which nobody else may have open.
-    let opening = Opening { provider: Arc::clone(&provider), now: clock.now().wall };
-    let (state, builder) = blocking(move || {
-        let state = opening.open(&builder)?;
-        Ok((state, builder))
-    })
-    .await?;
-    // 2. The sockets, whose addresses stand in the card.
-    let (listeners, listening) = listen(&addresses).await?;
+    let setup = Setup::of(&mut builder)?;
+    let opening = Opening { provider: Arc::clone(&setup.provider), now: setup.clock.now().wall };
+    let state = blocking(move || opening.open(&builder)).await?;
+    start_on(state, setup).await
+}
+
+/// What an agent is started with beside its state.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    provider: Arc<dyn Provider>,
+    clock: Clock,
+    root: Option<Root>,
+    fresh_card: bool,
+    listen: Vec<SocketAddr>,
+    advertise: Vec<Address>,
+    policy: Policy,
+    limits: Limits,
+}
+
+impl Setup {
+    /// Takes what the caller said out of a builder.
+    pub(crate) fn of(builder: &mut Builder) -> Result<Self, StartError> {
+        let provider = builder.provider.clone().or_else(default_provider);
+        let listen: Result<_, _> = mem::take(&mut builder.listen).into_iter().collect();
+        Ok(Self {
+            provider: provider.ok_or(StartError::NoProvider)?,
+            clock: Clock::start(),
+            root: builder.root.take(),
+            fresh_card: builder.fresh_card,
+            listen: listen?,
+            advertise: mem::take(&mut builder.advertise),
+            policy: builder.policy,
+            limits: builder.limits,
+        })
+    }
+}
+
+/// Starts an agent on a state that is open.
+pub(crate) async fn start_on(state: State, mut setup: Setup) -> Result<Agent, StartError> {
+    // 1. The sockets, whose addresses stand in the card.
+    let (listeners, listening) = listen(&setup.listen).await?;
+    let advertise = mem::take(&mut setup.advertise);
     let presence = Presence { addresses: addresses_of(advertise, &listening) };
-    // 3. The identity and the router.
-    let (policy, limits, fresh_card) = (builder.policy, builder.limits, builder.fresh_card);
-    let parts = blocking(move || {
-        let now = clock.now().wall;
-        let provider_of_own = Arc::clone(&provider);
-        let identity =
-            Identity { provider: provider_of_own, root, presence: &presence, fresh_card, now };
-        let own = identify(&state, identity)?;
-        let config = Config {
-            own: own.agent(),
-            lineage: state.opening().lineage,
-            restored: state.opening().restored.is_some(),
-            policy,
-            provider: Arc::clone(&provider),
-            stored: None,
-        };
-        let restored = state.opening().restored;
-        let vault = Arc::new(Vault::new(state));
-        let peers = Arc::new(PeerIndex::load(Arc::clone(&vault))?);
-        let rows = Box::new(Arc::clone(&vault));
-        let router = Router::restore(rows, config, provider.random(), clock.now())?;
-        Ok(Parts { clock, vault, own, presence, peers, router, restored, limits, listening })
-    })
-    .await?;
-    // 4. What drives them.
+    // 2. The identity and the router.
+    let parts = blocking(move || assemble(state, setup, presence, listening)).await?;
+    // 3. What drives them.
     Ok(Driver::start(parts, listeners)?)
+}
+
+fn assemble(
+    state: State,
+    mut setup: Setup,
+    presence: Presence,
+    listening: Vec<SocketAddr>,
+) -> Result<Parts, StartError> {
+    let own = identify(&state, &mut setup, &presence)?;
+    let Setup { provider, clock, policy, limits, .. } = setup;
+    let Opened { restored, lineage } = state.opening();
+    let config = Config {
+        own: own.agent(),
+        lineage,
+        restored: restored.is_some(),
+        policy,
+        provider: Arc::clone(&provider),
+        stored: None,
+    };
+    let vault = Arc::new(Vault::new(state));
+    let peers = Arc::new(PeerIndex::load(Arc::clone(&vault))?);
+    let rows = Box::new(Arc::clone(&vault));
+    let router = Router::restore(rows, config, provider.random(), clock.now())?;
+    Ok(Parts { clock, vault, own, presence, peers, router, restored, limits, listening })
 }
 
 async fn listen(addresses: &[SocketAddr]) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
@@ -75,8 +104,9 @@ async fn listen(addresses: &[SocketAddr]) -> Result<(Vec<Listener>, Vec<SocketAd
 
 /// Reads the agent's identity, or makes one; in any case with a card that says where it is now, if
 /// its root is here.
-fn identify(state: &State, start: Identity) -> Result<Own, StartError> {
-    let Identity { provider, root, presence, fresh_card, now } = start;
+fn identify(state: &State, setup: &mut Setup, presence: &Presence) -> Result<Own, StartError> {
+    let (provider, root) = (Arc::clone(&setup.provider), setup.root.take());
+    let (fresh_card, now) = (setup.fresh_card, setup.clock.now().wall);
     // An agent is in one batch with its card: where there is no card, there is no agent.
     if Own::is_missing(state)? {
         let (own, batch) = Own::create(provider, root, presence, now)?;
@@ -98,15 +128,6 @@ fn identify(state: &State, start: Identity) -> Result<Own, StartError> {
         own.adopt(next);
     }
     Ok(own)
-}
-
-/// What an identity is read or made with.
-struct Identity<'a> {
-    provider: Arc<dyn Provider>,
-    root: Option<Root>,
-    presence: &'a Presence,
-    fresh_card: bool,
-    now: WallTime,
 }
 
 async fn blocking<T: Send + 'static>(

@@ -29,8 +29,12 @@ const SEARCH: Duration = Duration::from_secs(25);
 
 /// Looks for a peer, and carries the session that is found until it is over.
 pub(crate) async fn dial(peer: AgentId, lines: Lines) {
+    let searching = async {
+        let _turn = lines.turn_to_search().await;
+        timeout(SEARCH, search(peer, &lines)).await
+    };
     let searched = tokio::select! {
-        searched = timeout(SEARCH, search(peer, &lines)) => searched,
+        searched = searching => searched,
         () = lines.closing() => return,
     };
     let timed_out = Err(FetchError::Unreachable(io::ErrorKind::TimedOut));

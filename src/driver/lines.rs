@@ -7,7 +7,7 @@ use meshwork_protocols::live::SessionError;
 use meshwork_protocols::live::exchange::ExchangeError;
 use meshwork_protocols::live::hello::HelloError;
 use meshwork_router::PathId;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 use super::Shared;
 use super::gate::Gate;
@@ -24,6 +24,10 @@ const WAITING: usize = 32 << 20;
 /// What a frame costs beside its bytes.
 const PER_FRAME: usize = 64;
 
+/// How many peers are looked for at once: each takes a socket for each of its addresses, and some
+/// milliseconds of a processor where it answers.
+const SEARCHES: usize = 64;
+
 /// What every connection shares.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
@@ -31,6 +35,7 @@ pub(crate) struct Lines {
     pub(crate) gate: Arc<Gate>,
     happenings: mpsc::Sender<Happening>,
     room: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
     next_path: Arc<AtomicU64>,
     closing: watch::Receiver<bool>,
 }
@@ -43,14 +48,26 @@ impl Lines {
     ) -> (Self, mpsc::Receiver<Happening>, watch::Sender<bool>) {
         let (happenings, happened) = mpsc::channel(HAPPENINGS);
         let (close, closing) = watch::channel(false);
-        let gate = Arc::new(gate);
-        let (room, next_path) = (Arc::new(Semaphore::new(WAITING)), Arc::default());
-        (Self { shared, gate, happenings, room, next_path, closing }, happened, close)
+        let lines = Self {
+            shared,
+            gate: Arc::new(gate),
+            happenings,
+            room: Arc::new(Semaphore::new(WAITING)),
+            searches: Arc::new(Semaphore::new(SEARCHES)),
+            next_path: Arc::default(),
+            closing,
+        };
+        (lines, happened, close)
     }
 
     /// A name for a path, never given before.
     pub(crate) fn next_path(&self) -> PathId {
         PathId(self.next_path.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Waits for a turn to look for a peer.
+    pub(crate) async fn turn_to_search(&self) -> Option<SemaphorePermit<'_>> {
+        self.searches.acquire().await.ok()
     }
 
     /// Waits until the agent closes.

@@ -63,14 +63,13 @@ impl Payload {
     /// Reads an encoding and checks its bounds; the message inside is checked by
     /// [`Message::decode`](super::Message::decode).
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        let (payload, rest) =
-            postcard::take_from_bytes::<Self>(bytes).map_err(|_| FrameError::Malformed)?;
+        let payload: Self = super::decode(bytes).ok_or(FrameError::Malformed)?;
         let count = match &payload {
             Self::Receipts(receipts) => receipts.len(),
             Self::Settled(ids) => ids.len(),
             _ => 0,
         };
-        if !rest.is_empty() || count > MAX_RECEIPTS {
+        if count > MAX_RECEIPTS {
             return Err(FrameError::Malformed);
         }
         Ok(payload)
@@ -159,6 +158,16 @@ mod tests {
         ] {
             assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
         }
+    }
+
+    #[test]
+    fn a_second_encoding_of_a_payload_is_refused() {
+        let lowest = Payload::LowestWanted(Place { conversation: [4; 8], number: 3 });
+        let mut bytes = Frame::Clear(lowest).encode();
+        assert!(Frame::decode(&bytes).is_ok());
+        *bytes.last_mut().unwrap() |= 0x80;
+        bytes.push(0);
+        assert_eq!(Frame::decode(&bytes), Err(FrameError::Malformed));
     }
 
     #[test]

@@ -1,1 +1,7 @@
-//! simulator
+//! Whole meshes of agents on a virtual clock, network and disk, with every promise checked.
+//!
+//! - [`seeded`]: every random choice, from one seed.
+//! - [`provider`]: primitives with the real interfaces and sizes, about 1 us each.
+
+pub mod provider;
+pub mod seeded;

@@ -2,6 +2,8 @@
 //!
 //! - [`seeded`]: every random choice, from one seed.
 //! - [`provider`]: primitives with the real interfaces and sizes, about 1 us each.
+//! - [`recorder`]: watches any provider for a key and nonce that seal twice.
 
 pub mod provider;
+pub mod recorder;
 pub mod seeded;

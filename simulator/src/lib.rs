@@ -3,7 +3,13 @@
 //! - [`seeded`]: every random choice, from one seed.
 //! - [`provider`]: primitives with the real interfaces and sizes, about 1 us each.
 //! - [`recorder`]: watches any provider for a key and nonce that seal twice.
+//! - [`queue`], [`clock`], [`network`], [`trace`]: time, clocks, machines that reach each other or do not, and
+//!   what happened.
 
+pub mod clock;
+pub mod network;
 pub mod provider;
+pub mod queue;
 pub mod recorder;
 pub mod seeded;
+pub mod trace;

@@ -5,8 +5,10 @@
 //! - [`recorder`]: watches any provider for a key and nonce that seal twice.
 //! - [`queue`], [`clock`], [`network`], [`trace`]: time, clocks, machines that reach each other or do not, and
 //!   what happened.
+//! - [`disk`]: what outlives a process, and fails.
 
 pub mod clock;
+pub mod disk;
 pub mod network;
 pub mod provider;
 pub mod queue;

@@ -6,12 +6,16 @@
 //! - [`queue`], [`clock`], [`network`], [`trace`]: time, clocks, machines that reach each other or do not, and
 //!   what happened.
 //! - [`disk`]: what outlives a process, and fails.
+//! - [`datagrams`], [`chain`]: what stands in for live sessions over UDP and for a ratchet.
 
+pub mod chain;
 pub mod clock;
+pub mod datagrams;
 pub mod disk;
 pub mod network;
 pub mod provider;
 pub mod queue;
 pub mod recorder;
+pub mod replay_window;
 pub mod seeded;
 pub mod trace;

@@ -7,11 +7,13 @@
 //!   what happened.
 //! - [`disk`]: what outlives a process, and fails.
 //! - [`datagrams`], [`chain`]: what stands in for live sessions over UDP and for a ratchet.
+//! - [`group_commit`]: the heart of a driver.
 
 pub mod chain;
 pub mod clock;
 pub mod datagrams;
 pub mod disk;
+pub mod group_commit;
 pub mod network;
 pub mod provider;
 pub mod queue;

@@ -1,23 +1,36 @@
 //! Whole meshes of agents on a virtual clock, network and disk, with every promise checked.
 //!
-//! - [`seeded`]: every random choice, from one seed.
-//! - [`provider`]: primitives with the real interfaces and sizes, about 1 us each.
-//! - [`recorder`]: watches any provider for a key and nonce that seal twice.
-//! - [`queue`], [`clock`], [`network`], [`trace`]: time, clocks, machines that reach each other or do not, and
-//!   what happened.
-//! - [`disk`]: what outlives a process, and fails.
+//! [`run`] takes a [`Scenario`] and a seed, and everything follows from them: real routers over
+//! real states and real live sessions, in a world where all that can go wrong does. See
+//! `docs/simulation.md` for what is simulated and what is not.
+//!
+//! - [`seeded`], [`queue`], [`clock`], [`network`], [`disk`]: the world.
+//! - [`provider`], [`recorder`]: primitives that cost a microsecond, and a watch over any.
 //! - [`datagrams`], [`chain`]: what stands in for live sessions over UDP and for a ratchet.
-//! - [`group_commit`]: the heart of a driver.
+//! - [`node`]: a machine, its agent and its driver; [`group_commit`] is the heart of that.
+//! - [`scenario`], [`world`], [`checker`], [`broken`]: what happens, and what must hold.
 
+pub mod broken;
+pub mod campaign;
 pub mod chain;
+pub mod checker;
 pub mod clock;
 pub mod datagrams;
 pub mod disk;
 pub mod group_commit;
+pub mod happening;
+pub mod mesh;
 pub mod network;
+pub mod node;
+pub mod note;
 pub mod provider;
 pub mod queue;
 pub mod recorder;
 pub mod replay_window;
+pub mod scenario;
 pub mod seeded;
 pub mod trace;
+pub mod world;
+
+pub use scenario::Scenario;
+pub use world::{Options, Outcome, Primitives, run};

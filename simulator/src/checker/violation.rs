@@ -1,0 +1,48 @@
+//! Promises that were not kept.
+
+use meshwork_protocols::wire::MessageId;
+use meshwork_router::{Level, Suspicion};
+
+use super::memory::Twice;
+use crate::network::Host;
+use crate::recorder::Reuse;
+
+/// A promise that was not kept.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says what the fields are")]
+pub enum Violation {
+    #[error(transparent)]
+    KeyReused(#[from] Reuse),
+    #[error("{host}: message {id} to {to} was accepted and is {level:?}; came: {came}")]
+    NotKept { host: Host, to: Host, id: MessageId, level: Option<Level>, came: bool },
+    #[error("{host}: message {id} of {from} came twice: {how}")]
+    CameTwice { host: Host, from: Host, id: MessageId, how: Twice },
+    #[error("{host}: message {id} of {from} is not what was sent")]
+    NotAsSent { host: Host, from: Host, id: MessageId },
+    #[error("{host}: message {id} of {from} came before one that it was to follow")]
+    OutOfOrder { host: Host, from: Host, id: MessageId },
+    #[error("{host}: the application was told of message {id} of {from}, which is not durable")]
+    ToldBeforeDurable { host: Host, from: Host, id: MessageId },
+    #[error("{host}: {to} was told that message {id} is delivered, and that is not durable")]
+    AcknowledgedBeforeDurable { host: Host, to: Host, id: MessageId },
+    #[error("{host}: {to} is not known and was answered")]
+    StrangerAnswered { host: Host, to: Host },
+    #[error("{host}: message {id} went back from {before:?} to {after:?}")]
+    MovedBack { host: Host, id: MessageId, before: Level, after: Level },
+    #[error("{host}: the id {id} was given to two messages")]
+    IdGivenTwice { host: Host, id: MessageId },
+    #[error("{host}: a state that was put back was not recognised")]
+    RestoreNotSeen { host: Host },
+    #[error("{host}: a state that only crashed was taken for one that was put back")]
+    CrashTakenForRestore { host: Host },
+    #[error("{host}: suspects {suspect}, whose state was never put back: {suspicion:?}")]
+    CrashSuspected { host: Host, suspect: Host, suspicion: Suspicion },
+    #[error("{host}: a commit failed on a disk that works")]
+    CommitFailed { host: Host },
+    #[error("{host}: the state does not open on a disk that works")]
+    DoesNotOpen { host: Host },
+    #[error("{host}: did not come to rest in the calm: {left}")]
+    NotConverged { host: Host, left: String },
+    #[error("the simulator could not begin: {0}")]
+    NotBegun(String),
+}

@@ -1,0 +1,125 @@
+//! What a run's queue holds: everything that is going to happen to somebody.
+
+use std::time::Duration;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::wire::MessageId;
+
+use crate::network::{Host, InTransit};
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub enum Happening {
+    /// Something arrives, or does not.
+    Parcel(InTransit),
+    /// Time alone matters to a host.
+    Wake(Host),
+    /// The disk of a host has done what the start of this number asked for.
+    DiskDone(Host, Start),
+    /// The driver of a host hears of it.
+    DiskHeard(Host, Start),
+    /// The application of a host has dealt with a message.
+    Read {
+        /// The host.
+        host: Host,
+        /// Who sent it.
+        sender: AgentId,
+        /// Its id.
+        id: MessageId,
+    },
+    /// The application of a host sends.
+    Send(Sending),
+    /// A way for mail opens at a host.
+    OpenMail(Host, Start, AgentId),
+    /// Something that nobody asked for.
+    Weather(Weather),
+}
+
+/// Numbers the starts of one host's process.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Start(pub u32);
+
+/// A message that an application sends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sending {
+    /// From whom.
+    pub from: Host,
+    /// To whom.
+    pub to: Host,
+    /// Names it within the run; stands at the start of its body.
+    pub number: u64,
+    /// The id that the application chose, if it did.
+    pub id: Option<MessageId>,
+    /// The length of its body.
+    pub length: usize,
+    /// How long it is tried.
+    pub lifetime: Duration,
+    /// Whether it keeps its place among others.
+    pub ordered: bool,
+}
+
+impl Sending {
+    /// Its body.
+    pub fn body(&self) -> Vec<u8> {
+        let mut body = self.number.to_be_bytes().to_vec();
+        let filler = self.number.to_le_bytes();
+        body.extend(filler.iter().cycle().take(self.length.saturating_sub(body.len())));
+        body
+    }
+
+    /// The number of the message with this body.
+    pub fn number_of(body: &[u8]) -> Option<u64> {
+        body.first_chunk().map(|number| u64::from_be_bytes(*number))
+    }
+}
+
+/// Something that nobody asked for.
+#[derive(Clone, Debug)]
+pub enum Weather {
+    /// A process ends.
+    Crash(Host, Ending),
+    /// A process starts.
+    Start(Host),
+    /// Some hosts do not reach the others.
+    Cut {
+        /// The hosts on one side.
+        left: Vec<Host>,
+        /// Those on the other.
+        right: Vec<Host>,
+        /// Whether the others still reach them.
+        one_way: bool,
+    },
+    /// All hosts reach each other.
+    Heal,
+    /// A wall clock is set.
+    SetClock(Host),
+    /// The disk of a host is copied.
+    Copy(Host),
+    /// A host's disk is put back to its copy.
+    PutBack(Host),
+    /// The session key of a host is replaced.
+    RotateKey(Host),
+    /// The owner of a host decides on its strangers.
+    Decide(Host),
+    /// Somebody who is no agent sends bytes to a host.
+    Knock(Host),
+    /// Nothing goes wrong any more.
+    Calm,
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Ending {
+    /// It is killed; the system closes its streams.
+    Killed,
+    /// The power goes; nobody is told.
+    PowerLost,
+    /// It stops by itself, because its state does not open.
+    Stopped,
+}
+
+impl From<InTransit> for Happening {
+    fn from(parcel: InTransit) -> Self {
+        Self::Parcel(parcel)
+    }
+}

@@ -1,0 +1,294 @@
+//! One start of an agent: the real router over a real state, real sessions, and between them what
+//! the product's driver does. It dies with everything in it.
+//!
+//! The order is the driver's whole duty: every batch that is ready goes into one durable commit;
+//! only then the router hears of it, and only then what it releases is performed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::time::Timestamp;
+use meshwork_router::{
+    Config, Input, Output, PathChange, PathId, PathKind, PathOpened, Router, StoredProtocol,
+};
+use meshwork_state::State;
+
+use super::application::Application;
+use super::book::Book;
+use super::disk_work::DiskWork;
+use super::surroundings::Surroundings;
+use super::tcp::TcpLink;
+use super::{Crash, Habits};
+use crate::broken::Broken;
+use crate::datagrams::{Datagrams, Party, SessionIndex};
+use crate::happening::{Happening, Start};
+use crate::network::{Host, StreamId};
+use crate::note::{Decision, FrameKind};
+use crate::seeded::Seeded;
+
+/// One start of an agent.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) start: Start,
+    pub(super) state: Arc<State>,
+    pub(super) book: Arc<Book>,
+    pub(super) router: Router,
+    pub(super) disk_work: DiskWork,
+    pub(super) links: BTreeMap<StreamId, TcpLink>,
+    pub(super) datagrams: Datagrams,
+    /// What carries each path, and to whom.
+    pub(super) ways: BTreeMap<PathId, (Way, AgentId)>,
+    /// Peers that are being dialled, with the kinds of ways that are left to try.
+    pub(super) dialling: BTreeMap<AgentId, Vec<LiveWay>>,
+    pub(super) datagram_dials: BTreeMap<SessionIndex, AgentId>,
+    /// What each frame was sealed as, for the one variant that sends it again like that.
+    pub(super) echoes: BTreeMap<(SessionIndex, Vec<u8>), (Host, Vec<u8>)>,
+    pub(super) random: Seeded,
+    pub(super) habits: Habits,
+    pub(super) application: Application,
+    next_path: u64,
+    /// After how many more outputs the process dies, where that was drawn.
+    dies_after: Option<u64>,
+}
+
+/// What carries a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Way {
+    Stream(StreamId),
+    Datagrams(SessionIndex),
+    Mail(Host),
+}
+
+/// A kind of live session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum LiveWay {
+    Stream,
+    Datagrams,
+}
+
+/// What a process begins with.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) start: Start,
+    pub(super) state: State,
+    pub(super) stored: Option<Box<dyn StoredProtocol>>,
+    pub(super) habits: Habits,
+    pub(super) random: Seeded,
+}
+
+impl Process {
+    /// Starts on a state that is open. What the router releases is performed by
+    /// [`Process::settle`], which is to follow.
+    pub(super) fn begin(beginning: Beginning, around: &Surroundings<'_>) -> Option<Self> {
+        let Beginning { start, state, stored, habits, random } = beginning;
+        let agent = around.mesh.agent(around.host)?;
+        let state = Arc::new(state);
+        let book = Arc::new(Book::new(Arc::clone(&state)));
+        let opening = state.opening();
+        let config = Config {
+            own: agent.id(),
+            lineage: opening.lineage,
+            restored: opening.restored.is_some(),
+            policy: habits.policy,
+            provider: Arc::clone(&around.mesh.watched.volatile),
+            stored,
+        };
+        let routers = match habits.broken {
+            Some(Broken::RandomnessRepeats) => random.fork("router", 0),
+            _ => random.fork("router", u64::from(start.0)),
+        };
+        let rows = Box::new(Arc::clone(&state));
+        let router = Router::restore(rows, config, Box::new(routers), around.read_clock()).ok()?;
+        let party = Party {
+            provider: Arc::clone(&around.mesh.watched.volatile),
+            own: agent.id(),
+            secret: agent.agreement.clone(),
+            peers: Arc::clone(&around.mesh.agreements),
+            directory: Arc::<Book>::clone(&book),
+        };
+        let mut random = random.fork("process", u64::from(start.0));
+        let datagrams = Datagrams::new(party, &mut random);
+        Some(Self {
+            start,
+            disk_work: DiskWork::new(opening.restored.is_some()),
+            state,
+            book,
+            router,
+            links: BTreeMap::new(),
+            datagrams,
+            ways: BTreeMap::new(),
+            dialling: BTreeMap::new(),
+            datagram_dials: BTreeMap::new(),
+            echoes: BTreeMap::new(),
+            random,
+            habits,
+            application: Application::default(),
+            next_path: 0,
+            dies_after: None,
+        })
+    }
+
+    /// The first steps after a start: what the router releases, and the ways for mail.
+    pub(super) fn settle_in(&mut self, around: &mut Surroundings<'_>) -> Result<(), Crash> {
+        for host in around.mesh.hosts() {
+            let Some(agent) = around.mesh.agent(host).filter(|_| host != around.host) else {
+                continue;
+            };
+            // A card that a process forgot has to be shown to it again.
+            if self.book.facts(&agent.id()).is_some() && self.random.chance(700) {
+                self.book.learn(Arc::clone(agent.card()));
+            }
+            if self.habits.ways.mail {
+                let delay = self.random.span(Duration::ZERO, A_SECOND);
+                around.later(delay, Happening::OpenMail(around.host, self.start, agent.id()));
+            }
+        }
+        self.testify(around.read_clock());
+        self.settle(around)?;
+        self.accept_restore()
+    }
+
+    /// Something happened: the router hears of it, and what it wants is done.
+    pub(super) fn handle(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        input: Input<'_>,
+    ) -> Result<(), Crash> {
+        self.router.handle(around.read_clock(), input);
+        self.settle(around)
+    }
+
+    /// Does everything that the router wants, until it wants nothing.
+    pub(super) fn settle(&mut self, around: &mut Surroundings<'_>) -> Result<(), Crash> {
+        loop {
+            while let Some(output) = self.router.poll() {
+                self.count_down()?;
+                self.perform(around, output);
+            }
+            if !self.repair(around)? {
+                break;
+            }
+        }
+        self.begin_commit(around);
+        Ok(())
+    }
+
+    /// The process dies after `outputs` more have been performed.
+    pub(super) const fn die_after(&mut self, outputs: u64) {
+        self.dies_after = Some(outputs);
+    }
+
+    /// When time alone matters next, on the monotonic clock.
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        let router = self.router.next_timeout().map(|at| at.monotonic);
+        let links = self.links.values().filter_map(TcpLink::next_timeout).min();
+        [router, links, self.datagrams.next_timeout(), self.disk_work.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Time has passed.
+    pub(super) fn wake(&mut self, around: &mut Surroundings<'_>) -> Result<(), Crash> {
+        let now = around.read_clock();
+        self.testify(now);
+        self.links_timeout(around, now)?;
+        self.datagrams.handle_timeout(now.monotonic);
+        self.after_datagrams(around)?;
+        if is_due(self.router.next_timeout(), now) {
+            self.handle(around, Input::Tick)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is on its way to the disk.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        !self.disk_work.group.is_under_way()
+    }
+
+    /// A name for a path.
+    pub(super) const fn next_path(&mut self) -> PathId {
+        let path = PathId(self.next_path);
+        self.next_path += 1;
+        path
+    }
+
+    /// Tells the router of a way.
+    pub(super) fn open_path(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        path: PathId,
+        way: Way,
+        (peer, kind): (AgentId, PathKind),
+    ) -> Result<(), Crash> {
+        self.ways.insert(path, (way, peer));
+        let opened = PathOpened { path, peer, kind };
+        self.handle(around, Input::PathChanged(PathChange::Opened(opened)))
+    }
+
+    /// A stream of randomness of its own.
+    pub(super) fn fork_random(&mut self, name: &str) -> Seeded {
+        let number = self.random.draw();
+        self.random.fork(name, number)
+    }
+
+    /// A way is gone: the router hears of it, if it knew.
+    pub(super) fn close_path(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        path: PathId,
+    ) -> Result<(), Crash> {
+        if self.ways.remove(&path).is_some() {
+            self.handle(around, Input::PathChanged(PathChange::Closed(path)))?;
+        }
+        Ok(())
+    }
+
+    /// A frame came out of a path.
+    pub(super) fn received(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        path: PathId,
+        frame: &[u8],
+    ) -> Result<(), Crash> {
+        if let Some((_, peer)) = self.ways.get(&path) {
+            around.note_received(FrameKind::of(frame), peer);
+        }
+        self.handle(around, Input::Received { path, frame })
+    }
+
+    const fn count_down(&mut self) -> Result<(), Crash> {
+        match &mut self.dies_after {
+            Some(0) => Err(Crash::InTheMiddle),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn perform(&mut self, around: &mut Surroundings<'_>, output: Output) {
+        match output {
+            Output::Commit(id, batch) => {
+                around.decided(&Decision::Commit(batch.len()));
+                self.disk_work.group.add(id, batch);
+                if self.habits.broken == Some(Broken::ReleasesBeforeTheCommit) {
+                    self.router.handle(around.read_clock(), Input::Committed(id));
+                }
+            }
+            Output::Transmit { path, frame } => self.transmit(around, path, &frame),
+            Output::Dial(peer) => self.dial(around, peer),
+            Output::Close { path, reason } => self.close(around, path, reason),
+            Output::Event(event) => self.told(around, event),
+        }
+    }
+}
+
+fn is_due(at: Option<Timestamp>, now: Timestamp) -> bool {
+    at.is_some_and(|at| at.monotonic <= now.monotonic)
+}
+
+const A_SECOND: Duration = Duration::from_secs(1);

@@ -1,0 +1,200 @@
+//! What is noted of a run: of the world what it did, of the routers what they decided.
+
+use std::fmt;
+
+use meshwork_protocols::wire::{Frame, MessageId, Payload};
+use meshwork_router::{Choice, CloseReason, Level, Misbehaviour, Suspicion};
+
+use crate::happening::Ending;
+use crate::network::Host;
+use crate::trace::Note;
+
+/// Something that the world did.
+#[derive(Clone, Debug, Hash)]
+pub enum Deed {
+    /// A process began.
+    Began {
+        /// Whether its state was found to be restored.
+        restored: bool,
+    },
+    /// A process did not begin, because its state did not open.
+    DidNotBegin,
+    /// A process ended.
+    Ended(Ending),
+    /// A commit of that many rows ended.
+    Committed {
+        /// How many.
+        rows: usize,
+        /// Whether it is durable.
+        durable: bool,
+    },
+    /// The store was opened again.
+    Reopened,
+    /// A frame came out of a path.
+    Received(FrameKind, Host),
+    /// The network changed.
+    Cut,
+    /// The network is whole.
+    Healed,
+    /// A wall clock was set.
+    ClockSet,
+    /// The disk was copied.
+    Copied,
+    /// The disk was put back.
+    PutBack,
+    /// The session key was replaced.
+    KeyRotated,
+    /// The storm is over.
+    Calm,
+}
+
+/// Something that a router decided.
+#[derive(Clone, Debug, Hash)]
+pub enum Decision {
+    /// A frame goes to a host.
+    Transmit(FrameKind, Host),
+    /// A host is to be dialled.
+    Dial(Host),
+    /// A path to a host is closed.
+    Close(Host, CloseReason),
+    /// Rows are to be written.
+    Commit(usize),
+    /// A request was answered.
+    Answered(Result<Option<MessageId>, String>),
+    /// A message of its own moved.
+    Moved {
+        /// The message.
+        id: MessageId,
+        /// To whom.
+        to: Host,
+        /// How far.
+        level: Level,
+        /// Which way, and why.
+        choice: Choice,
+    },
+    /// A message of somebody is in the inbox.
+    Arrived {
+        /// Its place there.
+        arrival: u64,
+        /// Of whom.
+        sender: Host,
+        /// Its id.
+        id: MessageId,
+        /// Whether it was said before a restart.
+        repeat: bool,
+    },
+    /// A stranger wrote.
+    FirstContact(Host),
+    /// A session stands.
+    Connected(Host),
+    /// None stands any more.
+    Disconnected(Host),
+    /// Two histories do not fit.
+    Suspicious(Host, Suspicion),
+    /// Two cards of one number.
+    Equivocation(Host),
+    /// A peer broke the protocol.
+    Misbehaved(Host, Misbehaviour),
+    /// A row could not be read.
+    StoreFailed,
+}
+
+impl Note for Deed {
+    const IS_DECISION: bool = false;
+}
+
+impl Note for Decision {
+    const IS_DECISION: bool = true;
+}
+
+/// What a frame is, as far as who carries it can tell.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum FrameKind {
+    /// A message in clear within a session.
+    Message,
+    /// Receipts, that many.
+    Receipts(usize),
+    /// Something else that a router says of messages.
+    Talk,
+    /// A packet of a stored session.
+    Sealed,
+    /// Nothing that decodes.
+    Garbage,
+}
+
+impl FrameKind {
+    /// The kind of a frame.
+    pub fn of(frame: &[u8]) -> Self {
+        match Frame::decode(frame) {
+            Ok(Frame::Clear(Payload::Message { .. })) => Self::Message,
+            Ok(Frame::Clear(Payload::Receipts(receipts))) => Self::Receipts(receipts.len()),
+            Ok(Frame::Clear(_) | Frame::Skipped(_)) => Self::Talk,
+            Ok(Frame::Sealed(_)) => Self::Sealed,
+            Err(_) => Self::Garbage,
+        }
+    }
+}
+
+impl fmt::Display for FrameKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message => f.write_str("a message"),
+            Self::Receipts(count) => write!(f, "{count} receipt(s)"),
+            Self::Talk => f.write_str("talk of messages"),
+            Self::Sealed => f.write_str("a sealed packet"),
+            Self::Garbage => f.write_str("garbage"),
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Began { restored: false } => f.write_str("begins"),
+            Self::Began { restored: true } => f.write_str("begins, on a restored state"),
+            Self::DidNotBegin => f.write_str("cannot open its state"),
+            Self::Ended(Ending::Killed) => f.write_str("is killed"),
+            Self::Ended(Ending::PowerLost) => f.write_str("loses power"),
+            Self::Ended(Ending::Stopped) => f.write_str("stops"),
+            Self::Committed { rows, durable: true } => write!(f, "commits {rows} row(s)"),
+            Self::Committed { rows, durable: false } => write!(f, "fails to commit {rows} row(s)"),
+            Self::Reopened => f.write_str("opens its store again"),
+            Self::Received(kind, from) => write!(f, "hears {kind} of {from}"),
+            Self::Cut => f.write_str("is cut off from some"),
+            Self::Healed => f.write_str("reaches everybody"),
+            Self::ClockSet => f.write_str("has its clock set"),
+            Self::Copied => f.write_str("has its disk copied"),
+            Self::PutBack => f.write_str("has its disk put back"),
+            Self::KeyRotated => f.write_str("replaces its session key"),
+            Self::Calm => f.write_str("sees the storm end"),
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transmit(kind, to) => write!(f, "-> {to} {kind}"),
+            Self::Dial(to) => write!(f, "-> dials {to}"),
+            Self::Close(to, why) => write!(f, "-> closes a path to {to}: {why:?}"),
+            Self::Commit(rows) => write!(f, "-> wants {rows} row(s) durable"),
+            Self::Answered(Ok(Some(id))) => write!(f, "accepted {id}"),
+            Self::Answered(Ok(None)) => f.write_str("done"),
+            Self::Answered(Err(error)) => write!(f, "refused: {error}"),
+            Self::Moved { id, to, level, choice } => {
+                write!(f, "{id} to {to} is {level:?} ({}: {})", choice.protocol, choice.reason)
+            }
+            Self::Arrived { arrival, sender, id, repeat } => {
+                let again = if *repeat { " again" } else { "" };
+                write!(f, "inbox {arrival}: {id} of {sender}{again}")
+            }
+            Self::FirstContact(of) => write!(f, "a stranger wrote: {of}"),
+            Self::Connected(to) => write!(f, "is connected to {to}"),
+            Self::Disconnected(from) => write!(f, "is disconnected from {from}"),
+            Self::Suspicious(of, suspicion) => write!(f, "suspects {of}: {suspicion:?}"),
+            Self::Equivocation(of) => write!(f, "holds two cards of {of} of one number"),
+            Self::Misbehaved(of, how) => write!(f, "blames {of}: it {how}"),
+            Self::StoreFailed => f.write_str("could not read a row"),
+        }
+    }
+}

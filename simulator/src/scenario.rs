@@ -1,0 +1,208 @@
+//! What a run is about: how many agents, which ways between them, what goes wrong, and how much.
+//!
+//! One file a scenario. Each seed draws its own mix of faults, and leaves half of them out: a
+//! fault that always comes with all others hides what it does alone.
+
+mod datagram;
+mod disk;
+mod live;
+mod mixed;
+mod ordered;
+mod stored;
+mod strangers;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use meshwork_router::Policy;
+
+use crate::broken::Broken;
+use crate::disk::Backend;
+use crate::network::{Host, NetworkFaults};
+use crate::node::{DiskFaults, Habits, Ways};
+use crate::seeded::Seeded;
+
+/// What a run is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Scenario {
+    /// Live sessions over streams.
+    Live,
+    /// Live sessions over datagrams.
+    Datagram,
+    /// Stored sessions by mail, and disks that are put back.
+    Stored,
+    /// All ways at once, and agents that are away for long.
+    Mixed,
+    /// Messages that keep their order, over gaps and expiries.
+    Ordered,
+    /// Agents that do not know each other, and some that misbehave.
+    Strangers,
+    /// redb on a disk that tears and loses writes.
+    Disk,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Live,
+        Self::Datagram,
+        Self::Stored,
+        Self::Mixed,
+        Self::Ordered,
+        Self::Strangers,
+        Self::Disk,
+    ];
+
+    /// The scenario that a seed is dealt to: one after the other.
+    pub fn of(seed: u64) -> Self {
+        let dealt = seed % Self::ALL.len() as u64;
+        usize::try_from(dealt).ok().and_then(|at| Self::ALL.get(at).copied()).unwrap_or(Self::Live)
+    }
+
+    /// What it is called on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Datagram => "datagram",
+            Self::Stored => "stored",
+            Self::Mixed => "mixed",
+            Self::Ordered => "ordered",
+            Self::Strangers => "strangers",
+            Self::Disk => "disk",
+        }
+    }
+
+    /// What happens in the run of a seed.
+    pub fn plan(self, random: &mut Seeded) -> Plan {
+        match self {
+            Self::Live => live::plan(random),
+            Self::Datagram => datagram::plan(random),
+            Self::Stored => stored::plan(random),
+            Self::Mixed => mixed::plan(random),
+            Self::Ordered => ordered::plan(random),
+            Self::Strangers => strangers::plan(random),
+            Self::Disk => disk::plan(random),
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = UnknownScenario;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScenario> {
+        Self::ALL.into_iter().find(|scenario| scenario.name() == text).ok_or(UnknownScenario)
+    }
+}
+
+/// No scenario has this name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no such scenario; there are live, datagram, stored, mixed, ordered, strangers and disk")]
+pub struct UnknownScenario;
+
+/// What happens in one run. The chances are per thousand.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many agents there are.
+    pub agents: usize,
+    /// What their stores stand on.
+    pub backend: Backend,
+    /// How they behave.
+    pub habits: Habits,
+    /// The policies that their owners choose from.
+    pub policies: Vec<Policy>,
+    /// Whether all know each other from the start; else only senders know receivers.
+    pub introduced: bool,
+    /// The one that misbehaves, if one does.
+    pub hostile: Option<Host>,
+    /// How bad the network is.
+    pub network: NetworkFaults,
+    /// How long it goes on.
+    pub storm: Duration,
+    /// How many messages are sent.
+    pub messages: usize,
+    /// How long they are tried: one of these each.
+    pub lifetimes: Vec<Duration>,
+    /// Messages whose id the application chooses.
+    pub named: u64,
+    /// Messages that keep their order.
+    pub ordered: u64,
+    /// The largest body.
+    pub largest: usize,
+    /// Processes that end without any work of theirs at hand.
+    pub crashes: usize,
+    /// Partitions.
+    pub cuts: usize,
+    /// Wall clocks that are set.
+    pub clocks_set: usize,
+    /// Disks that are put back.
+    pub put_backs: usize,
+    /// Session keys that are replaced.
+    pub rotations: usize,
+    /// Strangers without any identity that send garbage.
+    pub knocks: usize,
+}
+
+impl Plan {
+    /// What most scenarios have in common: two to four agents that know each other, live sessions
+    /// over streams, a bad network, bad disks, and some crashes.
+    fn stormy(random: &mut Seeded) -> Self {
+        let habits = Habits {
+            policy: Policy::default(),
+            ways: Ways { streams: true, ..Ways::default() },
+            disk: DiskFaults::storm(random),
+            slowest_reading: random.span(Duration::ZERO, Duration::from_secs(20)),
+            unread: if random.chance(500) { random.below(600) } else { 0 },
+            longest_absence: random.span(Duration::from_millis(200), Duration::from_secs(20)),
+            mischief: 0,
+            broken: None,
+        };
+        Self {
+            agents: 2 + random.index(3),
+            backend: Backend::Journal,
+            habits,
+            policies: vec![Policy::default()],
+            introduced: true,
+            hostile: None,
+            network: NetworkFaults::storm(random),
+            storm: random.span(Duration::from_secs(20), Duration::from_secs(80)),
+            messages: 10 + random.index(30),
+            lifetimes: vec![A_WHILE, A_DAY],
+            named: random.below(1_000),
+            ordered: random.below(300),
+            largest: if random.chance(100) { 40_000 } else { 200 },
+            crashes: random.index(8),
+            cuts: random.index(4),
+            clocks_set: random.index(3),
+            put_backs: 0,
+            rotations: 0,
+            knocks: random.index(2),
+        }
+    }
+
+    /// The same run by agents that are broken.
+    #[must_use]
+    pub fn broken(mut self, broken: Option<Broken>) -> Self {
+        self.habits.broken = broken;
+        self
+    }
+
+    /// The same run on a network that turns no bit: a changed key is refused at another point by
+    /// another provider, which is no decision of a router.
+    #[must_use]
+    pub fn without_corruption(mut self) -> Self {
+        self.network.corruption = 0;
+        self
+    }
+}
+
+/// Long enough for a storm, with clocks that differ by minutes.
+const A_WHILE: Duration = Duration::from_secs(30 * 60);
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,0 +1,19 @@
+//! All ways at once: agents come and go, and a message begins on one way and ends on another.
+
+use std::time::Duration;
+
+use super::Plan;
+use crate::node::Ways;
+use crate::seeded::Seeded;
+
+pub(super) fn plan(random: &mut Seeded) -> Plan {
+    let mut plan = Plan::stormy(random);
+    let streams = random.chance(700);
+    plan.habits.ways =
+        Ways { streams, datagrams: !streams || random.chance(500), mail: true, chain: true };
+    plan.habits.longest_absence = random.span(Duration::from_secs(1), Duration::from_secs(60));
+    plan.crashes += 2;
+    plan.put_backs = usize::from(random.chance(150));
+    plan.rotations = random.index(2);
+    plan
+}

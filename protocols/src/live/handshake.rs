@@ -1,8 +1,9 @@
 //! The Noise XXhfs handshake, as states that are consumed into the next one.
 //!
 //! Owns the three messages, the prologue that binds them to their surroundings, and the check that
-//! the responder's static key is one that the dialled peer's card names. Knows nothing of how
-//! messages are framed on a transport, of cards, or of Hello.
+//! the responder's static key is one that the dialled peer's card names. Messages 1 and 2 may carry
+//! a payload for the transport, the first in clear, the second sealed. Knows nothing of what a
+//! payload says, of how messages are framed, of cards, or of Hello.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -15,7 +16,7 @@ use zeroize::Zeroize;
 use super::resolver::{Drawn, KemHalf, Resolver};
 use super::suite::Suite;
 use crate::identity::{LiveKey, LivePublic, Transport};
-use crate::provider::{CryptoError, Kem, Provider};
+use crate::provider::{CryptoError, Kem, KemKeyPair, Provider};
 use crate::random::Random;
 use crate::secret::Secret;
 
@@ -28,6 +29,10 @@ pub const MAX_HANDSHAKE_MESSAGE: usize = 4096;
 
 /// The length of the Noise message 1: an X25519 and an ML-KEM-768 key.
 pub const MESSAGE_1_LENGTH: usize = 32 + Kem::MlKem768.public_length();
+
+/// The longest payload of a handshake message: what QUIC negotiates is some hundred bytes, and with
+/// the keys it must stay below [`MAX_HANDSHAKE_MESSAGE`].
+pub const MAX_PAYLOAD: usize = 2048;
 
 /// What both sides agree on before message 1, and this side's static key.
 #[derive(Clone, Copy, Debug)]
@@ -89,45 +94,80 @@ pub(super) const fn transport_byte(transport: Transport) -> u8 {
     }
 }
 
-/// Begins a handshake: the state that waits for message 2, and message 1.
+/// What an initiator draws for one handshake: its ephemeral X25519 key and its ML-KEM key pair.
+///
+/// Who keeps it can begin the same handshake again, with the same message 1, and so try another
+/// message 2: one that an injector made spends the state that read it, and no more.
+#[derive(Debug)]
+pub struct InitiatorKeys {
+    ephemeral: LiveKey,
+    pair: Arc<KemKeyPair>,
+}
+
+impl InitiatorKeys {
+    /// Draws them.
+    pub fn draw(provider: &dyn Provider, random: &mut dyn Random) -> Result<Self, HandshakeError> {
+        let ephemeral = LiveKey::generate(provider, random);
+        let pair =
+            provider.kem_generate(Kem::MlKem768, random).map_err(HandshakeError::ProviderFailed)?;
+        Ok(Self { ephemeral, pair: Arc::new(pair) })
+    }
+
+    /// Begins the handshake, with a payload in clear: the state that waits for message 2, and
+    /// message 1, which is the same each time.
+    pub fn initiate(
+        &self,
+        terms: Terms<'_>,
+        payload1: &[u8],
+    ) -> Result<(AwaitMessage2, Vec<u8>), HandshakeError> {
+        let kem = KemHalf::Pair(Arc::clone(&self.pair));
+        let mut state = noise(terms, Role::Initiator, self.ephemeral.clone(), kem)?;
+        let message = write(&mut state, payload1)?;
+        Ok((AwaitMessage2 { state, suite: terms.suite }, message))
+    }
+}
+
+/// Begins a handshake without payloads: the state that waits for message 2, and message 1.
 pub fn initiate(
     terms: Terms<'_>,
     random: &mut dyn Random,
 ) -> Result<(AwaitMessage2, Vec<u8>), HandshakeError> {
-    let ephemeral = LiveKey::generate(terms.provider.as_ref(), random);
-    let pair = terms
-        .provider
-        .kem_generate(Kem::MlKem768, random)
-        .map_err(HandshakeError::ProviderFailed)?;
-    let mut state = noise(terms, Role::Initiator, ephemeral, KemHalf::Pair(pair))?;
-    let message = write(&mut state)?;
-    Ok((AwaitMessage2 { state, suite: terms.suite }, message))
+    InitiatorKeys::draw(terms.provider.as_ref(), random)?.initiate(terms, &[])
 }
 
-/// Answers message 1: the state that waits for message 3, and message 2.
+/// Answers message 1 without payloads: the state that waits for message 3, and message 2.
 pub fn respond(
     terms: Terms<'_>,
     message1: &[u8],
     random: &mut dyn Random,
 ) -> Result<(AwaitMessage3, Vec<u8>), HandshakeError> {
+    if message1.len() != MESSAGE_1_LENGTH {
+        return Err(HandshakeError::WrongLength);
+    }
+    let (read, _) = read_message1(terms, message1, random)?;
+    read.answer(&[])
+}
+
+/// Reads message 1: the state that answers it, and its payload, which nothing proves yet.
+pub fn read_message1(
+    terms: Terms<'_>,
+    message1: &[u8],
+    random: &mut dyn Random,
+) -> Result<(ReadMessage1, Vec<u8>), HandshakeError> {
     let ephemeral = LiveKey::generate(terms.provider.as_ref(), random);
     let kem = answer_to(terms, message1, random)?;
     let mut state = noise(terms, Role::Responder, ephemeral, kem)?;
-    read(&mut state, message1)?;
-    let message = write(&mut state)?;
-    Ok((AwaitMessage3 { state, suite: terms.suite }, message))
+    let payload = read(&mut state, message1)?;
+    Ok((ReadMessage1 { state, suite: terms.suite }, payload))
 }
 
-/// The responder's half of the KEM, for the key at the end of message 1.
+/// The responder's half of the KEM, for the key in message 1.
 fn answer_to(
     terms: Terms<'_>,
     message1: &[u8],
     random: &mut dyn Random,
 ) -> Result<KemHalf, HandshakeError> {
-    if message1.len() != MESSAGE_1_LENGTH {
-        return Err(HandshakeError::WrongLength);
-    }
-    let public = message1.get(32..).ok_or(HandshakeError::WrongLength)?;
+    let public = message1.get(32..MESSAGE_1_LENGTH).ok_or(HandshakeError::WrongLength)?;
     let (ciphertext, shared) = terms
         .provider
         .kem_encapsulate(Kem::MlKem768, public, random)
@@ -136,6 +176,22 @@ fn answer_to(
             other => HandshakeError::ProviderFailed(other),
         })?;
     Ok(KemHalf::Answer { ciphertext, shared })
+}
+
+/// A responder that has read message 1.
+#[derive(Debug)]
+pub struct ReadMessage1 {
+    state: Box<HandshakeState>,
+    suite: Suite,
+}
+
+impl ReadMessage1 {
+    /// Answers, with a payload that only the initiator can read: the state that waits for message
+    /// 3, and message 2.
+    pub fn answer(mut self, payload2: &[u8]) -> Result<(AwaitMessage3, Vec<u8>), HandshakeError> {
+        let message = write(&mut self.state, payload2)?;
+        Ok((AwaitMessage3 { state: self.state, suite: self.suite }, message))
+    }
 }
 
 /// The static keys that message 2 may show.
@@ -164,19 +220,56 @@ pub struct AwaitMessage2 {
 }
 
 impl AwaitMessage2 {
-    /// Takes message 2 and, if the responder shows one of the expected keys, gives message 3. On
-    /// any error there is no message 3, so that a wrong peer does not learn who dialled.
+    /// Takes a message 2 without a payload and, if the responder shows one of the expected keys,
+    /// gives message 3.
     pub fn receive(
-        mut self,
+        self,
         message2: &[u8],
         expected: ExpectedKeys<'_>,
     ) -> Result<(Established, Vec<u8>), HandshakeError> {
-        read(&mut self.state, message2)?;
-        let remote = remote_static(&self.state)?;
-        if !expected.allows(&remote) {
+        match self.read(message2)? {
+            (read, payload) if payload.is_empty() => read.go_on(expected),
+            _ => Err(HandshakeError::WrongLength),
+        }
+    }
+
+    /// Reads message 2: the state that goes on if it should, and the payload.
+    pub fn read(mut self, message2: &[u8]) -> Result<(ReadMessage2, Vec<u8>), HandshakeError> {
+        let payload = read(&mut self.state, message2)?;
+        let remote_static = remote_static(&self.state)?;
+        Ok((ReadMessage2 { state: self.state, suite: self.suite, remote_static }, payload))
+    }
+}
+
+/// An initiator that has read message 2 and has not said who it is.
+#[derive(Debug)]
+pub struct ReadMessage2 {
+    state: Box<HandshakeState>,
+    suite: Suite,
+    remote_static: LivePublic,
+}
+
+impl ReadMessage2 {
+    /// The static key that the responder shows, and holds.
+    pub fn remote_static(&self) -> &LivePublic {
+        &self.remote_static
+    }
+
+    /// What both sides share by now, and nobody else.
+    pub fn middle(&mut self) -> MiddleKeys {
+        MiddleKeys::of(&mut self.state)
+    }
+
+    /// Gives message 3, if the responder shows one of the expected keys. On any error there is no
+    /// message 3, so that a wrong peer does not learn who dialled.
+    pub fn go_on(
+        mut self,
+        expected: ExpectedKeys<'_>,
+    ) -> Result<(Established, Vec<u8>), HandshakeError> {
+        if !expected.allows(&self.remote_static) {
             return Err(HandshakeError::KeyNotInCard);
         }
-        let message3 = write(&mut self.state)?;
+        let message3 = write(&mut self.state, &[])?;
         Ok((Established::new(self.state, self.suite, Role::Initiator)?, message3))
     }
 }
@@ -189,10 +282,35 @@ pub struct AwaitMessage3 {
 }
 
 impl AwaitMessage3 {
-    /// Takes message 3.
+    /// What both sides share once the initiator has read message 2.
+    pub fn middle(&mut self) -> MiddleKeys {
+        MiddleKeys::of(&mut self.state)
+    }
+
+    /// Takes message 3. One that was changed may spend the state even where the true one would
+    /// still come: where messages can be injected, a MAC under [`middle`](Self::middle) comes first.
     pub fn receive(mut self, message3: &[u8]) -> Result<Established, HandshakeError> {
-        read(&mut self.state, message3)?;
+        if !read(&mut self.state, message3)?.is_empty() {
+            return Err(HandshakeError::WrongLength);
+        }
         Established::new(self.state, self.suite, Role::Responder)
+    }
+}
+
+/// Two keys of the moment between messages 2 and 3 (Noise's `Split` there): the initiator does not
+/// yet say who it is, and neither key is one of what follows the handshake.
+#[derive(Debug)]
+pub struct MiddleKeys {
+    /// For what the initiator sends.
+    pub by_initiator: Secret<32>,
+    /// For what the responder sends.
+    pub by_responder: Secret<32>,
+}
+
+impl MiddleKeys {
+    fn of(state: &mut HandshakeState) -> Self {
+        let (by_initiator, by_responder) = raw_split(state);
+        Self { by_initiator, by_responder }
     }
 }
 
@@ -229,10 +347,7 @@ impl Established {
         let handshake_hash =
             *state.get_handshake_hash().first_chunk().ok_or(HandshakeError::Internal)?;
         let remote_static = remote_static(&state)?;
-        let (mut first, mut second) = state.dangerously_get_raw_split();
-        let (by_initiator, by_responder) = (Secret::new(first), Secret::new(second));
-        first.zeroize();
-        second.zeroize();
+        let (by_initiator, by_responder) = raw_split(&mut state);
         let keys = match role {
             Role::Initiator => TransportKeys { send: by_initiator, receive: by_responder },
             Role::Responder => TransportKeys { send: by_responder, receive: by_initiator },
@@ -258,24 +373,34 @@ fn noise(
     }))
 }
 
-/// Our handshake messages carry no payload: identities go into Hello, which may then be as long as
-/// it must without costing a round trip or a datagram.
-fn write(state: &mut HandshakeState) -> Result<Vec<u8>, HandshakeError> {
+/// The keys of both directions as of now, the initiator's first.
+fn raw_split(state: &mut HandshakeState) -> (Secret<32>, Secret<32>) {
+    let (mut first, mut second) = state.dangerously_get_raw_split();
+    let keys = (Secret::new(first), Secret::new(second));
+    first.zeroize();
+    second.zeroize();
+    keys
+}
+
+/// Identities go into Hello, which may then be as long as it must without costing a round trip or
+/// a datagram. A payload is for what a transport has to bind.
+fn write(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, HandshakeError> {
+    if payload.len() > MAX_PAYLOAD {
+        return Err(HandshakeError::PayloadTooLong);
+    }
     let mut message = vec![0; MAX_HANDSHAKE_MESSAGE];
-    let length = state.write_message(&[], &mut message)?;
+    let length = state.write_message(payload, &mut message)?;
     message.truncate(length);
     Ok(message)
 }
 
-fn read(state: &mut HandshakeState, message: &[u8]) -> Result<(), HandshakeError> {
+fn read(state: &mut HandshakeState, message: &[u8]) -> Result<Vec<u8>, HandshakeError> {
     if message.len() > MAX_HANDSHAKE_MESSAGE {
         return Err(HandshakeError::WrongLength);
     }
     let mut payload = [0; MAX_HANDSHAKE_MESSAGE];
-    match state.read_message(message, &mut payload)? {
-        0 => Ok(()),
-        _ => Err(HandshakeError::WrongLength),
-    }
+    let length = state.read_message(message, &mut payload)?;
+    payload.get(..length).map(<[u8]>::to_vec).ok_or(HandshakeError::Internal)
 }
 
 fn remote_static(state: &HandshakeState) -> Result<LivePublic, HandshakeError> {
@@ -303,6 +428,9 @@ pub enum HandshakeError {
     /// moved on. Fetch its card anew, then dial again.
     #[error("the peer's key is not in the card that we hold; fetch the card anew")]
     KeyNotInCard,
+    /// The payload of a message is longer than it may be.
+    #[error("the payload is longer than {MAX_PAYLOAD} bytes")]
+    PayloadTooLong,
     /// The provider failed where it should not.
     #[error("the provider failed in a handshake: {0}")]
     ProviderFailed(CryptoError),
@@ -335,6 +463,7 @@ mod tests {
         suite: Suite,
         initiator: LiveKey,
         responder: LiveKey,
+        prologue: Vec<u8>,
         random: Seeded,
     }
 
@@ -343,18 +472,39 @@ mod tests {
             let mut random = Seeded::new(7);
             let initiator = LiveKey::generate(provider.as_ref(), &mut random);
             let responder = LiveKey::generate(provider.as_ref(), &mut random);
-            Self { provider, suite, initiator, responder, random }
+            let prologue = prologue(Transport::Tcp, suite, b"header");
+            Self { provider, suite, initiator, responder, prologue, random }
         }
 
         fn message1(&mut self) -> (AwaitMessage2, Vec<u8>) {
-            let prologue = prologue(Transport::Tcp, self.suite, b"header");
+            self.keys().initiate(self.terms(), &[]).unwrap()
+        }
+
+        fn keys(&mut self) -> InitiatorKeys {
+            InitiatorKeys::draw(self.provider.as_ref(), &mut self.random).unwrap()
+        }
+
+        /// The initiator's.
+        fn terms(&self) -> Terms<'_> {
+            Terms {
+                provider: &self.provider,
+                suite: self.suite,
+                prologue: &self.prologue,
+                local: &self.initiator,
+            }
+        }
+
+        fn read_message1(
+            &mut self,
+            message1: &[u8],
+        ) -> Result<(ReadMessage1, Vec<u8>), HandshakeError> {
             let terms = Terms {
                 provider: &self.provider,
                 suite: self.suite,
-                prologue: &prologue,
-                local: &self.initiator,
+                prologue: &self.prologue,
+                local: &self.responder,
             };
-            initiate(terms, &mut self.random).unwrap()
+            read_message1(terms, message1, &mut self.random)
         }
 
         fn message2(
@@ -513,30 +663,105 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_in_a_handshake_message_is_refused() {
+    fn a_payload_where_none_is_due_is_refused() {
         let mut pair = Pair::new(pure(), Suite::ChaChaPoly);
-        let mut buffer = [0; MAX_HANDSHAKE_MESSAGE];
+        let (_, message1) = pair.keys().initiate(pair.terms(), b"payload").unwrap();
+        assert_eq!(pair.message2(&message1).unwrap_err(), HandshakeError::WrongLength);
+
         let (initiator, message1) = pair.message1();
-        let terms = Terms {
-            provider: &pair.provider,
-            suite: pair.suite,
-            prologue: &prologue(Transport::Tcp, pair.suite, b"header"),
-            local: &pair.responder,
-        };
-        let kem = answer_to(terms, &message1, &mut pair.random).unwrap();
-        let ephemeral = LiveKey::generate(pair.provider.as_ref(), &mut pair.random);
-        let mut state = noise(terms, Role::Responder, ephemeral, kem).unwrap();
-        read(&mut state, &message1).unwrap();
-        let length = state.write_message(b"payload", &mut buffer).unwrap();
-        let result = initiator.receive(&buffer[..length], ExpectedKeys::Any);
+        let (_, message2) = pair.read_message1(&message1).unwrap().0.answer(b"payload").unwrap();
+        let result = initiator.receive(&message2, ExpectedKeys::Any);
         assert_eq!(result.unwrap_err(), HandshakeError::WrongLength);
 
         let (mut initiator, message1) = pair.message1();
         let (responder, message2) = pair.message2(&message1).unwrap();
         read(&mut initiator.state, &message2).unwrap();
-        let length = initiator.state.write_message(b"payload", &mut buffer).unwrap();
-        let result = responder.receive(&buffer[..length]);
+        let message3 = write(&mut initiator.state, b"payload").unwrap();
+        let result = responder.receive(&message3);
         assert_eq!(result.unwrap_err(), HandshakeError::WrongLength);
+    }
+
+    #[test]
+    fn both_payloads_arrive_and_are_bound() {
+        for provider in [pure(), aws()] {
+            let mut pair = Pair::new(provider, Suite::AesGcm);
+            let keys = pair.keys();
+            let (initiator, message1) = keys.initiate(pair.terms(), b"in clear").unwrap();
+            assert!(message1.ends_with(b"in clear"));
+            let (responder, payload1) = pair.read_message1(&message1).unwrap();
+            assert_eq!(payload1, b"in clear");
+            let (responder, message2) = responder.answer(b"sealed").unwrap();
+            assert!(!message2.windows(6).any(|window| window == b"sealed"));
+            let (initiator, payload2) = initiator.read(&message2).unwrap();
+            assert_eq!(payload2, b"sealed");
+            assert_eq!(initiator.remote_static(), pair.responder.public());
+            let (ours, message3) = initiator.go_on(ExpectedKeys::Any).unwrap();
+            let theirs = responder.receive(&message3).unwrap();
+            assert_eq!(ours.handshake_hash, theirs.handshake_hash);
+
+            let (initiator, mut message1) = keys.initiate(pair.terms(), b"in clear").unwrap();
+            flip(&mut message1, MESSAGE_1_LENGTH * 8);
+            let (_, message2) = pair.read_message1(&message1).unwrap().0.answer(&[]).unwrap();
+            assert_eq!(initiator.read(&message2).unwrap_err(), HandshakeError::NotAuthentic);
+        }
+    }
+
+    #[test]
+    fn a_payload_may_be_as_long_as_it_may_and_no_longer() {
+        let mut pair = Pair::new(pure(), Suite::ChaChaPoly);
+        let longest = [7; MAX_PAYLOAD];
+        let (initiator, message1) = pair.keys().initiate(pair.terms(), &longest).unwrap();
+        let (responder, payload1) = pair.read_message1(&message1).unwrap();
+        let (_, message2) = responder.answer(&longest).unwrap();
+        let (_, payload2) = initiator.read(&message2).unwrap();
+        assert_eq!((payload1.as_slice(), payload2.as_slice()), (&longest[..], &longest[..]));
+
+        let too_long = [7; MAX_PAYLOAD + 1];
+        let result = pair.keys().initiate(pair.terms(), &too_long);
+        assert_eq!(result.unwrap_err(), HandshakeError::PayloadTooLong);
+        let (responder, _) = pair.read_message1(&message1).unwrap();
+        assert_eq!(responder.answer(&too_long).unwrap_err(), HandshakeError::PayloadTooLong);
+    }
+
+    #[test]
+    fn both_sides_share_keys_between_messages_2_and_3() {
+        for provider in [pure(), aws()] {
+            let mut pair = Pair::new(provider, Suite::ChaChaPoly);
+            let (initiator, message1) = pair.message1();
+            let (mut responder, message2) = pair.message2(&message1).unwrap();
+            let (mut initiator, _) = initiator.read(&message2).unwrap();
+            let (ours, theirs) = (initiator.middle(), responder.middle());
+            assert_eq!(ours.by_initiator, theirs.by_initiator);
+            assert_eq!(ours.by_responder, theirs.by_responder);
+            assert_ne!(ours.by_initiator, ours.by_responder);
+            let (established, message3) = initiator.go_on(ExpectedKeys::Any).unwrap();
+            assert_ne!(established.keys.send, ours.by_initiator);
+            assert_ne!(established.keys.receive, ours.by_responder);
+            assert!(responder.receive(&message3).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_injected_message_2_spends_a_state_that_the_drawn_keys_make_again() {
+        for provider in [pure(), aws()] {
+            let mut pair = Pair::new(provider, Suite::ChaChaPoly);
+            let keys = pair.keys();
+            let (initiator, message1) = keys.initiate(pair.terms(), &[]).unwrap();
+            let (_, injected) = {
+                let own = LiveKey::generate(pair.provider.as_ref(), &mut pair.random);
+                let terms = Terms { local: &own, ..pair.terms() };
+                respond(terms, &message1, &mut Seeded::new(9)).unwrap()
+            };
+            let (responder, message2) = pair.message2(&message1).unwrap();
+            let result = initiator.receive(&injected, ExpectedKeys::Named(&pair.expected()));
+            assert_eq!(result.unwrap_err(), HandshakeError::KeyNotInCard);
+
+            let (again, same) = keys.initiate(pair.terms(), &[]).unwrap();
+            assert_eq!(same, message1);
+            let (_, message3) =
+                again.receive(&message2, ExpectedKeys::Named(&pair.expected())).unwrap();
+            assert!(responder.receive(&message3).is_ok());
+        }
     }
 
     /// Zero and one are of low order: X25519 with them gives zeros, whatever the secret.

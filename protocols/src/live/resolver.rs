@@ -47,8 +47,8 @@ pub(super) struct Drawn {
 /// The half of the KEM that each side has.
 #[derive(Debug)]
 pub(super) enum KemHalf {
-    /// The initiator's key pair.
-    Pair(KemKeyPair),
+    /// The initiator's key pair, which can serve again where the handshake has to.
+    Pair(Arc<KemKeyPair>),
     /// The responder's answer to the initiator's key, which message 1 brought.
     Answer {
         /// The ciphertext made for it.

@@ -5,11 +5,13 @@
 //!
 //! - [`turn`](self) is the loop, `commands` what handles ask, `outputs` what the router wants done.
 //! - `group_commit` makes batches durable; `recovery` follows where that fails.
-//! - `accept` and `dial` open sessions, each in a task of its own; a `line` carries one.
+//! - `accept` and `dial` open sessions, each in a task of its own; a `line` runs one over its
+//!   `carrier`, and gives each frame to whom it is for.
 //! - `upkeep` is what time asks for, `closing` the end.
 
 mod accept;
 mod arrivals;
+mod carrier;
 mod clock;
 mod closing;
 mod dial;
@@ -30,7 +32,6 @@ mod start;
 mod turn;
 mod upkeep;
 mod vault;
-mod wire;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use clock::Clock;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::live::{Directory, Fault, SessionError, SessionEvent, TcpSession};
+use meshwork_protocols::live::{Fault, Local, SessionError, SessionEvent};
 use meshwork_transports::{Connection, Listener};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::carrier::{Carrier, CarrierError, TcpCarrier};
 use super::gate::Pass;
 use super::line::Line;
 use super::lines::Lines;
-use super::wire::{Wire, WireError};
 use crate::agent::Tally;
 
 /// How long to wait where no connection can be taken: the process has no more sockets, and those
@@ -27,7 +27,7 @@ pub(crate) async fn accept(listener: Listener, lines: Lines) {
             accepted = listener.accept() => match accepted {
                 Ok(connection) => {
                     let pass = lines.gate.admit(connection.remote().ip());
-                    connections.spawn(answer(connection, pass, lines.clone()));
+                    connections.spawn(answer_tcp(connection, pass, lines.clone()));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "no connection was taken");
@@ -42,32 +42,36 @@ pub(crate) async fn accept(listener: Listener, lines: Lines) {
     while connections.join_next().await.is_some() {}
 }
 
-async fn answer(connection: Connection, pass: Pass, lines: Lines) {
-    let shared = &lines.shared;
-    Tally::count(&shared.tally.accepted);
-    let ours = shared.identity.local();
-    let directory: Arc<dyn Directory> = Arc::clone(&shared.peers) as _;
-    let (now, random) = (shared.clock.now(), ours.provider().random());
-    let session = TcpSession::accept(Arc::clone(&ours), directory, now, random);
-    let mut wire = Wire::new(session, connection, shared.clock);
+async fn answer_tcp(connection: Connection, pass: Pass, lines: Lines) {
+    let ours = lines.shared.identity.local();
+    let carrier = TcpCarrier::accept(&lines.shared, Arc::clone(&ours), connection);
+    answer(Carrier::Tcp(carrier), ours, pass, lines).await;
+}
+
+/// Answers who came, whatever carries it, until that is over.
+async fn answer(mut carrier: Carrier, ours: Arc<Local>, pass: Pass, lines: Lines) {
+    let tally = &lines.shared.tally;
+    Tally::count(&tally.accepted);
     let opened = tokio::select! {
-        opened = wire.open(Some(pass)) => opened,
+        opened = carrier.open(Some(pass)) => opened,
         () = lines.closing() => return,
     };
     match opened {
-        Ok(SessionEvent::Established(peer)) => Line::carry(lines, wire, peer, ours).await,
+        Ok(SessionEvent::Established(peer)) => {
+            Line::carry(lines.clone(), carrier, peer, ours).await;
+        }
         Ok(SessionEvent::CardServed) => {
-            Tally::count(&shared.tally.cards_served);
-            wire.end().await;
+            Tally::count(&tally.cards_served);
+            carrier.end().await;
         }
         // The peer is asked to come again with its card.
-        Ok(SessionEvent::CardUnknown) => wire.end().await,
-        Ok(_) => Tally::count(&shared.tally.abandoned),
-        Err(WireError::TurnedOut) => Tally::count(&shared.tally.evicted),
-        Err(WireError::Connection(_)) => {
-            lines.rejected(wire.remote(), SessionError::Truncated).await;
+        Ok(SessionEvent::CardUnknown) => carrier.end().await,
+        Ok(_) => Tally::count(&tally.abandoned),
+        Err(CarrierError::TurnedOut) => Tally::count(&tally.evicted),
+        Err(CarrierError::Connection(_)) => {
+            lines.rejected(carrier.remote(), SessionError::Truncated).await;
         }
-        Err(WireError::Session(error)) => lines.rejected(wire.remote(), error).await,
+        Err(CarrierError::Session(error)) => lines.rejected(carrier.remote(), error).await,
     }
 }
 

@@ -6,7 +6,7 @@ use meshwork_state::{State, StoreError};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::wire::FAREWELL;
+use super::carrier::FAREWELL;
 use super::{Driver, turn::End};
 use crate::agent::{CloseError, Event};
 

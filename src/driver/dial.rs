@@ -39,7 +39,7 @@ pub(crate) async fn dial(peer: AgentId, lines: Lines) {
     };
     let timed_out = Err(FetchError::Unreachable(io::ErrorKind::TimedOut));
     match searched.unwrap_or(timed_out) {
-        Ok(Found { wire, peer, ours }) => Line::carry(lines, wire, peer, ours).await,
+        Ok(Found { carrier, peer, ours }) => Line::carry(lines, carrier, peer, ours).await,
         Err(why) => {
             if let FetchError::Session(error) = why {
                 lines.contradicted(error).await;

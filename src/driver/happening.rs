@@ -7,6 +7,7 @@ use meshwork_protocols::live::{PeerInfo, SessionError};
 use meshwork_router::PathId;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::carrier::Carries;
 use super::outbound::Outbound;
 use crate::agent::FetchError;
 
@@ -17,6 +18,8 @@ pub(crate) enum Happening {
     Opened {
         path: PathId,
         peer: Box<PeerInfo>,
+        /// What it can do.
+        carries: Carries,
         /// Where frames for it go.
         outbound: Arc<Outbound>,
     },

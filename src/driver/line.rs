@@ -1,16 +1,19 @@
-//! A session that stands, carried until it is over.
+//! A session that stands, carried until it is over: what waits for it goes out in its order, and
+//! each frame that comes in goes to whom it is for.
 
 use std::future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use meshwork_protocols::live::{Local, PeerInfo, Role, SendError, SessionError, SessionEvent};
+use meshwork_protocols::live::{
+    Local, PeerInfo, Role, SendError, SessionError, SessionEvent, Traffic,
+};
 use meshwork_router::PathId;
 
+use super::carrier::{Carrier, CarrierError};
 use super::happening::Happening;
 use super::lines::Lines;
 use super::outbound::Outbound;
-use super::wire::{Moved, Wire, WireError};
 use crate::agent::Tally;
 
 /// Frames on their way to the driver.
@@ -19,7 +22,7 @@ type Handing = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
 /// A session that stands.
 pub(crate) struct Line {
     lines: Lines,
-    wire: Wire,
+    carrier: Carrier,
     path: PathId,
     outbound: Arc<Outbound>,
     /// What came in and is not yet taken; nothing more is read meanwhile.
@@ -34,7 +37,12 @@ enum Next {
 
 impl Line {
     /// Tells the driver of a session that was opened with `ours`, carries it, and tells its end.
-    pub(crate) async fn carry(lines: Lines, wire: Wire, peer: Box<PeerInfo>, ours: Arc<Local>) {
+    pub(crate) async fn carry(
+        lines: Lines,
+        carrier: Carrier,
+        peer: Box<PeerInfo>,
+        ours: Arc<Local>,
+    ) {
         let shared = &lines.shared;
         Tally::count(&shared.tally.established);
         shared.peers.keep(&peer.card);
@@ -43,31 +51,28 @@ impl Line {
             shared.peers.holds(peer.agent, ours.card().hash());
         }
         let (path, outbound) = (lines.next_path(), Arc::new(Outbound::default()));
-        let opened = Happening::Opened { path, peer, outbound: Arc::clone(&outbound) };
+        let carries = carrier.carries();
+        let opened = Happening::Opened { path, peer, carries, outbound: Arc::clone(&outbound) };
         lines.tell(opened).await;
-        let line = Self { lines: lines.clone(), wire, path, outbound, handing: None };
-        let why = match line.run().await {
-            Ok(()) => None,
-            Err(WireError::Session(error)) => Some(error),
-            Err(WireError::Connection(_) | WireError::TurnedOut) => Some(SessionError::Truncated),
-        };
+        let line = Self { lines: lines.clone(), carrier, path, outbound, handing: None };
+        let why = line.run().await.err().map(SessionError::from);
         lines.tell(Happening::Closed { path, why }).await;
     }
 
-    async fn run(mut self) -> Result<(), WireError> {
+    async fn run(mut self) -> Result<(), CarrierError> {
         loop {
             self.seal()?;
             if self.outbound.is_cut() {
                 return Ok(());
             }
             if self.outbound.is_at_end() {
-                self.wire.end().await;
+                self.carrier.end().await;
                 return Ok(());
             }
-            let Self { wire, outbound, handing, .. } = &mut self;
+            let Self { carrier, outbound, handing, .. } = &mut self;
             let may_read = handing.is_none();
             let next = tokio::select! {
-                moved = wire.progress(may_read) => self.moved(moved).await?,
+                moved = carrier.progress(may_read) => self.moved(moved).await?,
                 taken = taken(handing) => {
                     self.handing = None;
                     // Without a driver it is over.
@@ -81,10 +86,10 @@ impl Line {
         }
     }
 
-    /// Seals as much of what waits as the connection takes soon.
-    fn seal(&mut self) -> Result<(), WireError> {
-        while let Some(frame) = self.outbound.pop(self.wire.room()) {
-            match self.wire.session().send(&frame) {
+    /// Seals as much of what waits as the carrier takes soon.
+    fn seal(&mut self) -> Result<(), CarrierError> {
+        while let Some(frame) = self.outbound.pop(self.carrier.room()) {
+            match self.carrier.send(&frame) {
                 Ok(()) => {}
                 Err(SendError::Record(error)) => return Err(SessionError::Record(error).into()),
                 // The peer closed the session: its event is next.
@@ -94,14 +99,11 @@ impl Line {
         Ok(())
     }
 
-    async fn moved(&mut self, moved: Result<Moved, WireError>) -> Result<Next, WireError> {
-        if matches!(moved, Ok(Moved::Out)) {
-            return Ok(Next::Goes);
-        }
+    async fn moved(&mut self, moved: Result<(), CarrierError>) -> Result<Next, CarrierError> {
         let (mut frames, mut closed) = (Vec::new(), false);
-        while let Some(event) = self.wire.session().poll() {
+        while let Some(event) = self.carrier.poll() {
             match event {
-                SessionEvent::Frame(frame) => frames.push(frame),
+                SessionEvent::Frame(frame) => self.sort(frame, &mut frames),
                 _ => closed = true,
             }
         }
@@ -113,7 +115,16 @@ impl Line {
         if closed || moved.is_err() {
             self.finish_handing().await;
         }
-        moved.map(|_| if closed { Next::Ends } else { Next::Goes })
+        moved.map(|()| if closed { Next::Ends } else { Next::Goes })
+    }
+
+    /// Gives a frame to whom it is for; what the router gets is gathered.
+    fn sort(&mut self, frame: Vec<u8>, for_router: &mut Vec<Vec<u8>>) {
+        match Traffic::of(&frame) {
+            Traffic::Router => for_router.push(frame),
+            // Nobody takes these yet.
+            Traffic::Call | Traffic::Datagram | Traffic::Stream => {}
+        }
     }
 
     async fn finish_handing(&mut self) {

@@ -1,19 +1,46 @@
-//! Frames on their way from the driver to one connection.
+//! Frames on their way to one session, and which of them goes first.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// The most bytes that wait for one connection: what the router lets out to one peer without a
-/// receipt (4 MiB), one of the largest frames, and receipts. A peer that leaves more untaken is
-/// sent it again later, on another connection.
-const WAITING: usize = 8 << 20;
-
 /// What a frame costs beside its bytes.
 const PER_FRAME: usize = 64;
 
-/// What waits for one connection. Neither end waits for the other.
+/// How many frames may go ahead of a waiting one of a later lane: it is delayed, and never for ever.
+const AHEAD: u32 = 64;
+
+/// Frames of one importance: those of an earlier lane go before those of a later one.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Lane {
+    /// Somebody waits for it: calls, their answers, datagrams, and what keeps streams flowing.
+    Calls,
+    /// Messages and receipts.
+    Router,
+    /// What streams carry, which takes all that is left.
+    Streams,
+}
+
+impl Lane {
+    const ALL: [Self; 3] = [Self::Calls, Self::Router, Self::Streams];
+
+    /// The most bytes that wait in it.
+    const fn bound(self) -> usize {
+        match self {
+            // What the calls of one session may have in flight, and as much of answers.
+            Self::Calls => 16 << 20,
+            // What the router lets out to one peer without a receipt (4 MiB), one of the largest
+            // frames, and receipts. A peer that leaves more untaken is sent it again later, on
+            // another connection.
+            Self::Router => 8 << 20,
+            // Streams wait with their writer and not here: enough that the line never idles.
+            Self::Streams => 256 << 10,
+        }
+    }
+}
+
+/// What waits for one session. Neither end waits for the other.
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
     queue: Mutex<Queue>,
@@ -22,27 +49,45 @@ pub(crate) struct Outbound {
 
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Vec<u8>>,
-    cost: usize,
+    lanes: [Waiting; Lane::ALL.len()],
     /// No more will come.
     ending: bool,
     /// Nothing is wanted any more.
     cut: bool,
 }
 
-/// More waits than may.
+/// What waits in one lane.
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<Vec<u8>>,
+    cost: usize,
+    /// How many frames went ahead since the last one from here.
+    overtaken: u32,
+}
+
+/// Why frames were not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Overfull;
+pub(crate) enum Refused {
+    /// More waits than may.
+    Overfull,
+    /// The session ends.
+    Ending,
+}
 
 impl Outbound {
-    /// Adds frames that were released together, to be written together.
-    pub(crate) fn push(&self, frames: Vec<Vec<u8>>) -> Result<(), Overfull> {
+    /// Adds frames to a lane, to be written together: all of them, or none.
+    pub(crate) fn push(&self, lane: Lane, frames: Vec<Vec<u8>>) -> Result<(), Refused> {
         let mut queue = self.lock();
-        queue.cost += frames.iter().map(|frame| cost(frame)).sum::<usize>();
-        if queue.cost > WAITING {
-            return Err(Overfull);
+        if queue.cut || queue.ending {
+            return Err(Refused::Ending);
         }
-        queue.frames.extend(frames);
+        let waiting = queue.lane(lane);
+        let cost = waiting.cost + frames.iter().map(|frame| cost(frame)).sum::<usize>();
+        if cost > lane.bound() {
+            return Err(Refused::Overfull);
+        }
+        waiting.cost = cost;
+        waiting.frames.extend(frames);
         drop(queue);
         self.changed.notify_one();
         Ok(())
@@ -57,8 +102,7 @@ impl Outbound {
     /// Ends the connection at once, whatever waits.
     pub(crate) fn cut(&self) {
         let mut queue = self.lock();
-        queue.cut = true;
-        queue.frames = VecDeque::new();
+        *queue = Queue { cut: true, ..Queue::default() };
         drop(queue);
         self.changed.notify_one();
     }
@@ -68,21 +112,21 @@ impl Outbound {
         self.lock().cut
     }
 
-    /// The next frame, if it is no longer than `room`.
+    /// The next frame, if it is no longer than `room`. A short one does not overtake a long one
+    /// whose turn it is.
     pub(crate) fn pop(&self, room: usize) -> Option<Vec<u8>> {
         let mut queue = self.lock();
-        if queue.frames.front()?.len() > room {
+        let turn = queue.turn()?;
+        if queue.lane(turn).frames.front()?.len() > room {
             return None;
         }
-        let frame = queue.frames.pop_front()?;
-        queue.cost -= cost(&frame);
-        Some(frame)
+        queue.take(turn)
     }
 
     /// Whether nothing waits and nothing will come.
     pub(crate) fn is_at_end(&self) -> bool {
         let queue = self.lock();
-        queue.ending && queue.frames.is_empty()
+        queue.ending && queue.lanes.iter().all(|waiting| waiting.frames.is_empty())
     }
 
     /// Waits until something was added, or the end was said. Dropping the future loses nothing.
@@ -95,30 +139,111 @@ impl Outbound {
     }
 }
 
+impl Queue {
+    /// Whose turn it is: of those that waited long enough, or else of all, the first.
+    fn turn(&self) -> Option<Lane> {
+        let lanes = || Lane::ALL.into_iter().zip(&self.lanes);
+        let waiting = || lanes().filter(|(_, waiting)| !waiting.frames.is_empty());
+        let patient = waiting().find(|(_, waiting)| waiting.overtaken >= AHEAD);
+        patient.or_else(|| waiting().next()).map(|(lane, _)| lane)
+    }
+
+    fn take(&mut self, lane: Lane) -> Option<Vec<u8>> {
+        for waiting in self.lanes.iter_mut().skip(lane as usize + 1) {
+            if !waiting.frames.is_empty() {
+                waiting.overtaken += 1;
+            }
+        }
+        let waiting = self.lane(lane);
+        waiting.overtaken = 0;
+        let frame = waiting.frames.pop_front()?;
+        waiting.cost -= cost(&frame);
+        Some(frame)
+    }
+
+    fn lane(&mut self, lane: Lane) -> &mut Waiting {
+        let [calls, router, streams] = &mut self.lanes;
+        match lane {
+            Lane::Calls => calls,
+            Lane::Router => router,
+            Lane::Streams => streams,
+        }
+    }
+}
+
 fn cost(frame: &[u8]) -> usize {
     frame.len() + PER_FRAME
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Outbound, Overfull, PER_FRAME, WAITING};
+    use super::{AHEAD, Lane, Outbound, PER_FRAME, Refused};
+
+    fn frames(count: usize, first: u8) -> Vec<Vec<u8>> {
+        vec![vec![first]; count]
+    }
+
+    fn firsts(outbound: &Outbound) -> Vec<u8> {
+        std::iter::from_fn(|| outbound.pop(1)).flatten().collect()
+    }
 
     #[test]
-    fn the_bound_holds_at_and_one_past() {
-        let outbound = Outbound::default();
-        assert_eq!(outbound.push(vec![vec![0; WAITING - 2 * PER_FRAME], vec![]]), Ok(()));
-        assert_eq!(outbound.push(vec![vec![]]), Err(Overfull));
+    fn the_bound_of_each_lane_holds_at_and_one_past() {
+        for lane in Lane::ALL {
+            let outbound = Outbound::default();
+            let most = vec![vec![0; lane.bound() - 2 * PER_FRAME], vec![]];
+            assert_eq!(outbound.push(lane, most), Ok(()));
+            assert_eq!(outbound.push(lane, vec![vec![]]), Err(Refused::Overfull), "{lane:?}");
+        }
     }
 
     #[test]
     fn what_was_taken_makes_room_and_the_end_comes_behind_all() {
         let outbound = Outbound::default();
-        assert_eq!(outbound.push(vec![vec![0; WAITING - PER_FRAME]]), Ok(()));
+        let most = || vec![vec![0; Lane::Router.bound() - PER_FRAME]];
+        assert_eq!(outbound.push(Lane::Router, most()), Ok(()));
+        assert_eq!(outbound.pop(Lane::Router.bound() - PER_FRAME - 1), None);
+        assert!(outbound.pop(Lane::Router.bound() - PER_FRAME).is_some());
+        assert_eq!(outbound.push(Lane::Router, most()), Ok(()));
         outbound.end();
         assert!(!outbound.is_at_end());
-        assert_eq!(outbound.pop(WAITING - PER_FRAME - 1), None);
-        assert!(outbound.pop(WAITING - PER_FRAME).is_some());
+        assert_eq!(outbound.push(Lane::Calls, frames(1, 0)), Err(Refused::Ending));
+        assert!(outbound.pop(Lane::Router.bound()).is_some());
         assert!(outbound.is_at_end());
-        assert_eq!(outbound.push(vec![vec![0; WAITING - PER_FRAME]]), Ok(()));
+    }
+
+    #[test]
+    fn a_call_goes_ahead_of_messages_and_both_ahead_of_streams() {
+        let outbound = Outbound::default();
+        for (lane, first) in [(Lane::Streams, 3), (Lane::Router, 2), (Lane::Calls, 1)] {
+            assert_eq!(outbound.push(lane, frames(2, first)), Ok(()));
+        }
+        assert_eq!(firsts(&outbound), [1, 1, 2, 2, 3, 3]);
+    }
+
+    #[test]
+    fn what_waits_is_overtaken_so_often_and_not_once_more() {
+        let outbound = Outbound::default();
+        let ahead = AHEAD as usize;
+        assert_eq!(outbound.push(Lane::Streams, frames(2, 3)), Ok(()));
+        assert_eq!(outbound.push(Lane::Router, frames(2, 2)), Ok(()));
+        assert_eq!(outbound.push(Lane::Calls, frames(3 * ahead, 1)), Ok(()));
+        let order = firsts(&outbound);
+        let places = |first| {
+            let places = order.iter().enumerate().filter(move |(_, other)| **other == first);
+            places.map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        assert_eq!(places(2), [ahead, 2 * ahead + 2]);
+        assert_eq!(places(3), [ahead + 1, 2 * ahead + 2 + 1]);
+    }
+
+    #[test]
+    fn a_cut_drops_what_waits_and_takes_nothing_more() {
+        let outbound = Outbound::default();
+        assert_eq!(outbound.push(Lane::Calls, frames(2, 1)), Ok(()));
+        outbound.cut();
+        assert!(outbound.is_cut());
+        assert_eq!(outbound.pop(1), None);
+        assert_eq!(outbound.push(Lane::Calls, frames(1, 1)), Err(Refused::Ending));
     }
 }

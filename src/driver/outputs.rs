@@ -6,6 +6,7 @@ use meshwork_router::{Event as Told, Output, PathId};
 
 use super::dial::dial;
 use super::group_commit::Finished;
+use super::outbound::{Lane, Refused};
 use super::{Driver, Path};
 use crate::agent::{Event, Tally};
 
@@ -63,7 +64,10 @@ impl Driver {
 
     fn write(&mut self, path: PathId, frames: Vec<Vec<u8>>) {
         let Some(Path { peer, outbound }) = self.paths.get(&path) else { return };
-        if !frames.is_empty() && outbound.push(frames).is_err() {
+        if frames.is_empty() {
+            return;
+        }
+        if outbound.push(Lane::Router, frames) == Err(Refused::Overfull) {
             tracing::debug!(peer = %peer.short(), "a peer does not take what it is sent");
             Tally::count(&self.shared.tally.too_slow);
             outbound.cut();

@@ -10,6 +10,7 @@ use meshwork_router::{
 use meshwork_state::StoreError;
 use tokio::time;
 
+use super::carrier::Carries;
 use super::happening::Happening;
 use super::order::Closed;
 use super::{Driver, Order, Path};
@@ -131,10 +132,10 @@ impl Driver {
                     self.router.handle(now, Input::Received { path, frame });
                 }
             }
-            Happening::Opened { path, peer, outbound } => {
+            Happening::Opened { path, peer, carries, outbound } => {
                 self.dialling.remove(&peer.agent);
                 self.paths.insert(path, Path { peer: peer.agent, outbound });
-                let change = PathChange::Opened(opened(path, *peer));
+                let change = PathChange::Opened(opened(path, carries, *peer));
                 self.router.handle(now, Input::PathChanged(change));
             }
             Happening::Closed { path, why } => {
@@ -161,10 +162,11 @@ impl Driver {
     }
 }
 
-fn opened(path: PathId, peer: PeerInfo) -> PathOpened {
+fn opened(path: PathId, carries: Carries, peer: PeerInfo) -> PathOpened {
     let initiated = peer.role == Role::Initiator;
     let PeerInfo { agent, card, posture, lineage, remembered, .. } = peer;
-    let kind = PathKind::Live { reliable: true, initiated, posture, card, lineage, remembered };
+    let Carries { reliable, .. } = carries;
+    let kind = PathKind::Live { reliable, initiated, posture, card, lineage, remembered };
     PathOpened { path, peer: agent, kind }
 }
 

@@ -7,7 +7,7 @@
 //! - [`dial`], [`exchange`], [`hello`], [`card_fetch`]: who is at the other end. A [`Local`] is the
 //!   agent at this one, a [`Directory`] what its node knows.
 //! - [`record`], [`cipher_state`]: frames inside a byte stream.
-//! - [`session`]: what a driver sees of it all.
+//! - [`session`]: what a driver sees of it all. [`traffic`]: whom a frame is for.
 
 pub mod card_fetch;
 pub mod cipher_state;
@@ -26,6 +26,7 @@ mod resolver;
 pub mod session;
 pub mod suite;
 pub mod tcp;
+pub mod traffic;
 
 pub use dial::Dial;
 pub use directory::Directory;
@@ -35,3 +36,4 @@ pub use local::{Local, LocalError};
 pub use session::{Fault, SendError, SessionError, SessionEvent};
 pub use suite::Suite;
 pub use tcp::TcpSession;
+pub use traffic::Traffic;

@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use meshwork_protocols::identity::{Address, AgentId, Card};
-use meshwork_protocols::live::{
-    Dial, Directory, Local, PeerInfo, SessionError, SessionEvent, Suite, TcpSession,
-};
+use meshwork_protocols::live::{Dial, Local, PeerInfo, SessionError, SessionEvent, Suite};
 
 use crate::agent::FetchError;
 use crate::driver::Shared;
-use crate::driver::wire::{Wire, WireError};
+use crate::driver::carrier::Carrier;
 
 /// How often a session is tried at one address: again where the peer asks for our card.
 const TRIES: usize = 2;
 
 /// A session with a peer that was dialled.
 pub(super) struct Found {
-    pub(super) wire: Wire,
+    pub(super) carrier: Carrier,
     pub(super) peer: Box<PeerInfo>,
     /// What it was opened with.
     pub(super) ours: Arc<Local>,
@@ -31,10 +29,10 @@ pub(super) async fn open_session(
     let agent = card.agent();
     for _ in 0..TRIES {
         let ours = shared.identity.local();
-        let (wire, event) =
+        let (carrier, event) =
             open(shared, Arc::clone(&ours), Dial::Session(Arc::clone(&card)), address).await?;
         match event {
-            SessionEvent::Established(peer) => return Ok(Found { wire, peer, ours }),
+            SessionEvent::Established(peer) => return Ok(Found { carrier, peer, ours }),
             SessionEvent::CardWanted => shared.peers.lacks(&agent),
             _ => break,
         }
@@ -52,8 +50,8 @@ pub(super) async fn fetch_from(
     for suite in Suite::ALL {
         let ours = shared.identity.local();
         match open(shared, ours, Dial::CardFetch { agent, suite }, address).await {
-            Ok((wire, SessionEvent::CardFetched(card))) => {
-                shared.runtime.spawn(wire.end());
+            Ok((carrier, SessionEvent::CardFetched(card))) => {
+                shared.runtime.spawn(carrier.end());
                 return Ok(card);
             }
             Ok(_) => refused = FetchError::Closed,
@@ -70,18 +68,10 @@ async fn open(
     ours: Arc<Local>,
     dial: Dial,
     address: &Address,
-) -> Result<(Wire, SessionEvent), FetchError> {
-    let connection = meshwork_transports::dial(address).await?;
-    let directory: Arc<dyn Directory> = Arc::clone(&shared.peers) as _;
-    let (now, random) = (shared.clock.now(), ours.provider().random());
-    let session = TcpSession::initiate(ours, directory, dial, now, random);
-    let session = session.map_err(FetchError::Session)?;
-    let mut wire = Wire::new(session, connection, shared.clock);
-    match wire.open(None).await {
-        Ok(event) => Ok((wire, event)),
-        Err(WireError::Session(error)) => Err(FetchError::Session(error)),
-        Err(WireError::Connection(_) | WireError::TurnedOut) => {
-            Err(FetchError::Session(SessionError::Truncated))
-        }
+) -> Result<(Carrier, SessionEvent), FetchError> {
+    let mut carrier = Carrier::dial(shared, ours, dial, address).await?;
+    match carrier.open(None).await {
+        Ok(event) => Ok((carrier, event)),
+        Err(error) => Err(FetchError::Session(error.into())),
     }
 }

@@ -1,15 +1,20 @@
-//! A session on a connection: what comes in goes through the one to the other and back.
+//! TCP: what comes in on a connection goes through the session, and back.
 
 use std::future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::live::{SessionError, SessionEvent, TcpSession};
+use meshwork_protocols::identity::Address;
+use meshwork_protocols::live::{Dial, Directory, Local, SendError, SessionEvent, TcpSession};
 use meshwork_transports::{Connection, Reader, Writer};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Clock, gate::Pass};
+use super::{CarrierError, FAREWELL};
+use crate::agent::FetchError;
+use crate::driver::gate::Pass;
+use crate::driver::{Clock, Shared};
 
 /// How much is read at a time before the peer has proved itself: the longest message then.
 const READ_BEFORE: usize = 4 << 10;
@@ -25,12 +30,9 @@ const SEALED_AHEAD: usize = 256 << 10;
 /// How long a connection may take nothing of what is written before it counts as dead.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// How long a session gets to send its last bytes.
-pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
-
-/// Both of them, and what is between.
+/// A session, its connection, and what is between.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct TcpCarrier {
     session: TcpSession,
     reader: Reader,
     writer: Writer,
@@ -43,53 +45,52 @@ pub(crate) struct Wire {
     moved: Instant,
 }
 
-/// What happened on a wire, but for what it did by itself.
-#[derive(Debug)]
-pub(crate) enum Moved {
+/// What a turn moved.
+enum Moved {
     /// So many bytes came in: events may stand in the session.
     In(usize),
     /// Bytes went out.
     Out,
 }
 
-/// Why a wire is of no use any more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum WireError {
-    /// The session broke.
-    Session(SessionError),
-    /// The connection broke.
-    Connection(io::ErrorKind),
-    /// The caps chose it.
-    TurnedOut,
-}
-
-impl From<SessionError> for WireError {
-    fn from(error: SessionError) -> Self {
-        Self::Session(error)
+impl TcpCarrier {
+    pub(super) async fn dial(
+        shared: &Arc<Shared>,
+        ours: Arc<Local>,
+        dial: Dial,
+        address: &Address,
+    ) -> Result<Self, FetchError> {
+        let connection = meshwork_transports::dial(address).await?;
+        let directory: Arc<dyn Directory> = Arc::clone(&shared.peers) as _;
+        let (now, random) = (shared.clock.now(), ours.provider().random());
+        let session = TcpSession::initiate(ours, directory, dial, now, random);
+        let session = session.map_err(FetchError::Session)?;
+        Ok(Self::new(session, connection, shared.clock))
     }
-}
 
-impl From<io::Error> for WireError {
-    fn from(error: io::Error) -> Self {
-        Self::Connection(error.kind())
+    /// Answers who came on this connection.
+    pub(crate) fn accept(shared: &Arc<Shared>, ours: Arc<Local>, connection: Connection) -> Self {
+        let directory: Arc<dyn Directory> = Arc::clone(&shared.peers) as _;
+        let (now, random) = (shared.clock.now(), ours.provider().random());
+        let session = TcpSession::accept(ours, directory, now, random);
+        Self::new(session, connection, shared.clock)
     }
-}
 
-impl Wire {
-    pub(crate) fn new(session: TcpSession, connection: Connection, clock: Clock) -> Self {
+    fn new(session: TcpSession, connection: Connection, clock: Clock) -> Self {
         let remote = connection.remote();
         let (reader, writer) = connection.split();
         let moved = Instant::now();
         Self { session, reader, writer, remote, clock, outgoing: Vec::new(), written: 0, moved }
     }
 
-    /// Where the other end is.
-    pub(crate) fn remote(&self) -> SocketAddr {
+    pub(super) fn remote(&self) -> SocketAddr {
         self.remote
     }
 
-    /// Runs the session up to its first event, under the caps where there is a pass.
-    pub(crate) async fn open(&mut self, mut pass: Option<Pass>) -> Result<SessionEvent, WireError> {
+    pub(super) async fn open(
+        &mut self,
+        mut pass: Option<Pass>,
+    ) -> Result<SessionEvent, CarrierError> {
         let mut buffered = READ_BEFORE;
         loop {
             if let Some(event) = self.session.poll() {
@@ -107,35 +108,35 @@ impl Wire {
                     Moved::Out => {}
                 },
                 () = sleep_until(timeout) => self.session.handle_timeout(self.clock.now())?,
-                () = turned_out(&mut pass) => return Err(WireError::TurnedOut),
+                () = turned_out(&mut pass) => return Err(CarrierError::TurnedOut),
             }
         }
     }
 
-    /// Waits until bytes came in, where they may, or went out. Dropping the future loses nothing.
-    pub(crate) async fn progress(&mut self, may_read: bool) -> Result<Moved, WireError> {
+    pub(super) async fn progress(&mut self, may_read: bool) -> Result<(), CarrierError> {
         let waits = self.take_sealed();
         let stalled = self.moved + STALLED;
         tokio::select! {
-            moved = self.turn(may_read, READ) => moved,
+            moved = self.turn(may_read, READ) => moved.map(drop),
             () = sleep_until(stalled), if waits => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     }
 
-    /// How much may still be sealed before what is sealed has gone out.
-    pub(crate) fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         let waiting = self.outgoing.len() - self.written + self.session.unsent();
         // One frame always may be.
         if waiting == 0 { usize::MAX } else { SEALED_AHEAD.saturating_sub(waiting) }
     }
 
-    /// The session, to seal and to poll.
-    pub(crate) fn session(&mut self) -> &mut TcpSession {
-        &mut self.session
+    pub(super) fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
+        self.session.send(frame)
     }
 
-    /// Ends the session in good order, and gives its last bytes some time.
-    pub(crate) async fn end(mut self) {
+    pub(super) fn poll(&mut self) -> Option<SessionEvent> {
+        self.session.poll()
+    }
+
+    pub(super) async fn end(mut self) {
         self.session.close();
         let flushed = timeout(FAREWELL, async {
             while self.take_sealed() {
@@ -147,7 +148,7 @@ impl Wire {
         let _ = flushed.await;
     }
 
-    async fn turn(&mut self, may_read: bool, at_most: usize) -> Result<Moved, WireError> {
+    async fn turn(&mut self, may_read: bool, at_most: usize) -> Result<Moved, CarrierError> {
         let writes = self.take_sealed();
         let Self { session, reader, writer, outgoing, written, clock, moved, .. } = self;
         tokio::select! {

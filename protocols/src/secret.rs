@@ -93,6 +93,26 @@ impl SecretBytes {
         &mut self.0
     }
 
+    /// Adds bytes behind. Where the vector has no room for them it moves, and the old place is wiped.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut moved = Vec::with_capacity(needed.max(2 * self.0.capacity()));
+            moved.extend_from_slice(&self.0);
+            self.0.zeroize();
+            self.0 = moved;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Keeps the first `length` bytes and wipes the rest.
+    pub fn truncate(&mut self, length: usize) {
+        if let Some(rest) = self.0.get_mut(length..) {
+            rest.zeroize();
+        }
+        self.0.truncate(length);
+    }
+
     /// How many bytes.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -5,6 +5,7 @@
 //! aws-lc has neither.
 
 mod aead;
+mod deferred;
 
 use alloc::alloc::handle_alloc_error;
 use alloc::boxed::Box;

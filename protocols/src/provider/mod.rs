@@ -6,6 +6,7 @@
 
 #[cfg(feature = "aws-lc-rs")]
 pub mod aws;
+pub mod deferred;
 #[cfg(feature = "pure")]
 pub mod pure;
 
@@ -22,6 +23,8 @@ mod xaes;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+
+pub use deferred::{DeferredProvider, XEDDSA_LENGTH};
 
 use crate::random::Random;
 use crate::secret::{Secret, SecretBytes};

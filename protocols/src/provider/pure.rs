@@ -1,6 +1,8 @@
 //! The provider in Rust alone: runs where no C compiler is, and takes every randomness it is given,
 //! so that it can reproduce a vector.
 
+mod deferred;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;

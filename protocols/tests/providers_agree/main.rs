@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod aead;
 #[cfg(test)]
+mod deferred;
+#[cfg(test)]
 mod hashing;
 #[cfg(test)]
 mod kem;

@@ -28,6 +28,10 @@ impl Seeded {
         out
     }
 
+    pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
+        (self as &mut dyn Random).array()
+    }
+
     pub(crate) fn secret(&mut self) -> Secret<32> {
         Secret::random(self)
     }

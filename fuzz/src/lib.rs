@@ -22,6 +22,7 @@ mod live;
 mod router;
 pub mod seeds;
 mod state;
+mod streams;
 mod wire;
 
 pub use control::{control_reply, control_request};
@@ -31,6 +32,7 @@ pub use live::{
 };
 pub use router::{delivery, peer_facts, router};
 pub use state::{key_file, state_rows};
+pub use streams::streams;
 pub use wire::{frame, message};
 
 /// A function of bytes that panics if something does not hold.
@@ -61,4 +63,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sealed_records", sealed_records),
     ("session", session),
     ("state_rows", state_rows),
+    ("streams", streams),
 ];

@@ -11,7 +11,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{control, live, state};
+use crate::{control, live, state, streams};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -66,6 +66,7 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         }
         "session" => vec![("opened", [&[255], live::SESSION.stream.as_slice()].concat())],
         "state_rows" => state_rows(),
+        "streams" => vec![("two_streams", streams::conversation())],
         _ => Vec::new(),
     }
 }

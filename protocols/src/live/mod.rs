@@ -7,6 +7,7 @@
 //! - [`dial`], [`exchange`], [`hello`], [`card_fetch`]: who is at the other end. A [`Local`] is the
 //!   agent at this one, a [`Directory`] what its node knows.
 //! - [`record`], [`cipher_state`]: frames inside a byte stream.
+//! - [`stream`]: streams of bytes over the frames of a session.
 //! - [`session`]: what a driver sees of it all. [`traffic`]: whom a frame is for.
 
 pub mod card_fetch;
@@ -24,6 +25,7 @@ pub mod patience;
 pub mod record;
 mod resolver;
 pub mod session;
+pub mod stream;
 pub mod suite;
 pub mod tcp;
 pub mod traffic;

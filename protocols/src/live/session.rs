@@ -9,6 +9,7 @@ use super::exchange::ExchangeError;
 use super::handshake::HandshakeError;
 use super::hello::{HelloError, PeerInfo};
 use super::record::RecordError;
+use super::stream::StreamViolation;
 use crate::identity::{Card, CardError};
 
 /// The type byte of the first frame that is not a session's own. Below it a session speaks for
@@ -65,6 +66,9 @@ pub enum SessionError {
     /// The peer sent a frame of a type that is a session's own, or of none, after its Hello.
     #[error("the peer sent a frame of a reserved type")]
     ReservedFrame,
+    /// The peer said of streams what an honest one never says.
+    #[error(transparent)]
+    Stream(#[from] StreamViolation),
     /// The peer was not accepted in time.
     #[error("the peer did not prove itself in time")]
     TimedOut,
@@ -80,7 +84,7 @@ impl SessionError {
             Self::NoCommonSuite | Self::DialledCard(_) | Self::TimedOut | Self::Truncated => {
                 Fault::NotNow
             }
-            Self::SuiteNotListed | Self::MessageTooLong | Self::ReservedFrame => {
+            Self::SuiteNotListed | Self::MessageTooLong | Self::ReservedFrame | Self::Stream(_) => {
                 Fault::PeerMisbehaved
             }
             Self::Handshake(error) => match error {

@@ -11,7 +11,8 @@ use meshwork_protocols::live::suite::Suite;
 use meshwork_protocols::provider::aws::AwsLc;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::provider::{
-    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature, SigningKey,
+    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
+    SigningKey, X25519Key,
 };
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
@@ -171,12 +172,8 @@ impl Provider for KemDrawsFromPure {
         AwsLc.hkdf_sha256(salt, input, info, out)
     }
 
-    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32] {
-        AwsLc.x25519_public(secret)
-    }
-
-    fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
-        AwsLc.x25519(secret, public)
+    fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key> {
+        AwsLc.x25519_key(secret)
     }
 
     fn signing_key(

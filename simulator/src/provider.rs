@@ -17,12 +17,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use meshwork_protocols::provider::{
-    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature, SigningKey,
+    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
+    SigningKey, X25519Key,
 };
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 
 use self::aead::SimulatedAead;
+use self::dh::SimulatedX25519;
 use self::mix::{Domain, Mixer};
 use self::signature::SimulatedSigningKey;
 use crate::seeded::Seeded;
@@ -83,12 +85,8 @@ impl Provider for Simulated {
         Ok(())
     }
 
-    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32] {
-        dh::public(secret)
-    }
-
-    fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
-        dh::agree(secret, public)
+    fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key> {
+        Box::new(SimulatedX25519::new(secret))
     }
 
     fn kem_generate(&self, kem: Kem, random: &mut dyn Random) -> Result<KemKeyPair, CryptoError> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meshwork_protocols::provider::{
     Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
-    SigningKey, TAG_LENGTH,
+    SigningKey, TAG_LENGTH, X25519Key,
 };
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
@@ -165,12 +165,8 @@ impl Provider for Watched {
         self.inner.hkdf_sha256(salt, input, info, out)
     }
 
-    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32] {
-        self.inner.x25519_public(secret)
-    }
-
-    fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
-        self.inner.x25519(secret, public)
+    fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key> {
+        self.inner.x25519_key(secret)
     }
 
     fn kem_generate(&self, kem: Kem, random: &mut dyn Random) -> Result<KemKeyPair, CryptoError> {

@@ -1,17 +1,19 @@
 //! The X25519 key of an agent's live sessions, the static key of the Noise handshake.
 
+use alloc::sync::Arc;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::provider::Provider;
+use crate::provider::{CryptoError, Provider, X25519Key};
 use crate::random::Random;
 use crate::secret::Secret;
 
-/// An X25519 key pair.
-#[derive(Clone, Debug)]
+/// An X25519 key pair, made ready for many agreements.
+#[derive(Clone)]
 pub struct LiveKey {
     secret: Secret<32>,
+    key: Arc<dyn X25519Key>,
     public: LivePublic,
 }
 
@@ -23,8 +25,9 @@ impl LiveKey {
 
     /// The pair of a secret.
     pub fn from_secret(provider: &dyn Provider, secret: Secret<32>) -> Self {
-        let public = LivePublic(provider.x25519_public(&secret));
-        Self { secret, public }
+        let key = provider.x25519_key(&secret);
+        let public = LivePublic(*key.public());
+        Self { secret, key: key.into(), public }
     }
 
     /// The secret half.
@@ -35,6 +38,20 @@ impl LiveKey {
     /// The public half, as a card names it.
     pub fn public(&self) -> &LivePublic {
         &self.public
+    }
+
+    /// What this key and the one of `public` agree on. A public key of low order is an error.
+    pub fn agree(&self, public: &LivePublic) -> Result<Secret<32>, CryptoError> {
+        self.key.agree(&public.0)
+    }
+}
+
+impl fmt::Debug for LiveKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveKey")
+            .field("secret", &self.secret)
+            .field("public", &self.public)
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,14 +94,16 @@ mod tests {
     #[test]
     fn debug_shows_no_byte_of_a_secret() {
         let key = live_key(1);
-        let expected = format!("LiveKey {{ secret: Secret<32>(..), public: {:?} }}", key.public());
+        let expected =
+            format!("LiveKey {{ secret: Secret<32>(..), public: {:?}, .. }}", key.public());
         assert_eq!(format!("{key:?}"), expected);
     }
 
     #[test]
     fn two_keys_agree() {
         let (one, other) = (live_key(1), live_key(2));
-        let shared = VERIFIER.x25519(one.secret(), other.public().as_bytes()).unwrap();
-        assert_eq!(VERIFIER.x25519(other.secret(), one.public().as_bytes()), Ok(shared));
+        let shared = one.agree(other.public()).unwrap();
+        assert_eq!(other.agree(one.public()).as_ref(), Ok(&shared));
+        assert_eq!(VERIFIER.x25519(one.secret(), other.public().as_bytes()), Ok(shared));
     }
 }

@@ -15,7 +15,7 @@ use snow::resolvers::CryptoResolver;
 use snow::types;
 
 use super::suite::Suite;
-use crate::identity::LiveKey;
+use crate::identity::{LiveKey, LivePublic};
 use crate::provider::{AeadKey, Kem, KemKeyPair, Provider, Sha256, TAG_LENGTH};
 use crate::secret::Secret;
 
@@ -65,8 +65,7 @@ impl CryptoResolver for Resolver {
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn types::Dh>> {
         (*choice == DHChoice::Curve25519).then(|| {
-            let (provider, drawn) = (Arc::clone(&self.provider), Arc::clone(&self.drawn));
-            Box::new(X25519 { provider, drawn, key: None }) as Box<dyn types::Dh>
+            Box::new(X25519 { drawn: Arc::clone(&self.drawn), key: None }) as Box<dyn types::Dh>
         })
     }
 
@@ -100,7 +99,6 @@ impl types::Random for NothingToDraw {
 
 /// The static key, after `set`, or the ephemeral one, after `generate`.
 struct X25519 {
-    provider: Arc<dyn Provider>,
     drawn: Arc<Drawn>,
     key: Option<LiveKey>,
 }
@@ -143,7 +141,7 @@ impl types::Dh for X25519 {
     fn dh(&self, public: &[u8], out: &mut [u8]) -> Result<(), snow::Error> {
         let key = self.key.as_ref().ok_or(snow::Error::Dh)?;
         let public = public.first_chunk().ok_or(snow::Error::Dh)?;
-        let shared = self.provider.x25519(key.secret(), public).map_err(|_| snow::Error::Dh)?;
+        let shared = key.agree(&LivePublic::from_bytes(*public)).map_err(|_| snow::Error::Dh)?;
         *out.first_chunk_mut().ok_or(snow::Error::Dh)? = *shared.expose();
         Ok(())
     }

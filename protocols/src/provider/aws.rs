@@ -28,7 +28,8 @@ use super::rust_aead::RustAead;
 use super::system_random::SystemRandom;
 use super::xaes::XaesKey;
 use super::{
-    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature, SigningKey,
+    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
+    SigningKey, X25519Key,
 };
 use crate::random::Random;
 use crate::secret::{Secret, SecretBytes};
@@ -84,24 +85,9 @@ impl Provider for AwsLc {
             .map_err(|_| CryptoError::WrongLength)
     }
 
-    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32] {
-        PrivateKey::from_private_key(&X25519, secret.expose())
-            .ok()
-            .and_then(|key| key.compute_public_key().ok())
-            .and_then(|public| public.as_ref().try_into().ok())
-            .unwrap_or_else(|| out_of_memory::<PrivateKey>())
-    }
-
-    fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
-        let key = PrivateKey::from_private_key(&X25519, secret.expose())
-            .map_err(|_| CryptoError::ProviderFailed)?;
-        // aws-lc refuses a result of zeros.
-        agreement::agree(
-            &key,
-            AgreementKey::new(&X25519, public),
-            CryptoError::InvalidKey,
-            |shared| Secret::from_slice(shared).ok_or(CryptoError::ProviderFailed),
-        )
+    fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key> {
+        AwsX25519::new(secret)
+            .map_or_else(|| out_of_memory::<PrivateKey>(), |key| Box::new(key) as _)
     }
 
     fn kem_generate(&self, kem: Kem, _random: &mut dyn Random) -> Result<KemKeyPair, CryptoError> {
@@ -234,6 +220,43 @@ impl SigningKey for PqdsaKeyPair {
         let mut signature = vec![0; Signature::MlDsa65.signature_length()];
         PqdsaKeyPair::sign(self, message, &mut signature).map_err(failed)?;
         Ok(signature)
+    }
+}
+
+/// An X25519 key. aws-lc computes the public half when it imports a secret, and wipes its copy of
+/// the secret when it frees it.
+struct AwsX25519 {
+    key: PrivateKey,
+    public: [u8; 32],
+}
+
+impl AwsX25519 {
+    fn new(secret: &Secret<32>) -> Option<Self> {
+        let key = PrivateKey::from_private_key(&X25519, secret.expose()).ok()?;
+        let public = key.compute_public_key().ok()?.as_ref().try_into().ok()?;
+        Some(Self { key, public })
+    }
+}
+
+impl X25519Key for AwsX25519 {
+    fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
+    fn agree(&self, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
+        // aws-lc refuses a result of zeros.
+        agreement::agree(
+            &self.key,
+            AgreementKey::new(&X25519, public),
+            CryptoError::InvalidKey,
+            |shared| Secret::from_slice(shared).ok_or(CryptoError::ProviderFailed),
+        )
+    }
+}
+
+impl fmt::Debug for AwsX25519 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AwsX25519(..)")
     }
 }
 

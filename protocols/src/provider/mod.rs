@@ -59,11 +59,19 @@ pub trait Provider: fmt::Debug + Send + Sync {
         out: &mut [u8],
     ) -> Result<(), CryptoError>;
 
-    /// The public key of an X25519 secret, which is clamped as RFC 7748 says.
-    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32];
+    /// The X25519 key of `secret`, which is clamped as RFC 7748 says.
+    fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key>;
 
-    /// X25519. A result of zeros, from a public key of low order, is an error.
-    fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError>;
+    /// The public half of an X25519 secret.
+    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32] {
+        *self.x25519_key(secret).public()
+    }
+
+    /// X25519 with a secret that is used once; one that agrees more often is made ready by
+    /// [`x25519_key`](Self::x25519_key).
+    fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
+        self.x25519_key(secret).agree(public)
+    }
 
     /// A key pair of `kem`.
     fn kem_generate(&self, kem: Kem, random: &mut dyn Random) -> Result<KemKeyPair, CryptoError>;
@@ -126,6 +134,15 @@ pub trait Sha256: fmt::Debug + Send + Sync {
     fn update(&mut self, bytes: &[u8]);
     /// The hash of what was added; the state starts anew.
     fn finish(&mut self) -> [u8; 32];
+}
+
+/// The secret half of an X25519 pair, made ready once: each agreement then costs one
+/// multiplication, where a secret of bytes alone would cost that of its public half too.
+pub trait X25519Key: fmt::Debug + Send + Sync {
+    /// The public half.
+    fn public(&self) -> &[u8; 32];
+    /// X25519. A result of zeros, from a public key of low order, is an error.
+    fn agree(&self, public: &[u8; 32]) -> Result<Secret<32>, CryptoError>;
 }
 
 /// A key that signs.

@@ -23,7 +23,8 @@ use super::rust_aead::RustAead;
 use super::system_random::SystemRandom;
 use super::xaes::XaesKey;
 use super::{
-    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature, SigningKey,
+    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
+    SigningKey, X25519Key,
 };
 use crate::random::Random;
 use crate::secret::{Secret, SecretBytes};
@@ -93,16 +94,15 @@ impl Provider for Pure {
             .map_err(|_| CryptoError::WrongLength)
     }
 
-    fn x25519_public(&self, secret: &Secret<32>) -> [u8; 32] {
-        PublicKey::from(&StaticSecret::from(*secret.expose())).to_bytes()
+    fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key> {
+        let secret = StaticSecret::from(*secret.expose());
+        let public = PublicKey::from(&secret).to_bytes();
+        Box::new(PureX25519 { secret, public })
     }
 
     fn x25519(&self, secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
-        let shared = StaticSecret::from(*secret.expose()).diffie_hellman(&PublicKey::from(*public));
-        if !shared.was_contributory() {
-            return Err(CryptoError::InvalidKey);
-        }
-        Ok(Secret::from(shared.as_bytes()))
+        // Its public half is not asked for.
+        agree(&StaticSecret::from(*secret.expose()), public)
     }
 
     fn kem_generate(&self, kem: Kem, random: &mut dyn Random) -> Result<KemKeyPair, CryptoError> {
@@ -217,6 +217,36 @@ impl fmt::Debug for PureSha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PureSha256(..)")
     }
+}
+
+/// An X25519 key, which wipes itself on drop.
+struct PureX25519 {
+    secret: StaticSecret,
+    public: [u8; 32],
+}
+
+impl X25519Key for PureX25519 {
+    fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
+    fn agree(&self, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
+        agree(&self.secret, public)
+    }
+}
+
+impl fmt::Debug for PureX25519 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PureX25519(..)")
+    }
+}
+
+fn agree(secret: &StaticSecret, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
+    let shared = secret.diffie_hellman(&PublicKey::from(*public));
+    if !shared.was_contributory() {
+        return Err(CryptoError::InvalidKey);
+    }
+    Ok(Secret::from(shared.as_bytes()))
 }
 
 impl SigningKey for ed25519_dalek::SigningKey {

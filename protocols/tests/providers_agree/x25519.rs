@@ -28,6 +28,21 @@ fn both_ends_share_a_secret_whoever_computes() {
 }
 
 #[test]
+fn a_key_made_ready_agrees_as_its_secret_does_however_often() {
+    let mut random = Seeded::new(23);
+    for (one, other) in PAIRS {
+        let secret = random.secret();
+        let key = one.x25519_key(&secret);
+        assert_eq!(*key.public(), other.x25519_public(&secret));
+        for _ in 0..3 {
+            let public = other.x25519_public(&random.secret());
+            assert_eq!(key.agree(&public), other.x25519(&secret, &public));
+        }
+        assert_eq!(key.agree(&[0; 32]), Err(CryptoError::InvalidKey));
+    }
+}
+
+#[test]
 fn any_bytes_are_a_public_key_to_both_or_to_neither() {
     let mut random = Seeded::new(21);
     for _ in 0..500 {

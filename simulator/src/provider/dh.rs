@@ -1,18 +1,48 @@
 //! A key agreement that agrees: powers modulo the Mersenne prime 2^61 - 1.
 
-use meshwork_protocols::provider::CryptoError;
+use std::fmt;
+
+use meshwork_protocols::provider::{CryptoError, X25519Key};
 use meshwork_protocols::secret::Secret;
 
 use super::mix::{Domain, Mixer};
 
+/// A key made ready.
+pub(super) struct SimulatedX25519 {
+    secret: Secret<32>,
+    public: [u8; 32],
+}
+
+impl SimulatedX25519 {
+    pub(super) fn new(secret: &Secret<32>) -> Self {
+        Self { secret: secret.clone(), public: public(secret) }
+    }
+}
+
+impl X25519Key for SimulatedX25519 {
+    fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
+    fn agree(&self, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
+        agree(&self.secret, public)
+    }
+}
+
+impl fmt::Debug for SimulatedX25519 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimulatedX25519(..)")
+    }
+}
+
 /// The public key: a power of the generator, then 24 bytes that follow from it.
-pub(super) fn public(secret: &Secret<32>) -> [u8; 32] {
+fn public(secret: &Secret<32>) -> [u8; 32] {
     encode(power(GENERATOR, exponent(secret)))
 }
 
 /// What both ends come to. A changed public key gives a secret that nobody shares, as on the
 /// curve; zeros are refused, as a point of low order is.
-pub(super) fn agree(secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
+fn agree(secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoError> {
     if public == &[0; 32] {
         return Err(CryptoError::InvalidKey);
     }

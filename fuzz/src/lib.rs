@@ -16,6 +16,7 @@
 )]
 
 mod agent;
+mod call;
 mod control;
 mod identity;
 mod live;
@@ -25,6 +26,7 @@ mod state;
 mod streams;
 mod wire;
 
+pub use call::{call_frame, calls};
 pub use control::{control_reply, control_request};
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
 pub use live::{
@@ -42,6 +44,8 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("agent_id", agent_id),
     ("answer", answer),
+    ("call_frame", call_frame),
+    ("calls", calls),
     ("card", card),
     ("card_text", card_text),
     ("contact", contact),

@@ -11,7 +11,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{control, live, state, streams};
+use crate::{call, control, live, state, streams};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -24,6 +24,8 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "answer" => {
             vec![("card", encode_answer(peer.card())), ("other_card", encode_answer(own.card()))]
         }
+        "call_frame" => call::frames(),
+        "calls" => call::conversations(),
         "card" => {
             vec![("own", own.card().as_bytes().to_vec()), ("peer", peer.card().as_bytes().to_vec())]
         }

@@ -8,10 +8,13 @@
 //!   agent at this one, a [`Directory`] what its node knows.
 //! - [`record`], [`cipher_state`]: frames inside a byte stream.
 //! - [`stream`]: streams of bytes over the frames of a session.
+//! - [`call`]: requests and their answers. [`datagram`]: what may be lost.
 //! - [`session`]: what a driver sees of it all. [`traffic`]: whom a frame is for.
 
+pub mod call;
 pub mod card_fetch;
 pub mod cipher_state;
+pub mod datagram;
 pub mod dial;
 pub mod directory;
 pub mod exchange;

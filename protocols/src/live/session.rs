@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::call::CallFrameError;
 use super::card_fetch::CardFetchError;
 use super::exchange::ExchangeError;
 use super::handshake::HandshakeError;
@@ -69,6 +70,12 @@ pub enum SessionError {
     /// The peer said of streams what an honest one never says.
     #[error(transparent)]
     Stream(#[from] StreamViolation),
+    /// The peer said something about a call that no honest one says.
+    #[error(transparent)]
+    Call(#[from] CallFrameError),
+    /// The peer sent a datagram that is longer than any may be.
+    #[error("the peer's datagram is too long")]
+    Datagram,
     /// The peer was not accepted in time.
     #[error("the peer did not prove itself in time")]
     TimedOut,
@@ -84,9 +91,12 @@ impl SessionError {
             Self::NoCommonSuite | Self::DialledCard(_) | Self::TimedOut | Self::Truncated => {
                 Fault::NotNow
             }
-            Self::SuiteNotListed | Self::MessageTooLong | Self::ReservedFrame | Self::Stream(_) => {
-                Fault::PeerMisbehaved
-            }
+            Self::SuiteNotListed
+            | Self::MessageTooLong
+            | Self::ReservedFrame
+            | Self::Stream(_)
+            | Self::Call(_)
+            | Self::Datagram => Fault::PeerMisbehaved,
             Self::Handshake(error) => match error {
                 HandshakeError::KeyNotInCard => Fault::NotNow,
                 HandshakeError::ProviderFailed(_) | HandshakeError::Internal => Fault::Broken,

@@ -21,6 +21,7 @@ pub mod exchange;
 #[cfg(all(feature = "aws-lc-rs", feature = "pure"))]
 #[cfg(test)]
 mod fixture;
+mod framer;
 pub mod handshake;
 pub mod hello;
 pub mod local;

@@ -19,9 +19,9 @@ use core::mem;
 use super::dial::Dial;
 use super::directory::Directory;
 use super::exchange::{Exchange, Outcome};
+use super::framer::{Framer, frame};
 use super::handshake::{
-    self, AwaitMessage2, AwaitMessage3, Established, MAX_HANDSHAKE_MESSAGE, MESSAGE_1_LENGTH,
-    Terms, prologue,
+    self, AwaitMessage2, AwaitMessage3, Established, MESSAGE_1_LENGTH, Terms, prologue,
 };
 use super::hello::{Channel, MAX_HELLO};
 use super::local::Local;
@@ -275,18 +275,18 @@ impl TcpSession {
         match mem::replace(&mut self.state, State::Closed) {
             State::AwaitMessage1 { framer } => {
                 let (noise, message2) = self.receive_message1(message)?;
-                self.transmit_message(&message2)?;
+                frame(&message2, &mut self.transmit)?;
                 Ok(State::AwaitMessage3 { framer, noise })
             }
             State::AwaitMessage2 { noise, dial, .. } => {
                 let (established, message3) = dial.receive_message2(noise, message, now.wall)?;
-                self.transmit_message(&message3)?;
+                frame(&message3, &mut self.transmit)?;
                 let channel = Channel::new(Transport::Tcp, &established);
                 let mut records = self.records(&established);
                 let (local, directory) = (Arc::clone(&self.local), Arc::clone(&self.directory));
-                let (exchange, frame) =
+                let (exchange, first) =
                     dial.exchange(channel, local, directory, self.random.as_mut())?;
-                records.writer.seal_frame(&frame, &mut self.transmit)?;
+                records.writer.seal_frame(&first, &mut self.transmit)?;
                 Ok(State::Exchange { exchange: Box::new(exchange), records })
             }
             State::AwaitMessage3 { noise, .. } => {
@@ -317,13 +317,6 @@ impl TcpSession {
             local: self.local.live_key(),
         };
         Ok(handshake::respond(terms, message1, self.random.as_mut())?)
-    }
-
-    fn transmit_message(&mut self, message: &[u8]) -> Result<(), SessionError> {
-        let length = u16::try_from(message.len()).map_err(|_| SessionError::MessageTooLong)?;
-        self.transmit.extend_from_slice(&length.to_be_bytes());
-        self.transmit.extend_from_slice(message);
-        Ok(())
     }
 
     fn records(&self, established: &Established) -> Box<Records> {
@@ -413,41 +406,8 @@ fn message1_header(suite: Suite) -> [u8; 3] {
     [high, low, suite.byte()]
 }
 
-/// Cuts handshake messages out of the stream, and keeps the start of one.
-#[derive(Debug, Default)]
-struct Framer {
-    held: Vec<u8>,
-}
-
-impl Framer {
-    fn take(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, SessionError> {
-        loop {
-            let (length, missing) = match self.held.first_chunk() {
-                None => (None, 2 - self.held.len()),
-                Some(header) => {
-                    let length = usize::from(u16::from_be_bytes(*header));
-                    if length > MAX_HANDSHAKE_MESSAGE {
-                        return Err(SessionError::MessageTooLong);
-                    }
-                    (Some(length), 2 + length - self.held.len())
-                }
-            };
-            if missing == 0 && length.is_some() {
-                return Ok(Some(mem::take(&mut self.held).split_off(2)));
-            }
-            let Some((now, later)) =
-                input.split_at_checked(missing.min(input.len())).filter(|(now, _)| !now.is_empty())
-            else {
-                return Ok(None);
-            };
-            self.held.extend_from_slice(now);
-            *input = later;
-        }
-    }
-}
-
 // The suite stands in front of message 1.
-const _: () = assert!(MESSAGE_1_LENGTH < MAX_HANDSHAKE_MESSAGE);
+const _: () = assert!(MESSAGE_1_LENGTH < handshake::MAX_HANDSHAKE_MESSAGE);
 
 #[cfg(all(feature = "aws-lc-rs", feature = "pure"))]
 #[cfg(test)]

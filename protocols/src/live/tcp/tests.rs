@@ -8,7 +8,7 @@ use crate::live::card_fetch::{self, CardFetchError};
 use crate::live::cipher_state::CipherState;
 use crate::live::exchange::ExchangeError;
 use crate::live::fixture::{NOW, Node, Seeded, aws, lineage, live_key};
-use crate::live::handshake::{ExpectedKeys, HandshakeError, Role};
+use crate::live::handshake::{ExpectedKeys, HandshakeError, MAX_HANDSHAKE_MESSAGE, Role};
 use crate::live::hello::{self, Addressee, HelloError, PeerInfo};
 use crate::live::session::Fault;
 use crate::live::suite::Suite::{AesGcm, ChaChaPoly};

@@ -54,6 +54,12 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "data-encoding",
     "postcard",
     "serde",
+    // QUIC, where it is linked: packets and streams, with time and randomness as arguments, though
+    // an endpoint without a seed asks the system for one; its buffers; and the ciphers of its
+    // packets. Its traits want `std` types that are `alloc`'s too.
+    "bytes",
+    "quinn-proto",
+    "rustls",
     // Derives `Error`.
     "thiserror",
 ];

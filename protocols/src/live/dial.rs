@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::directory::Directory;
 use super::exchange::{Exchange, ExchangeError};
-use super::handshake::{AwaitMessage2, Established, ExpectedKeys};
+use super::handshake::{AwaitMessage2, Established, ExpectedKeys, HandshakeError, ReadMessage2};
 use super::hello::Channel;
 use super::local::{Local, known_suites};
 use super::session::SessionError;
@@ -49,12 +49,24 @@ impl Dial {
         }
     }
 
-    /// Takes message 2. A session goes on only with a key that the dialled card names, while that
-    /// card counts.
+    /// Takes a message 2 without a payload, and goes on.
     pub(super) fn receive_message2(
         &self,
         noise: AwaitMessage2,
         message2: &[u8],
+        now: WallTime,
+    ) -> Result<(Established, Vec<u8>), SessionError> {
+        match noise.read(message2)? {
+            (read, payload) if payload.is_empty() => self.go_on(read, now),
+            _ => Err(HandshakeError::WrongLength.into()),
+        }
+    }
+
+    /// Goes on behind message 2. A session does so only with a key that the dialled card names,
+    /// while that card counts.
+    pub(super) fn go_on(
+        &self,
+        noise: ReadMessage2,
         now: WallTime,
     ) -> Result<(Established, Vec<u8>), SessionError> {
         Ok(match self {
@@ -65,9 +77,9 @@ impl Dial {
                     .flatten()
                     .copied()
                     .collect();
-                noise.receive(message2, ExpectedKeys::Named(&keys))?
+                noise.go_on(ExpectedKeys::Named(&keys))?
             }
-            Self::CardFetch { .. } => noise.receive(message2, ExpectedKeys::Any)?,
+            Self::CardFetch { .. } => noise.go_on(ExpectedKeys::Any)?,
         })
     }
 

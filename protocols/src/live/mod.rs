@@ -9,6 +9,7 @@
 //! - [`record`], [`cipher_state`]: frames inside a byte stream.
 //! - [`stream`]: streams of bytes over the frames of a session.
 //! - [`call`]: requests and their answers. [`datagram`]: what may be lost.
+//! - `quic`, a feature: the handshake as QUIC's own, and frames inside a QUIC stream.
 //! - [`session`]: what a driver sees of it all. [`traffic`]: whom a frame is for.
 
 pub mod call;
@@ -26,6 +27,8 @@ pub mod handshake;
 pub mod hello;
 pub mod local;
 pub mod patience;
+#[cfg(feature = "quic")]
+pub mod quic;
 pub mod record;
 mod resolver;
 pub mod session;

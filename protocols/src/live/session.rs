@@ -52,6 +52,9 @@ pub enum SessionError {
     /// The peer's message 1 names a suite that the current card does not list, or does not exist.
     #[error("the peer asked for a suite that our card does not list")]
     SuiteNotListed,
+    /// The peer speaks another protocol above QUIC.
+    #[error("the peer speaks another protocol above QUIC")]
+    ProtocolNotSpoken,
     /// The peer announced a handshake message that is longer than any.
     #[error("the peer's handshake message is too long")]
     MessageTooLong,
@@ -92,6 +95,7 @@ impl SessionError {
                 Fault::NotNow
             }
             Self::SuiteNotListed
+            | Self::ProtocolNotSpoken
             | Self::MessageTooLong
             | Self::ReservedFrame
             | Self::Stream(_)

@@ -12,10 +12,10 @@ use crate::{Connection, race, tcp};
 
 /// How long a host may take to answer: over any distance on earth a connection stands within a
 /// second or two, or after a lost packet within four.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long the addresses of one name get until the next is tried too (RFC 8305, section 5).
-const STAGGER: Duration = Duration::from_millis(250);
+pub(crate) const STAGGER: Duration = Duration::from_millis(250);
 
 /// The most addresses of one name that are tried.
 const ADDRESSES: usize = 8;
@@ -32,7 +32,10 @@ pub async fn dial(address: &Address) -> Result<Connection, DialError> {
 
 /// Whether this build can dial over a transport.
 pub const fn can_dial(transport: Transport) -> bool {
-    matches!(transport, Transport::Tcp)
+    match transport {
+        Transport::Tcp => true,
+        other => cfg!(feature = "quic") && matches!(other, Transport::Quic),
+    }
 }
 
 /// Why there is no connection.
@@ -58,7 +61,8 @@ async fn dial_tcp(endpoint: &Endpoint) -> Result<Connection, DialError> {
     })
 }
 
-async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, DialError> {
+/// Where a name or an address leads.
+pub(crate) async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, DialError> {
     if let Some(address) = endpoint.socket_addr() {
         return Ok(vec![address]);
     }

@@ -2,17 +2,30 @@
 //!
 //! A [`Connection`] is a stream of bytes to somebody: over TCP, or in memory between two ends of
 //! one process. [`dial`] opens one, a [`Listener`] is dialled. It knows nothing of what the bytes
-//! mean, nor who is at the other end. QUIC and UDP join where [`dial`] looks at the transport of an
-//! address.
+//! mean, nor who is at the other end.
+//!
+//! With the feature `quic`, a `Port` is one UDP socket for two: a `QuicEndpoint`, and the
+//! `Datagrams` that are Meshwork's own.
 
 mod connection;
 mod dial;
 mod listener;
 pub mod loopback;
+#[cfg(feature = "quic")]
+mod port;
+#[cfg(feature = "quic")]
+mod quic;
 mod race;
 mod tcp;
 
 pub use connection::{Connection, Reader, Writer};
 pub use dial::{DialError, can_dial, dial};
 pub use listener::Listener;
+#[cfg(feature = "quic")]
+pub use port::{Datagram, Datagrams, Port};
+#[cfg(feature = "quic")]
+pub use quic::{
+    QuicConnecting, QuicConnection, QuicDialError, QuicEndpoint, QuicError, QuicIncoming, QuicKeys,
+    QuicReadError, QuicReceiver, QuicSender, QuicWriteError, UNVALIDATED_HANDSHAKES,
+};
 pub use race::race;

@@ -16,6 +16,9 @@ mod signature;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use meshwork_protocols::provider::split_kem::{
+    CT1_LENGTH, CT2_LENGTH, SplitHeader, SplitKem, VECTOR_LENGTH,
+};
 use meshwork_protocols::provider::{
     Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
     SigningKey, X25519Key,
@@ -131,6 +134,39 @@ impl Provider for Simulated {
 
     fn aead(&self, algorithm: Aead, key: &Secret<32>) -> Box<dyn AeadKey> {
         Box::new(SimulatedAead::new(algorithm, key))
+    }
+}
+
+impl SplitKem for Simulated {
+    fn split_header(&self, public: &[u8]) -> Result<SplitHeader, CryptoError> {
+        kem::header(public)
+    }
+
+    fn split_begin(
+        &self,
+        header: &SplitHeader,
+        message: &Secret<32>,
+    ) -> ([u8; CT1_LENGTH], Secret<32>) {
+        let (ciphertext, shared) = kem::encapsulate_split(header, message);
+        let mut ct1 = [0; CT1_LENGTH];
+        for (to, from) in ct1.iter_mut().zip(ciphertext) {
+            *to = from;
+        }
+        (ct1, shared)
+    }
+
+    fn split_finish(
+        &self,
+        header: &SplitHeader,
+        vector: &[u8; VECTOR_LENGTH],
+        message: &Secret<32>,
+    ) -> Result<[u8; CT2_LENGTH], CryptoError> {
+        if !kem::belongs(vector, header) {
+            return Err(CryptoError::InvalidKey);
+        }
+        let (ciphertext, _) = kem::encapsulate_split(header, message);
+        let (_, ct2) = ciphertext.split_last_chunk().ok_or(CryptoError::WrongLength)?;
+        Ok(*ct2)
     }
 }
 

@@ -10,12 +10,12 @@ pub(super) mod xeddsa;
 
 use alloc::vec::Vec;
 
-use super::{CryptoError, Provider};
+use super::{CryptoError, SplitKem};
 use crate::random::Random;
 use crate::secret::{Secret, SecretBytes};
 
 /// A provider of what deferred messages are made of, beyond what each protocol uses.
-pub trait DeferredProvider: Provider {
+pub trait DeferredProvider: SplitKem {
     /// SHA3-256 over the parts, one after the other.
     fn sha3_256(&self, parts: &[&[u8]]) -> Secret<32>;
 

@@ -9,6 +9,7 @@ pub mod aws;
 pub mod deferred;
 #[cfg(feature = "pure")]
 pub mod pure;
+pub mod split_kem;
 
 // What the two share.
 #[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
@@ -25,6 +26,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 pub use deferred::{DeferredProvider, XEDDSA_LENGTH};
+pub use split_kem::SplitKem;
 
 use crate::random::Random;
 use crate::secret::{Secret, SecretBytes};

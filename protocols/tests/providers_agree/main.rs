@@ -16,4 +16,6 @@ mod seeded;
 #[cfg(test)]
 mod signature;
 #[cfg(test)]
+mod split_kem;
+#[cfg(test)]
 mod x25519;

@@ -1,13 +1,15 @@
 //! A key encapsulation with ML-KEM's sizes: the ciphertext carries the secret under a mask that
 //! follows from the public key, which the secret key contains.
 
+use meshwork_protocols::provider::split_kem::{SplitHeader, VECTOR_LENGTH};
 use meshwork_protocols::provider::{CryptoError, Kem, KemKeyPair};
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 
 use super::mix::{Domain, Mixer};
 
-/// Both keys: `random` fills the secret's head, and the rest follows.
+/// Both keys: `random` fills the secret's head, and the rest follows. The public one stands in the
+/// secret one where FIPS 203 has it.
 pub(super) fn generate(kem: Kem, random: &mut dyn Random) -> KemKeyPair {
     let mut drawn = [0; 64];
     random.fill(&mut drawn);
@@ -15,6 +17,7 @@ pub(super) fn generate(kem: Kem, random: &mut dyn Random) -> KemKeyPair {
     let public = stretched(Domain::KemPublic, kem, &head, kem.public_length());
     let mut secret = Vec::with_capacity(kem.secret_length());
     secret.extend_from_slice(&drawn);
+    secret.resize(kem.secret_length() - kem.public_length() - 64, 0);
     secret.extend_from_slice(&public);
     secret.resize(kem.secret_length(), 0);
     KemKeyPair { public, secret: SecretBytes::new(secret) }
@@ -57,6 +60,31 @@ pub(super) fn decapsulate(
         return Ok(Secret::new(nobody.finish()));
     }
     Ok(shared(&head, &inside, ciphertext))
+}
+
+/// The header of a public key. As its hash it has what the key follows from.
+pub(super) fn header(public: &[u8]) -> Result<SplitHeader, CryptoError> {
+    let (vector, seed) = public.split_at_checked(VECTOR_LENGTH).ok_or(CryptoError::WrongLength)?;
+    let seed = seed.try_into().map_err(|_| CryptoError::WrongLength)?;
+    let hash = *vector.first_chunk().ok_or(CryptoError::WrongLength)?;
+    Ok(SplitHeader { seed, hash })
+}
+
+/// The whole ciphertext of `message` for the key with this header, and the shared secret.
+pub(super) fn encapsulate_split(
+    header: &SplitHeader,
+    message: &Secret<32>,
+) -> (Vec<u8>, Secret<32>) {
+    let ciphertext = seal(Kem::MlKem768, &header.hash, message.expose());
+    let shared = shared(&header.hash, message.expose(), &ciphertext);
+    (ciphertext, shared)
+}
+
+/// Whether `vector` is the one of the key with this header.
+pub(super) fn belongs(vector: &[u8; VECTOR_LENGTH], header: &SplitHeader) -> bool {
+    let kem = Kem::MlKem768;
+    let public = stretched(Domain::KemPublic, kem, &header.hash, kem.public_length());
+    public == [vector.as_slice(), &header.seed].concat()
 }
 
 /// The ciphertext of `inside`: masked, then bytes that follow from it and from the key.

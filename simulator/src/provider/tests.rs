@@ -52,6 +52,28 @@ fn a_kem_has_the_sizes_of_ml_kem_and_rejects_implicitly() {
 }
 
 #[test]
+fn a_ciphertext_in_halves_opens_like_one_made_whole() {
+    let provider = Simulated::new(&Seeded::new(1));
+    let mut random = Seeded::new(6);
+    let kem = Kem::MlKem768;
+    let pair = provider.kem_generate(kem, &mut random).unwrap();
+    let vector = *pair.public.first_chunk().unwrap();
+    // FIPS 203 section 7.1: it stands in the secret key behind a part as long as itself.
+    assert_eq!(pair.secret.expose()[VECTOR_LENGTH..2 * VECTOR_LENGTH], vector);
+    let message = Secret::random(&mut random);
+    let header = provider.split_header(&pair.public).unwrap();
+    let (ct1, shared) = provider.split_begin(&header, &message);
+    let ct2 = provider.split_finish(&header, &vector, &message).unwrap();
+    let whole = [ct1.as_slice(), &ct2].concat();
+    assert_eq!(provider.kem_decapsulate(kem, &pair.secret, &whole).unwrap(), shared);
+    for at in (0..VECTOR_LENGTH).step_by(7) {
+        let wrong = changed(&vector, at).try_into().unwrap();
+        let refused = provider.split_finish(&header, &wrong, &message);
+        assert_eq!(refused, Err(CryptoError::InvalidKey), "byte {at}");
+    }
+}
+
+#[test]
 fn a_signature_is_of_one_message_one_key_and_one_algorithm() {
     let provider = provider();
     let mut random = Seeded::new(4);

@@ -7,11 +7,13 @@
 //! - [`provider`]: the primitives, behind one trait, twice: `aws-lc-rs` and pure Rust.
 //! - [`identity`]: roots, signing pairs, cards, the hybrid signature.
 //! - [`live`]: hybrid Noise sessions with a peer that is online.
+//! - [`deferred`]: messages to a peer that is away.
 //! - [`wire`]: what travels inside a session: frames, messages, receipts.
 #![no_std]
 #![doc(test(attr(deny(warnings))))]
 extern crate alloc;
 
+pub mod deferred;
 pub mod identity;
 pub mod lineage;
 pub mod live;

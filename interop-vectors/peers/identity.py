@@ -98,6 +98,8 @@ def hybrid(number):
 
 
 def live_public(number):
+    if isinstance(number, bytes):
+        return number
     key = X25519PrivateKey.from_private_bytes(bytes([number] * 32)).public_key()
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
@@ -260,22 +262,22 @@ def revocation(scope, encoded):
     return {"scope": scope, "issued": NOW, "revocation": data.hex()}
 
 
-print(
-    json.dumps(
-        {
-            "now": NOW,
-            "root_ed25519_seed": ROOT.seeds[0].hex(),
-            "root_ml_dsa_seed": ROOT.seeds[1].hex(),
-            "root_public": ROOT.public.hex(),
-            "agent": ROOT.agent().hex(),
-            "agent_text": bech32m("mw", ROOT.agent()),
-            "accepted": [accepted("small", SMALL), accepted("full", FULL)],
-            "refused": refused(),
-            "revocations": [
-                revocation(SMALL["sequence"], varint(0) + varint(SMALL["sequence"])),
-                revocation(None, varint(1)),
-            ],
-        },
-        indent=1,
-    )
-)
+def vectors():
+    return {
+        "now": NOW,
+        "root_ed25519_seed": ROOT.seeds[0].hex(),
+        "root_ml_dsa_seed": ROOT.seeds[1].hex(),
+        "root_public": ROOT.public.hex(),
+        "agent": ROOT.agent().hex(),
+        "agent_text": bech32m("mw", ROOT.agent()),
+        "accepted": [accepted("small", SMALL), accepted("full", FULL)],
+        "refused": refused(),
+        "revocations": [
+            revocation(SMALL["sequence"], varint(0) + varint(SMALL["sequence"])),
+            revocation(None, varint(1)),
+        ],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(vectors(), indent=1))

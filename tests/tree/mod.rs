@@ -26,7 +26,8 @@ pub(crate) fn files(below: &Path, extension: &str) -> Vec<PathBuf> {
     for entry in entries {
         let path = entry.unwrap().path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
-        if path.is_dir() && !hidden && path != root().join("target") {
+        // `compare` builds into one of its own.
+        if path.is_dir() && !hidden && !path.ends_with("target") {
             found.extend(files(&path, extension));
         } else if path.extension().is_some_and(|end| end == extension) {
             found.push(path);

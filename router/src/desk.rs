@@ -187,6 +187,7 @@ impl Desk {
         }
         for (sender, place) in self.gaps.due(now) {
             self.say(step, &sender, &Payload::WaitingFor(place))?;
+            self.dirty.insert(sender);
         }
         for path in self.paths.take_drained(now) {
             step.close(path, CloseReason::Replaced);
@@ -274,6 +275,7 @@ impl Desk {
             }
         }
         self.owed.schedule(&peer, step.now.monotonic);
+        self.gaps.ask_at(peer, step.now.monotonic);
         self.dirty.insert(peer);
         Ok(())
     }

@@ -107,6 +107,18 @@ impl Gaps {
                 && self.bytes + size <= ALL_WAITING_BYTES)
     }
 
+    /// Whether anything of this sender waits for a gap.
+    pub(crate) fn wait_on(&self, sender: &AgentId) -> bool {
+        self.conversations.get(sender).is_some_and(|of_it| !of_it.waiting.is_empty())
+    }
+
+    /// There is a way to this sender: it is asked at `at` for what is missing, if anything is.
+    pub(crate) fn ask_at(&mut self, sender: AgentId, at: Duration) {
+        if self.wait_on(&sender) {
+            self.asks.set(sender, at);
+        }
+    }
+
     /// Whether something in this conversation waits for a place below this one.
     pub(crate) fn waits_for(&self, sender: &AgentId, place: Place) -> bool {
         self.conversations.get(sender).is_some_and(|conversation| {

@@ -315,11 +315,17 @@ impl Desk {
         if route.choice.protocol == Protocol::Live {
             return;
         }
-        if self.outbox.depth(&peer) == 0 && !self.owed.owes(&peer) {
+        if !self.wants(&peer) {
             self.diallings.forget(&peer);
         } else if self.peers.is_known(&peer) && self.diallings.want(peer, step.now.monotonic) {
             step.dial(peer);
         }
+    }
+
+    /// Whether there is anything to say to this peer: a message, a receipt, or what is missing
+    /// between messages that came. Its sender may have settled all of its own and never dial.
+    fn wants(&self, peer: &AgentId) -> bool {
+        self.outbox.depth(peer) > 0 || self.owed.owes(peer) || self.gaps.wait_on(peer)
     }
 
     /// How long to wait for a receipt.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{DAY, Pair, ordered, text};
 use meshwork_protocols::wire::{Frame, MessageId, RefusalReason};
-use meshwork_router::{Answer, Input, Level, Outgoing, Request};
+use meshwork_router::{Answer, Input, Level, Outgoing, PathChange, Request};
 
 /// Sends these from `a` and hands their frames back instead of carrying them.
 fn frames(pair: &mut Pair, bodies: &[&str]) -> Vec<(MessageId, Vec<u8>)> {
@@ -116,6 +116,38 @@ fn a_place_that_expired_is_asked_for_and_given_up() {
     pair.b.pass(Duration::from_secs(30));
     pair.settle();
     assert_eq!(pair.b.bodies(), ["1"]);
+}
+
+/// The sender has settled all of its own, so that it has no reason to dial.
+#[test]
+fn who_waits_for_a_missing_place_looks_for_its_sender_and_asks_at_once() {
+    for restarted in [false, true] {
+        let mut pair = Pair::new();
+        pair.connect();
+        let short = Outgoing { lifetime: Duration::from_secs(60), ..ordered(pair.b.id(), "0") };
+        pair.a.send(short).unwrap();
+        pair.a.sent.clear();
+        pair.a.send(ordered(pair.b.id(), "1")).unwrap();
+        pair.settle();
+        pair.a.pass(Duration::from_secs(60));
+        pair.a.sent.clear();
+        pair.a.commit();
+        let closed = pair.path();
+        pair.a.handle(Input::PathChanged(PathChange::Closed(closed)));
+        if restarted {
+            pair.b.restart();
+        } else {
+            pair.b.handle(Input::PathChanged(PathChange::Closed(closed)));
+        }
+
+        pair.pass(Duration::from_secs(30));
+        assert_eq!(pair.a.dials, []);
+        assert_eq!(pair.b.dials, [pair.a.id()], "restarted: {restarted}");
+        pair.connect();
+        pair.b.pass(Duration::ZERO);
+        pair.settle();
+        assert_eq!(pair.b.bodies(), ["1"]);
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use meshwork_protocols::identity::AgentId;
-use meshwork_router::{PathId, Router, Ticket};
+use meshwork_router::{Needs, PathId, Router, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -86,7 +86,7 @@ pub(crate) struct Driver {
     /// Listeners and dialled sessions.
     tasks: JoinSet<()>,
     /// The peers that are being looked for.
-    dialling: HashSet<AgentId>,
+    dialling: HashSet<(AgentId, Needs)>,
     // Who the agent is.
     own: Own,
     presence: Presence,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::Timestamp;
-use meshwork_protocols::wire::MessageId;
+use meshwork_protocols::wire::{MAX_FRAME, MessageId};
 use meshwork_router::{
     BatchId, Command, Config, Delivery, Event, Input, Meeting, Outgoing, Output, PathChange,
     PathId, PathKind, PathOpened, PeerFacts, Policy, Request, Router, Standing, Ticket,
@@ -138,7 +138,8 @@ impl Node {
     fn open_paths(&mut self) {
         for (path, agent) in [(PEER, Agent::peer()), (STRANGER, Agent::stranger())] {
             let kind = PathKind::Live {
-                reliable: true,
+                transport: Transport::Tcp,
+                largest_frame: MAX_FRAME,
                 initiated: path == PEER,
                 posture: Posture::HYBRID,
                 card: agent.card().clone(),
@@ -166,7 +167,7 @@ impl Node {
                 Output::Event(Event::StoreFailed { error, .. }) => panic!("{error}"),
                 Output::Event(_)
                 | Output::Transmit { .. }
-                | Output::Dial(_)
+                | Output::Dial { .. }
                 | Output::Close { .. } => {}
             }
         }

@@ -10,9 +10,11 @@ use crate::output::PathId;
 /// What is known of the ways to one peer at one moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Situation {
-    /// The live session that stands, if one does.
+    /// The live session that stands and carries the message, if one does.
     pub live: Option<PathId>,
-    /// How the search for one goes.
+    /// Whether a live session stands that does not carry a message this large.
+    pub too_large: bool,
+    /// How the search for one that carries it goes.
     pub dialling: Dialling,
     /// What a stored session could do; `None` where no protocol for it is linked.
     pub stored: Option<StoredSituation>,
@@ -95,6 +97,9 @@ pub enum Reason {
     PeerAwayNoMail,
     /// The peer does not answer, and nothing can seal for a peer that is away.
     NoPath,
+    /// A live session with the peer stands that does not carry a message this large; it takes
+    /// another way, once there is one.
+    TooLargeForSession,
 }
 
 impl fmt::Display for Reason {
@@ -106,6 +111,9 @@ impl fmt::Display for Reason {
             Self::PeerAway => "the peer does not answer; sealed and left with its mail",
             Self::PeerAwayNoMail => "the peer does not answer; sealed, and waits for a path",
             Self::NoPath => "the peer does not answer; held here and tried again",
+            Self::TooLargeForSession => {
+                "too large for the live session that stands; takes another way"
+            }
         })
     }
 }
@@ -124,6 +132,8 @@ pub fn choose(situation: &Situation) -> Route {
             (Protocol::Deferred, mail, Reason::PeerAway)
         }
     };
+    let outgrown = situation.too_large && situation.live.is_none();
+    let reason = if outgrown { Reason::TooLargeForSession } else { reason };
     Route { choice: Choice { protocol, reason }, path }
 }
 
@@ -165,9 +175,14 @@ mod tests {
             (None, Dialling::Failed, mail, Protocol::Deferred, Some(MAIL), Reason::PeerAway),
         ];
         for (live, dialling, stored, protocol, path, reason) in rows {
-            let situation = Situation { live, dialling, stored };
+            let situation = Situation { live, too_large: false, dialling, stored };
             let expected = Route { choice: Choice { protocol, reason }, path };
             assert_eq!(choose(&situation), expected, "{situation:?}");
+            // Beside a session that is too small for it, the message goes the same way, and says so.
+            let too_small = Situation { too_large: true, ..situation };
+            let reason = if live.is_some() { reason } else { Reason::TooLargeForSession };
+            let expected = Route { choice: Choice { protocol, reason }, path };
+            assert_eq!(choose(&too_small), expected, "{too_small:?}");
         }
     }
 }

@@ -10,13 +10,16 @@ use meshwork_protocols::identity::{AgentId, Card, Sequence};
 use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_state::StoreError;
 
+use crate::needs::Needs;
+use crate::output::PathId;
 use crate::peer::{Meeting, Standing};
 
 /// Pairs a request with its answer; chosen by whoever asks.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Ticket(pub u64);
 
-/// A request that is answered once, by [`crate::Event::Answered`], when what it changed is durable.
+/// A request that is answered once, by [`crate::Event::Answered`], when what it changed is durable,
+/// or what it asks for is there.
 #[derive(Debug)]
 pub struct Command {
     /// Comes back with the answer.
@@ -68,6 +71,14 @@ pub enum Request {
     },
     /// Forget a peer; what was sent to it and not delivered expires.
     Forget(AgentId),
+    /// A live session with a peer, for what goes over one beside messages. It is answered at once
+    /// where one stands, else when one opens or none is found.
+    Reach {
+        /// The peer.
+        peer: AgentId,
+        /// What the session must offer.
+        needs: Needs,
+    },
 }
 
 /// A message to deliver.
@@ -106,6 +117,8 @@ pub enum Answer {
     Accepted(MessageId),
     /// Done, durably.
     Done,
+    /// This live session stands and offers what is needed. It may be gone before it is used.
+    Reached(PathId),
 }
 
 /// Why a request came to nothing. Nothing was changed.
@@ -136,6 +149,9 @@ pub enum CommandError {
     /// The card is older than the one held, revoked, or contradicts it.
     #[error("the card is not newer than the one that is held")]
     CardRefused,
+    /// The peer does not answer where it could offer what is needed: try again later.
+    #[error("the peer does not answer")]
+    Unreachable,
     /// A queue is full: try again later.
     #[error("a queue is full; try again later")]
     Busy,
@@ -150,6 +166,6 @@ pub enum CommandError {
 impl CommandError {
     /// Whether the same request can succeed later.
     pub const fn is_worth_a_retry(self) -> bool {
-        matches!(self, Self::Busy | Self::Store(_) | Self::CommitFailed)
+        matches!(self, Self::Busy | Self::Unreachable | Self::Store(_) | Self::CommitFailed)
     }
 }

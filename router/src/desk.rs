@@ -28,12 +28,14 @@ use crate::incoming::ANSWER_EVERY;
 use crate::input::{PathChange, PathKind, PathOpened};
 use crate::ledger::Ledger;
 use crate::lineage;
+use crate::needs::Needs;
 use crate::outbox::Outbox;
 use crate::output::{CloseReason, PathId};
 use crate::owed::{Owed, split};
 use crate::path::{Kind, Live, Paths};
 use crate::peer::{Meeting, Peers, Shown, Standing};
 use crate::policy::Policy;
+use crate::reach::Reaches;
 use crate::stored::{self, StoredProtocol};
 use crate::transition::Transition;
 use crate::upkeep::Upkeep;
@@ -65,6 +67,7 @@ pub(crate) struct Desk {
     pub(crate) random: Box<dyn Random>,
     pub(crate) paths: Paths,
     pub(crate) diallings: Diallings,
+    pub(crate) reaches: Reaches,
     pub(crate) peers: Peers,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
@@ -92,6 +95,7 @@ impl Desk {
             random,
             paths: Paths::default(),
             diallings: Diallings::default(),
+            reaches: Reaches::default(),
             peers: Peers::default(),
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -167,10 +171,13 @@ impl Desk {
         match *change {
             PathChange::Opened(ref opened) => self.path_opened(step, opened)?,
             PathChange::Closed(path) => self.path_closed(step, path),
-            PathChange::DialFailed(peer) => {
-                self.diallings.dial_failed(peer, step.now.monotonic, &mut *self.random);
-                self.dirty.insert(peer);
+            PathChange::DialFailed { peer, needs } => {
+                let now = step.now.monotonic;
+                if self.diallings.dial_failed(peer, needs, now, &mut *self.random) {
+                    self.not_found(step, peer, needs);
+                }
             }
+            PathChange::Used(path) => self.used(step, path),
         }
         Ok(())
     }
@@ -189,10 +196,15 @@ impl Desk {
             self.say(step, &sender, &Payload::WaitingFor(place))?;
             self.dirty.insert(sender);
         }
-        for path in self.paths.take_drained(now) {
-            step.close(path, CloseReason::Replaced);
+        for (path, reason) in self.paths.take_ended(now) {
+            step.close(path, reason);
         }
-        self.dirty.extend(self.diallings.due(now, &mut *self.random));
+        self.dirty.extend(self.paths.take_aged(now));
+        let due = self.diallings.due(now, &mut *self.random);
+        self.dirty.extend(due.rested);
+        for (peer, needs) in due.failed {
+            self.not_found(step, peer, needs);
+        }
         if self.upkeep.is_due(now) {
             self.sweep(step)?;
         }
@@ -214,16 +226,32 @@ impl Desk {
         .min()
     }
 
-    /// What is known of the ways to a peer.
-    pub(crate) fn situation(&self, peer: &AgentId) -> Situation {
+    /// What is known of the ways to a peer for a frame of this many bytes.
+    pub(crate) fn situation(&self, peer: &AgentId, frame: usize) -> Situation {
+        let live = self.paths.carrying(peer, frame);
+        let too_large = live.is_none() && self.paths.live(peer).is_some();
+        let needs = if too_large { Needs::Bulk } else { Needs::Any };
         Situation {
-            live: self.paths.live(peer),
-            dialling: self.diallings.state(peer),
+            live,
+            too_large,
+            dialling: self.diallings.state(peer, needs),
             stored: self
                 .config
                 .stored
                 .as_ref()
                 .map(|_| StoredSituation { mail: self.paths.mail(peer) }),
+        }
+    }
+
+    /// Nobody is to have a session with this peer any more.
+    pub(crate) fn reach_no_more(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        why: CommandError,
+    ) {
+        for ticket in self.reaches.take_all(*peer) {
+            step.tell_now(Event::Answered { ticket, answer: Err(why) });
         }
     }
 
@@ -247,7 +275,15 @@ impl Desk {
         let PathOpened { path, peer, ref kind } = *opened;
         match *kind {
             PathKind::Mail => self.paths.open_mail(path, peer, step.now.monotonic),
-            PathKind::Live { reliable, initiated, posture, ref card, lineage, remembered } => {
+            PathKind::Live {
+                transport,
+                largest_frame,
+                initiated,
+                posture,
+                ref card,
+                lineage,
+                remembered,
+            } => {
                 if let Some(reason) = self.refuses(&peer) {
                     step.close(path, reason);
                     return Ok(());
@@ -256,28 +292,60 @@ impl Desk {
                     step.close(path, CloseReason::CardRefused);
                     return Ok(());
                 }
-                let before = self.paths.live(&peer);
                 let live = Live {
-                    reliable,
+                    transport,
+                    largest_frame,
+                    initiated,
                     initiator: if initiated { self.config.own } else { peer },
                     incarnation: lineage.incarnation,
                     posture,
+                    used: None,
                 };
                 self.cards.insert(path, Arc::clone(card));
-                let used = self.paths.open_live(path, peer, live, step.now.monotonic);
-                if let (true, Some(before)) = (used, before) {
-                    self.outbox.path_closed(&peer, before);
-                }
-                self.diallings.connected(peer);
-                if before.is_none() {
-                    step.tell_now(Event::Connected(peer));
-                }
+                self.session_opened(step, path, peer, live);
             }
         }
         self.owed.schedule(&peer, step.now.monotonic);
         self.gaps.ask_at(peer, step.now.monotonic);
         self.dirty.insert(peer);
         Ok(())
+    }
+
+    fn session_opened(
+        &mut self,
+        step: &mut Transition<'_>,
+        path: PathId,
+        peer: AgentId,
+        live: Live,
+    ) {
+        let transport = live.transport;
+        if self.paths.live(&peer).is_none() {
+            step.tell_now(Event::Connected(peer));
+        }
+        for replaced in self.paths.open_live(path, peer, live, step.now.monotonic).replaced {
+            self.outbox.path_closed(&peer, replaced);
+        }
+        self.diallings.connected(peer, transport);
+        // Where it drains, another of its transport stays.
+        let stays = self.paths.meeting(&peer, Needs::Via(transport)).unwrap_or(path);
+        for ticket in self.reaches.take_met(peer, transport) {
+            step.tell_now(Event::Answered { ticket, answer: Ok(Answer::Reached(stays)) });
+        }
+    }
+
+    /// A search found nothing.
+    fn not_found(&mut self, step: &mut Transition<'_>, peer: AgentId, needs: Needs) {
+        for ticket in self.reaches.take(peer, needs) {
+            let answer = Err(CommandError::Unreachable);
+            step.tell_now(Event::Answered { ticket, answer });
+        }
+        self.dirty.insert(peer);
+    }
+
+    /// Something goes over a path. A session that has come to the end of its life is replaced from
+    /// the first time on.
+    pub(crate) fn used(&mut self, step: &Transition<'_>, path: PathId) {
+        self.dirty.extend(self.paths.used(path, step.now.monotonic));
     }
 
     /// Why a session with this peer is not wanted.
@@ -321,14 +389,20 @@ impl Desk {
     }
 
     fn path_closed(&mut self, step: &mut Transition<'_>, path: PathId) {
-        let Some(closed) = self.paths.close(path) else { return };
+        let Some((closed, was_used)) = self.paths.close(path) else { return };
         let (now, peer) = (step.now.monotonic, closed.peer);
         self.cards.remove(&path);
         self.outbox.path_closed(&peer, path);
-        if matches!(closed.kind, Kind::Live(_)) && self.paths.live(&peer).is_none() {
+        if let (Kind::Live(live), true) = (closed.kind, was_used) {
             let age = now.saturating_sub(closed.opened);
-            self.diallings.disconnected(peer, age, now, &mut *self.random);
-            step.tell_now(Event::Disconnected(peer));
+            for needs in Needs::ALL.into_iter().filter(|needs| needs.allow(live.transport)) {
+                if self.paths.meeting(&peer, needs).is_none() {
+                    self.diallings.disconnected(peer, needs, age, now, &mut *self.random);
+                }
+            }
+            if self.paths.live(&peer).is_none() {
+                step.tell_now(Event::Disconnected(peer));
+            }
         }
         if !self.paths.reaches(&peer) {
             self.owed.unschedule(&peer);
@@ -364,7 +438,7 @@ impl Desk {
         step: &mut Transition<'_>,
         card: &Card,
         meeting: Meeting,
-    ) -> Result<Answer, CommandError> {
+    ) -> Result<(), CommandError> {
         let peer = card.agent();
         let standing = meeting.standing;
         match self.peers.meet(step, card, meeting)? {
@@ -378,7 +452,23 @@ impl Desk {
         if let Some(standing) = standing {
             self.stands_now(step, &peer, standing)?;
         }
-        Ok(Answer::Done)
+        Ok(())
+    }
+
+    /// Forgets a peer, and what was for it and of it.
+    pub(crate) fn forget(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+    ) -> Result<(), CommandError> {
+        if !self.peers.forget(step, peer) {
+            return Err(CommandError::UnknownPeer);
+        }
+        self.abandon(step, peer);
+        self.held.release(step, peer)?;
+        self.reach_no_more(step, peer, CommandError::UnknownPeer);
+        self.close_all(step, peer, CloseReason::Blocked);
+        Ok(())
     }
 
     /// The owner said how a peer stands: what was held of it enters, or goes.
@@ -392,6 +482,7 @@ impl Desk {
             Standing::Known => self.accept(step, peer)?,
             Standing::Blocked => {
                 self.held.release(step, peer)?;
+                self.reach_no_more(step, peer, CommandError::Blocked);
                 self.close_all(step, peer, CloseReason::Blocked);
             }
             Standing::Stranger => {}
@@ -400,8 +491,8 @@ impl Desk {
         Ok(())
     }
 
-    /// What would be chosen for a message to this peer now.
-    pub(crate) fn choice(&self, peer: &AgentId) -> Choice {
-        choose(&self.situation(peer)).choice
+    /// What would be chosen now for a message to this peer in a frame of this many bytes.
+    pub(crate) fn choice(&self, peer: &AgentId, frame: usize) -> Choice {
+        choose(&self.situation(peer, frame)).choice
     }
 }

@@ -12,7 +12,7 @@ use meshwork_protocols::wire::{
 use meshwork_state::{Namespace, StoreError};
 
 use crate::choice::Protocol;
-use crate::command::{Answer, CommandError};
+use crate::command::CommandError;
 use crate::desk::Desk;
 use crate::event::{Event, Misbehaviour};
 use crate::gap::Turn;
@@ -65,6 +65,7 @@ impl Desk {
         if self.peers.standing(&peer) == Some(Standing::Blocked) {
             return Ok(());
         }
+        self.used(step, path);
         match (Frame::decode(frame), posture) {
             (Ok(Frame::Clear(payload)), Some(posture)) => {
                 let origin = Origin { sender: peer, path, protocol: Protocol::Live, posture };
@@ -89,10 +90,10 @@ impl Desk {
         step: &mut Transition<'_>,
         sender: AgentId,
         id: MessageId,
-    ) -> Result<Answer, CommandError> {
+    ) -> Result<(), CommandError> {
         let mut seen = SeenRow::read(step, &sender, id)?.ok_or(CommandError::UnknownMessage)?;
         if seen.verdict == Verdict::Processed {
-            return Ok(Answer::Done);
+            return Ok(());
         }
         let arrival = seen.arrival.take().ok_or(CommandError::UnknownMessage)?;
         if !self.inbox.take(step, arrival)? {
@@ -109,7 +110,7 @@ impl Desk {
             }
             self.dirty.insert(sender);
         }
-        Ok(Answer::Done)
+        Ok(())
     }
 
     /// Puts what was held of a stranger into the inbox: the owner accepted it.

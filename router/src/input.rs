@@ -2,11 +2,12 @@
 
 use alloc::sync::Arc;
 
-use meshwork_protocols::identity::{AgentId, Card};
+use meshwork_protocols::identity::{AgentId, Card, Transport};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::posture::Posture;
 
 use crate::command::Command;
+use crate::needs::Needs;
 use crate::output::{BatchId, PathId};
 
 /// Something that happened.
@@ -39,8 +40,17 @@ pub enum PathChange {
     Opened(PathOpened),
     /// A path is gone, with everything that was on it.
     Closed(PathId),
-    /// Nothing answered at any address of this peer, or none is known.
-    DialFailed(AgentId),
+    /// Nothing answered at any address of this peer that could offer what was needed, or none is
+    /// known.
+    DialFailed {
+        /// The peer.
+        peer: AgentId,
+        /// As it was asked for.
+        needs: Needs,
+    },
+    /// Something that the router does not see went over a path: a call, a datagram, a stream. To be
+    /// said at most once a minute a path, and at the latest when it is the first.
+    Used(PathId),
 }
 
 /// A path that can carry frames.
@@ -59,8 +69,11 @@ pub struct PathOpened {
 pub enum PathKind {
     /// A session in which both Hellos were accepted: `peer` is proved.
     Live {
-        /// Whether frames arrive in order and none is lost while it stands.
-        reliable: bool,
+        /// What it runs over.
+        transport: Transport,
+        /// The most bytes of a frame that it carries. One on which nothing is lost carries
+        /// [`MAX_FRAME`](meshwork_protocols::wire::MAX_FRAME).
+        largest_frame: usize,
         /// Whether we opened it.
         initiated: bool,
         /// How it protects.

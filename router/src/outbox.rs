@@ -10,7 +10,7 @@ use core::time::Duration;
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::time::{Timestamp, WallTime};
-use meshwork_protocols::wire::{Message, MessageId, Place};
+use meshwork_protocols::wire::{MAX_FRAME, Message, MessageId, Place};
 use meshwork_state::{Namespace, Row, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,9 @@ const WINDOW_MESSAGES: usize = 1_024;
 
 /// The most bytes on their way to one peer without a receipt; one message always may be.
 const WINDOW_BYTES: usize = 4 << 20;
+
+/// The most bytes that a frame puts around a message in clear.
+const FRAME_AROUND: usize = 24;
 
 /// The rows of conversations are keyed by peers, the others by message ids.
 const CONVERSATION_KEY: usize = 32;
@@ -75,6 +78,8 @@ pub(crate) struct Entry {
     pub(crate) order: Option<Place>,
     sequence: u64,
     size: usize,
+    /// The most bytes of its frame.
+    pub(crate) frame: usize,
     whereabouts: Whereabouts,
     sealed: Option<[u8; 32]>,
 }
@@ -142,14 +147,14 @@ impl Outbox {
             && bytes + size <= PEER_BYTES
     }
 
-    /// Takes a message on, durably with this step.
+    /// Takes a message on, durably with this step; the most bytes of its frame.
     pub(crate) fn accept(
         &mut self,
         step: &mut Transition<'_>,
         to: AgentId,
         message: &Message,
         fingerprint: [u8; 32],
-    ) {
+    ) -> usize {
         let row = OutboxRow {
             to,
             sequence: self.next_sequence,
@@ -158,6 +163,7 @@ impl Outbox {
         };
         write(step, message.id, &row);
         self.insert(&row, message, fingerprint, None);
+        frame_size(&row)
     }
 
     /// Replaces the packet that a resend sends.
@@ -177,6 +183,7 @@ impl Outbox {
             self.by_ciphertext.insert(*hash, id);
         }
         row.sealed = packet.map(|(packet, _)| packet);
+        entry.frame = frame_size(&row);
         write(step, id, &row);
     }
 
@@ -197,15 +204,24 @@ impl Outbox {
         self.by_ciphertext.get(hash).copied()
     }
 
-    /// The next message for this peer that the window lets out.
-    pub(crate) fn next_waiting(&self, to: &AgentId) -> Option<MessageId> {
+    /// The next message for this peer, from this place in its queue on, if the window lets it out;
+    /// with its place, and the most bytes of its frame.
+    pub(crate) fn next_waiting(&self, to: &AgentId, from: u64) -> Option<(MessageId, u64, usize)> {
         let queue = self.queues.get(to)?;
-        let (_, id) = queue.waiting.first()?;
-        let size = self.entries.get(id)?.size;
+        let first = (from, MessageId::from_bytes([0; 16]));
+        let &(sequence, id) = queue.waiting.range(first..).next()?;
+        let entry = self.entries.get(&id)?;
         let fits = queue.window_messages == 0
             || (queue.window_messages < WINDOW_MESSAGES
-                && queue.window_bytes + size <= WINDOW_BYTES);
-        fits.then_some(*id)
+                && queue.window_bytes + entry.size <= WINDOW_BYTES);
+        fits.then_some((id, sequence, entry.frame))
+    }
+
+    /// Whether a message for this peer waits whose frame may be larger than this.
+    pub(crate) fn has_larger(&self, to: &AgentId, frame: usize) -> bool {
+        let Some(queue) = self.queues.get(to).filter(|_| frame < MAX_FRAME) else { return false };
+        let larger = |id| self.entries.get(id).is_some_and(|entry| entry.frame > frame);
+        queue.waiting.iter().any(|(_, id)| larger(id))
     }
 
     /// The message left on this path and is looked after again at `due`.
@@ -377,6 +393,7 @@ impl Outbox {
             order: message.order,
             sequence: row.sequence,
             size,
+            frame: frame_size(row),
             whereabouts: Whereabouts::Waiting,
             sealed,
         };
@@ -429,6 +446,33 @@ pub(crate) fn fingerprint(provider: &dyn Provider, to: AgentId, message: &Messag
     provider.digest(&[to.as_bytes(), &ordered, &length, kind.as_bytes(), &message.body])
 }
 
+/// The most bytes of a message's frame.
+fn frame_size(row: &OutboxRow) -> usize {
+    row.sealed.as_ref().map_or(row.message.len() + FRAME_AROUND, |packet| packet.len() + 1)
+}
+
 fn write(step: &mut Transition<'_>, id: MessageId, row: &OutboxRow) {
     step.put(Namespace::Outbox, id.as_bytes().to_vec(), row::encode(row));
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use meshwork_protocols::wire::{Frame, MAX_BODY, Payload};
+
+    use super::*;
+
+    #[test]
+    fn no_frame_is_larger_than_is_reckoned_with() {
+        for length in [0, 1, 127, 128, 16_384, MAX_BODY] {
+            let message = vec![0; length];
+            let payload = Payload::Message { lowest_wanted: u64::MAX, message: message.clone() };
+            let to = AgentId::from_bytes([1; 32]);
+            let mut row = OutboxRow { to, sequence: 0, message, sealed: None };
+            assert!(Frame::Clear(payload).encode().len() <= frame_size(&row), "{length}");
+            row.sealed = Some(vec![0; length]);
+            assert_eq!(Frame::Sealed(vec![0; length]).encode().len(), frame_size(&row));
+        }
+    }
 }

@@ -12,9 +12,10 @@ use meshwork_protocols::wire::{
 use meshwork_state::StoreError;
 
 use crate::choice::{Protocol, Route, choose};
-use crate::command::{Answer, CommandError, Outgoing};
+use crate::command::{Answer, CommandError, Outgoing, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, Level};
+use crate::needs::Needs;
 use crate::outbox::{Conversation, Outbox, fingerprint};
 use crate::output::PathId;
 use crate::path::Kind;
@@ -52,11 +53,7 @@ impl Desk {
     ) -> Result<Answer, CommandError> {
         let Outgoing { to, id, content_type, body, lifetime, ordered } = outgoing;
         // 1. Is it a message that may be sent at all?
-        match self.peers.standing(&to) {
-            Some(Standing::Known) => {}
-            Some(Standing::Blocked) => return Err(CommandError::Blocked),
-            Some(Standing::Stranger) | None => return Err(CommandError::UnknownPeer),
-        }
+        self.is_known(&to)?;
         if body.len() > MAX_BODY {
             return Err(CommandError::TooLarge);
         }
@@ -87,8 +84,8 @@ impl Desk {
         if ordered {
             message.order = Some(self.next_place(step, &to)?);
         }
-        self.outbox.accept(step, to, &message, fingerprint);
-        let choice = self.choice(&to);
+        let frame = self.outbox.accept(step, to, &message, fingerprint);
+        let choice = self.choice(&to, frame);
         step.tell(Event::Moved { id, to, level: Level::Queued, choice });
         self.dirty.insert(to);
         Ok(Answer::Accepted(id))
@@ -97,17 +94,65 @@ impl Desk {
     /// Sends what waits for every peer that something changed for.
     pub(crate) fn pump(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
         while let Some(peer) = self.dirty.pop_first() {
-            let route = choose(&self.situation(&peer));
-            if let Some(path) = route.path {
-                while let Some(id) = self.outbox.next_waiting(&peer) {
-                    if !self.send_on(step, &peer, id, path, route)? {
-                        break;
-                    }
-                }
-            }
-            self.dial(step, peer, route);
+            self.send_waiting(step, &peer)?;
+            self.dial(step, peer);
         }
         Ok(())
+    }
+
+    /// Sends what waits for a peer, as far as there is a way. One that is too large for the session
+    /// that stands does not hold up those behind it.
+    fn send_waiting(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+    ) -> Result<(), StoreError> {
+        let mut from = 0;
+        while let Some((id, sequence, frame)) = self.outbox.next_waiting(peer, from) {
+            let situation = self.situation(peer, frame);
+            let route = choose(&situation);
+            let has_left = match route.path {
+                Some(path) => self.send_on(step, peer, id, path, route)?,
+                None => false,
+            };
+            if !has_left && !situation.too_large {
+                break;
+            }
+            from = sequence + 1;
+        }
+        Ok(())
+    }
+
+    /// A live session with a peer: `None` while it is looked for.
+    pub(crate) fn reach(
+        &mut self,
+        step: &Transition<'_>,
+        peer: AgentId,
+        needs: Needs,
+        ticket: Ticket,
+    ) -> Result<Option<Answer>, CommandError> {
+        self.is_known(&peer)?;
+        if let Some(path) = self.paths.meeting(&peer, needs) {
+            return Ok(Some(Answer::Reached(path)));
+        }
+        if !self.reaches.has_room() {
+            return Err(CommandError::Busy);
+        }
+        if !self.diallings.hurry(peer, needs, step.now.monotonic) {
+            return Err(CommandError::Unreachable);
+        }
+        self.reaches.wait(peer, needs, ticket);
+        self.dirty.insert(peer);
+        Ok(None)
+    }
+
+    /// Whether the owner lets us talk to this peer.
+    fn is_known(&self, peer: &AgentId) -> Result<(), CommandError> {
+        match self.peers.standing(peer) {
+            Some(Standing::Known) => Ok(()),
+            Some(Standing::Blocked) => Err(CommandError::Blocked),
+            Some(Standing::Stranger) | None => Err(CommandError::UnknownPeer),
+        }
     }
 
     /// Takes receipts from `peer` for messages of ours.
@@ -195,6 +240,7 @@ impl Desk {
     ) -> Result<(), StoreError> {
         if let Some(path) = self.paths.live(peer) {
             step.transmit(path, Frame::Clear(payload.clone()).encode());
+            self.used(step, path);
         } else if let (Some(path), Some(protocol)) = (self.paths.mail(peer), &self.config.stored)
             && let Some(packet) = stored::seal(&**protocol, step, peer, payload, &mut *self.random)?
         {
@@ -239,6 +285,7 @@ impl Desk {
             }
         };
         step.transmit(path, frame.encode());
+        self.used(step, path);
         let due = step.now.monotonic + self.wait(path, attempts);
         self.outbox.left(id, path, route.choice, due);
         if attempts == 0 {
@@ -310,28 +357,49 @@ impl Desk {
         Ok(place)
     }
 
-    /// Looks for a session where one is wanted and none stands.
-    fn dial(&mut self, step: &mut Transition<'_>, peer: AgentId, route: Route) {
-        if route.choice.protocol == Protocol::Live {
-            return;
+    /// Looks for the sessions that are wanted and do not stand, one after the other: what one
+    /// search finds may do for the next.
+    fn dial(&mut self, step: &mut Transition<'_>, peer: AgentId) {
+        let now = step.now.monotonic;
+        for needs in Needs::ALL {
+            if self.wants(&peer, needs, now) {
+                if self.peers.is_known(&peer) && self.diallings.want(peer, needs, now) {
+                    step.dial(peer, needs);
+                }
+            } else if self.paths.meeting(&peer, needs).is_none() {
+                self.diallings.let_go(&peer, needs, now);
+            }
         }
-        if !self.wants(&peer) {
-            self.diallings.forget(&peer);
-        } else if self.peers.is_known(&peer) && self.diallings.want(peer, step.now.monotonic) {
-            step.dial(peer);
+    }
+
+    /// Whether such a session with this peer is to be looked for.
+    fn wants(&self, peer: &AgentId, needs: Needs, now: Duration) -> bool {
+        if self.paths.meeting(peer, needs).is_some() {
+            return matches!(needs, Needs::Via(_)) && self.paths.is_aged(peer, needs, now);
         }
+        let wants = match needs {
+            Needs::Any => self.has_to_say(peer),
+            Needs::Bulk => self
+                .paths
+                .largest_frame(peer)
+                .is_some_and(|largest| self.outbox.has_larger(peer, largest)),
+            Needs::Via(_) => false,
+        };
+        wants || self.reaches.want(peer, needs)
     }
 
     /// Whether there is anything to say to this peer: a message, a receipt, or what is missing
     /// between messages that came. Its sender may have settled all of its own and never dial.
-    fn wants(&self, peer: &AgentId) -> bool {
+    fn has_to_say(&self, peer: &AgentId) -> bool {
         self.outbox.depth(peer) > 0 || self.owed.owes(peer) || self.gaps.wait_on(peer)
     }
 
     /// How long to wait for a receipt.
     fn wait(&self, path: PathId, attempts: u32) -> Duration {
         let (first, longest) = match self.paths.get(path).map(|path| &path.kind) {
-            Some(Kind::Live(live)) if live.reliable => (RELIABLE_WAIT, LONGEST_LIVE_WAIT),
+            Some(Kind::Live(live)) if live.transport.is_reliable() => {
+                (RELIABLE_WAIT, LONGEST_LIVE_WAIT)
+            }
             Some(Kind::Live(_)) => (LOSSY_WAIT, LONGEST_LIVE_WAIT),
             Some(Kind::Mail) | None => (MAIL_WAIT, LONGEST_MAIL_WAIT),
         };

@@ -6,6 +6,7 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_state::Batch;
 
 use crate::event::Event;
+use crate::needs::Needs;
 
 /// Names a path while it stands.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -28,8 +29,15 @@ pub enum Output {
         /// The frame.
         frame: Vec<u8>,
     },
-    /// Try the peer's addresses; a path that opens, or [`crate::PathChange::DialFailed`], answers.
-    Dial(AgentId),
+    /// Try those of the peer's addresses that can offer what is needed; a path that opens, or
+    /// [`crate::PathChange::DialFailed`], answers. A session with the peer may stand meanwhile:
+    /// it does not answer, and stays.
+    Dial {
+        /// The peer.
+        peer: AgentId,
+        /// What the session must offer.
+        needs: Needs,
+    },
     /// Close a path.
     Close {
         /// The path.
@@ -47,6 +55,8 @@ pub enum Output {
 pub enum CloseReason {
     /// Another session with the same peer stays.
     Replaced,
+    /// Nothing goes over it any more: another session with the same peer carries everything.
+    Unused,
     /// The peer sent what no honest one sends.
     PeerMisbehaved,
     /// The owner does not want this peer.

@@ -12,7 +12,7 @@ use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Rows, StoreError};
 
 use crate::choice::{Choice, Situation};
-use crate::command::{Answer, Command, CommandError, Request};
+use crate::command::{Answer, Command, CommandError, Request, Ticket};
 use crate::desk::{Config, Desk};
 use crate::event::{Event, Level};
 use crate::input::{Input, PathChange};
@@ -117,11 +117,11 @@ impl Router {
         self.ledger.is_congested()
     }
 
-    /// How a message to this peer would go now.
+    /// How a small message to this peer would go now.
     pub fn explain(&self, peer: &AgentId) -> Explanation {
         Explanation {
-            choice: self.desk.choice(peer),
-            situation: self.desk.situation(peer),
+            choice: self.desk.choice(peer, 0),
+            situation: self.desk.situation(peer, 0),
             standing: self.desk.peers.standing(peer),
             waiting: self.desk.outbox.depth(peer),
         }
@@ -132,7 +132,7 @@ impl Router {
         if let Some(entry) = self.desk.outbox.entry(id) {
             let sent = self.desk.outbox.is_on_its_way(id);
             let level = if sent { Level::Sent } else { Level::Queued };
-            let choice = if sent { entry.choice } else { self.desk.choice(&entry.to) };
+            let choice = if sent { entry.choice } else { self.desk.choice(&entry.to, entry.frame) };
             return Ok(Some(Status { to: entry.to, level, choice }));
         }
         let step = Transition::new(&self.ledger, self.now);
@@ -176,27 +176,44 @@ impl Router {
 
     fn command(&mut self, now: Timestamp, command: Command) {
         let Command { ticket, request } = command;
-        let mut answer = Err(CommandError::CommitFailed);
-        if !self.failed {
-            let congested = self.ledger.is_congested();
-            let mut step = Transition::new(&self.ledger, now);
-            answer = perform(&mut self.desk, &mut step, request, congested);
-            if answer.is_ok()
-                && let Err(error) = self.desk.pump(&mut step)
-            {
-                answer = Err(CommandError::Store(error));
-            }
-            if answer.is_ok() {
-                step.tell(Event::Answered { ticket, answer });
-                let finished = step.finish();
-                self.adopt(finished);
-                return;
-            }
-        }
-        self.outputs.push_back(Output::Event(Event::Answered { ticket, answer }));
-        if let Err(CommandError::Store(error)) = answer {
+        let error = match self.try_command(now, ticket, request) {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        self.outputs.push_back(Output::Event(Event::Answered { ticket, answer: Err(error) }));
+        if let CommandError::Store(error) = error {
             self.store_failed(error);
         }
+    }
+
+    fn try_command(
+        &mut self,
+        now: Timestamp,
+        ticket: Ticket,
+        request: Request,
+    ) -> Result<(), CommandError> {
+        if self.failed {
+            return Err(CommandError::CommitFailed);
+        }
+        let congested = self.ledger.is_congested();
+        let mut step = Transition::new(&self.ledger, now);
+        let answer = perform(&mut self.desk, &mut step, ticket, request, congested)?;
+        if let Err(error) = self.desk.pump(&mut step) {
+            self.desk.reaches.withdraw(ticket);
+            self.outputs.extend(step.finish().free);
+            return Err(CommandError::Store(error));
+        }
+        let event = |answer| Event::Answered { ticket, answer: Ok(answer) };
+        match answer {
+            // No row depends on a session.
+            Some(answer @ Answer::Reached(_)) => step.tell_now(event(answer)),
+            Some(answer) => step.tell(event(answer)),
+            // It is answered when a session opens, or none is found.
+            None => {}
+        }
+        let finished = step.finish();
+        self.adopt(finished);
+        Ok(())
     }
 
     fn adopt(&mut self, finished: Finished) {
@@ -270,39 +287,29 @@ impl Router {
     }
 }
 
-/// Does what the application or the operator asks for.
+/// Does what the application or the operator asks for; `None` where the answer comes later.
 fn perform(
     desk: &mut Desk,
     step: &mut Transition<'_>,
+    ticket: Ticket,
     request: Request,
     congested: bool,
-) -> Result<Answer, CommandError> {
+) -> Result<Option<Answer>, CommandError> {
     match request {
-        Request::Send(outgoing) => desk.send(step, outgoing, congested),
-        Request::Process { sender, id } => desk.process(step, sender, id),
-        Request::Meet { card, meeting } => desk.meet(step, &card, meeting),
+        Request::Send(outgoing) => return desk.send(step, outgoing, congested).map(Some),
+        Request::Reach { peer, needs } => return desk.reach(step, peer, needs, ticket),
+        Request::Process { sender, id } => desk.process(step, sender, id)?,
+        Request::Meet { card, meeting } => desk.meet(step, &card, meeting)?,
         Request::Revoke { peer, number } => {
             desk.peers.revoke(step, peer, number)?;
             desk.close_all(step, &peer, CloseReason::CardRefused);
-            Ok(Answer::Done)
         }
         Request::Stand { peer, standing } => {
             desk.peers.stand(step, peer, standing)?;
             desk.stands_now(step, &peer, standing)?;
-            Ok(Answer::Done)
         }
-        Request::Name { peer, name } => {
-            desk.peers.name(step, peer, name)?;
-            Ok(Answer::Done)
-        }
-        Request::Forget(peer) => {
-            if !desk.peers.forget(step, &peer) {
-                return Err(CommandError::UnknownPeer);
-            }
-            desk.abandon(step, &peer);
-            desk.held.release(step, &peer)?;
-            desk.close_all(step, &peer, CloseReason::Blocked);
-            Ok(Answer::Done)
-        }
+        Request::Name { peer, name } => desk.peers.name(step, peer, name)?,
+        Request::Forget(peer) => desk.forget(step, &peer)?,
     }
+    Ok(Some(Answer::Done))
 }

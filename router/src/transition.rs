@@ -2,12 +2,14 @@
 
 use alloc::vec::Vec;
 
+use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::Timestamp;
 use meshwork_state::{Batch, Change, Namespace, Row, StoreError};
 
 use crate::event::Event;
 use crate::ledger::Ledger;
+use crate::needs::Needs;
 use crate::output::{CloseReason, Output, PathId};
 
 /// A step under way. Dropping it changes nothing.
@@ -90,8 +92,8 @@ impl<'a> Transition<'a> {
     }
 
     /// Dials at once.
-    pub(crate) fn dial(&mut self, peer: meshwork_protocols::identity::AgentId) {
-        self.free.push(Output::Dial(peer));
+    pub(crate) fn dial(&mut self, peer: AgentId, needs: Needs) {
+        self.free.push(Output::Dial { peer, needs });
     }
 
     pub(crate) fn finish(self) -> Finished {

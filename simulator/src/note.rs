@@ -3,7 +3,7 @@
 use std::fmt;
 
 use meshwork_protocols::wire::{Frame, MessageId, Payload};
-use meshwork_router::{Choice, CloseReason, Level, Misbehaviour, Suspicion};
+use meshwork_router::{Choice, CloseReason, Level, Misbehaviour, Needs, Suspicion};
 
 use crate::happening::Ending;
 use crate::network::Host;
@@ -54,7 +54,7 @@ pub enum Decision {
     /// A frame goes to a host.
     Transmit(FrameKind, Host),
     /// A host is to be dialled.
-    Dial(Host),
+    Dial(Host, Needs),
     /// A path to a host is closed.
     Close(Host, CloseReason),
     /// Rows are to be written.
@@ -175,7 +175,7 @@ impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transmit(kind, to) => write!(f, "-> {to} {kind}"),
-            Self::Dial(to) => write!(f, "-> dials {to}"),
+            Self::Dial(to, needs) => write!(f, "-> dials {to} ({needs:?})"),
             Self::Close(to, why) => write!(f, "-> closes a path to {to}: {why:?}"),
             Self::Commit(rows) => write!(f, "-> wants {rows} row(s) durable"),
             Self::Answered(Ok(Some(id))) => write!(f, "accepted {id}"),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use meshwork_protocols::identity::{Address, AgentId, Card, Contact, Transport};
 use meshwork_protocols::live::SessionError;
 use meshwork_protocols::live::handshake::HandshakeError;
+use meshwork_router::Needs;
 use meshwork_transports::race;
 use tokio::time::timeout;
 
@@ -28,10 +29,10 @@ const STAGGER: Duration = Duration::from_millis(250);
 const SEARCH: Duration = Duration::from_secs(25);
 
 /// Looks for a peer, and carries the session that is found until it is over.
-pub(crate) async fn dial(peer: AgentId, lines: Lines) {
+pub(crate) async fn dial(peer: AgentId, needs: Needs, lines: Lines) {
     let searching = async {
         let _turn = lines.turn_to_search().await;
-        timeout(SEARCH, search(peer, &lines)).await
+        timeout(SEARCH, search(peer, needs, &lines)).await
     };
     let searched = tokio::select! {
         searched = searching => searched,
@@ -44,7 +45,7 @@ pub(crate) async fn dial(peer: AgentId, lines: Lines) {
             if let FetchError::Session(error) = why {
                 lines.contradicted(error).await;
             }
-            lines.tell(Happening::DialFailed { peer, why }).await;
+            lines.tell(Happening::DialFailed { peer, needs, why }).await;
         }
     }
 }
@@ -59,11 +60,11 @@ pub(crate) async fn fetch_card(
     fetched.unwrap_or(Err(FetchError::Unreachable(io::ErrorKind::TimedOut)))
 }
 
-async fn search(peer: AgentId, lines: &Lines) -> Result<Found, FetchError> {
+async fn search(peer: AgentId, needs: Needs, lines: &Lines) -> Result<Found, FetchError> {
     let shared = &lines.shared;
     let held = Held::read(shared, peer).await?;
     let first = match held.card {
-        Ok(card) => race_sessions(shared, card, &held.addresses).await,
+        Ok(card) => race_sessions(shared, card, &held.addresses, needs).await,
         Err(error) => Err(FetchError::Card(error)),
     };
     match first {
@@ -75,7 +76,7 @@ async fn search(peer: AgentId, lines: &Lines) -> Result<Found, FetchError> {
             };
             lines.tell(Happening::Learned(Arc::clone(&card))).await;
             let addresses = addresses(&card, held.contact.as_ref());
-            race_sessions(shared, card, &addresses).await
+            race_sessions(shared, card, &addresses, needs).await
         }
         found => found,
     }
@@ -98,9 +99,11 @@ async fn race_sessions(
     shared: &Arc<Shared>,
     card: Arc<Card>,
     addresses: &[Address],
+    needs: Needs,
 ) -> Result<Found, FetchError> {
     let ways: Vec<_> = addresses
         .iter()
+        .filter(|address| needs.allow(address.transport))
         .map(|address| {
             let (shared, card, address) = (Arc::clone(shared), Arc::clone(&card), address.clone());
             async move { open_session(&shared, card, &address).await }

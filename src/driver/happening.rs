@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use meshwork_protocols::identity::{AgentId, Card, Sequence};
 use meshwork_protocols::live::{PeerInfo, SessionError};
-use meshwork_router::PathId;
+use meshwork_router::{Needs, PathId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::carrier::Carries;
@@ -32,8 +32,8 @@ pub(crate) enum Happening {
     },
     /// A session is over; it broke where there is an error.
     Closed { path: PathId, why: Option<SessionError> },
-    /// No address led to this peer.
-    DialFailed { peer: AgentId, why: FetchError },
+    /// No address led to a session with this peer that offers what is needed.
+    DialFailed { peer: AgentId, needs: Needs, why: FetchError },
     /// A newer card of a peer was fetched.
     Learned(Arc<Card>),
     /// This agent signed two cards of this number.

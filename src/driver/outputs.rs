@@ -19,9 +19,9 @@ impl Driver {
             match output {
                 Output::Commit(id, batch) => self.commits.gather(id, batch),
                 Output::Transmit { path, frame } => writes.entry(path).or_default().push(frame),
-                Output::Dial(peer) => {
-                    if self.dialling.insert(peer) {
-                        self.tasks.spawn(dial(peer, self.lines.clone()));
+                Output::Dial { peer, needs } => {
+                    if self.dialling.insert((peer, needs)) {
+                        self.tasks.spawn(dial(peer, needs, self.lines.clone()));
                     }
                 }
                 Output::Close { path, reason } => {

@@ -3,9 +3,10 @@
 use std::future;
 use std::ops::ControlFlow;
 
+use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::live::{PeerInfo, Role};
 use meshwork_router::{
-    Command, Input, Meeting, PathChange, PathId, PathKind, PathOpened, Request, Ticket,
+    Command, Input, Meeting, Needs, PathChange, PathId, PathKind, PathOpened, Request, Ticket,
 };
 use meshwork_state::StoreError;
 use tokio::time;
@@ -133,7 +134,10 @@ impl Driver {
                 }
             }
             Happening::Opened { path, peer, carries, outbound } => {
-                self.dialling.remove(&peer.agent);
+                let met = |(agent, needs): &(AgentId, Needs)| {
+                    *agent == peer.agent && needs.allow(carries.transport)
+                };
+                self.dialling.retain(|search| !met(search));
                 self.paths.insert(path, Path { peer: peer.agent, outbound });
                 let change = PathChange::Opened(opened(path, carries, *peer));
                 self.router.handle(now, Input::PathChanged(change));
@@ -145,10 +149,11 @@ impl Driver {
                 }
                 self.router.handle(now, Input::PathChanged(PathChange::Closed(path)));
             }
-            Happening::DialFailed { peer, why } => {
-                self.dialling.remove(&peer);
+            Happening::DialFailed { peer, needs, why } => {
+                self.dialling.remove(&(peer, needs));
                 self.shared.notices.tell(Event::Unreachable { peer, why });
-                self.router.handle(now, Input::PathChanged(PathChange::DialFailed(peer)));
+                let change = PathChange::DialFailed { peer, needs };
+                self.router.handle(now, Input::PathChanged(change));
             }
             // Nobody waits for these answers: what they change is told.
             Happening::Learned(card) => {
@@ -165,8 +170,9 @@ impl Driver {
 fn opened(path: PathId, carries: Carries, peer: PeerInfo) -> PathOpened {
     let initiated = peer.role == Role::Initiator;
     let PeerInfo { agent, card, posture, lineage, remembered, .. } = peer;
-    let Carries { reliable, .. } = carries;
-    let kind = PathKind::Live { reliable, initiated, posture, card, lineage, remembered };
+    let Carries { transport, max_frame: largest_frame, .. } = carries;
+    let kind =
+        PathKind::Live { transport, largest_frame, initiated, posture, card, lineage, remembered };
     PathOpened { path, peer: agent, kind }
 }
 

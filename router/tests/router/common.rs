@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use meshwork_protocols::identity::{
-    AgentId, Card, CardBody, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Validity,
+    AgentId, Card, CardBody, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Transport, Validity,
 };
 use meshwork_protocols::lineage::{Incarnation, Lineage};
 use meshwork_protocols::posture::Posture;
@@ -15,11 +15,11 @@ use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::time::{Timestamp, WallTime};
-use meshwork_protocols::wire::{Frame, MessageId, Payload};
+use meshwork_protocols::wire::{Frame, MAX_FRAME, MessageId, Payload};
 use meshwork_router::{
     Answer, BatchId, CloseReason, Command, CommandError, Config, Delivery, Event, Input, Level,
-    Meeting, Outgoing, Output, PathChange, PathId, PathKind, PathOpened, Policy, Request, Router,
-    StoredProtocol, Ticket,
+    Meeting, Needs, Outgoing, Output, PathChange, PathId, PathKind, PathOpened, Policy, Request,
+    Router, StoredProtocol, Ticket,
 };
 use meshwork_state::{Batch, MemoryStore, Namespace, Row, Rows, Store, StoreError};
 
@@ -76,7 +76,7 @@ pub(crate) struct Node {
     pub(crate) sent: VecDeque<(PathId, Vec<u8>)>,
     pub(crate) events: Vec<Event>,
     pub(crate) closed: Vec<(PathId, CloseReason)>,
-    pub(crate) dials: Vec<AgentId>,
+    pub(crate) dials: Vec<(AgentId, Needs)>,
     pub(crate) setup: Setup,
     starts: u8,
     tickets: u64,
@@ -155,10 +155,10 @@ impl Node {
             match output {
                 Output::Commit(id, batch) => self.batches.push_back((id, batch)),
                 Output::Transmit { path, frame } => self.sent.push_back((path, frame)),
-                Output::Dial(peer) => {
-                    self.dials.push(peer);
+                Output::Dial { peer, needs } => {
+                    self.dials.push((peer, needs));
                     if self.alone {
-                        let failed = PathChange::DialFailed(peer);
+                        let failed = PathChange::DialFailed { peer, needs };
                         self.router.handle(self.now, Input::PathChanged(failed));
                     }
                 }
@@ -394,6 +394,11 @@ impl Pair {
 
     /// Opens a session between them, dialled by `a`.
     pub(crate) fn connect(&mut self) {
+        self.connect_over(Transport::Tcp);
+    }
+
+    /// Opens a session between them over `transport`, dialled by `a`.
+    pub(crate) fn connect_over(&mut self, transport: Transport) {
         self.path += 1;
         let path = self.path();
         let (card_a, card_b) = (Arc::clone(&self.a.card), Arc::clone(&self.b.card));
@@ -403,7 +408,8 @@ impl Pair {
         {
             let peer = card.agent();
             let kind = PathKind::Live {
-                reliable: true,
+                transport,
+                largest_frame: largest_frame(transport),
                 initiated,
                 posture: Posture::HYBRID,
                 card,
@@ -411,6 +417,14 @@ impl Pair {
                 remembered: None,
             };
             node.handle(Input::PathChanged(PathChange::Opened(PathOpened { path, peer, kind })));
+            node.commit();
+        }
+    }
+
+    /// A path between them is gone.
+    pub(crate) fn close(&mut self, path: PathId) {
+        for node in [&mut self.a, &mut self.b] {
+            node.handle(Input::PathChanged(PathChange::Closed(path)));
             node.commit();
         }
     }
@@ -456,3 +470,11 @@ pub(crate) fn payload(frame: &[u8]) -> Payload {
         other => panic!("{other:?}"),
     }
 }
+
+/// The most bytes of a frame over `transport`.
+pub(crate) fn largest_frame(transport: Transport) -> usize {
+    if transport.is_reliable() { MAX_FRAME } else { SMALL_FRAME }
+}
+
+/// The most bytes of a frame where something can be lost.
+pub(crate) const SMALL_FRAME: usize = 64 << 10;

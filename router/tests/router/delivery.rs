@@ -7,8 +7,8 @@ use meshwork_protocols::wire::{
     Frame, MAX_BODY, MessageId, Payload, Receipt, RefusalReason, Verdict,
 };
 use meshwork_router::{
-    Answer, CloseReason, CommandError, Event, Input, Level, Misbehaviour, Outgoing, PEER_MESSAGES,
-    PathChange, Request,
+    Answer, CloseReason, CommandError, Event, Input, Level, Misbehaviour, Needs, Outgoing,
+    PEER_MESSAGES, PathChange, Request,
 };
 
 #[test]
@@ -406,8 +406,8 @@ fn a_peer_that_is_wanted_is_dialled_and_not_in_a_loop() {
     let to = pair.b.id();
     pair.a.send(text(to, "hello")).unwrap();
     pair.a.send(text(to, "again")).unwrap();
-    assert_eq!(pair.a.dials, [to]);
-    let failed = || Input::PathChanged(PathChange::DialFailed(to));
+    assert_eq!(pair.a.dials, [(to, Needs::Any)]);
+    let failed = || Input::PathChanged(PathChange::DialFailed { peer: to, needs: Needs::Any });
     pair.a.handle(failed());
     assert_eq!(pair.a.dials.len(), 1, "dialled again at once");
     let wait = pair.a.router.next_timeout().unwrap();

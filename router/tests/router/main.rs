@@ -10,4 +10,5 @@ mod common;
 mod delivery;
 mod order;
 mod peers;
+mod sessions;
 mod stored;

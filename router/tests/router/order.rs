@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{DAY, Pair, ordered, text};
 use meshwork_protocols::wire::{Frame, MessageId, RefusalReason};
-use meshwork_router::{Answer, Input, Level, Outgoing, PathChange, Request};
+use meshwork_router::{Answer, Input, Level, Needs, Outgoing, PathChange, Request};
 
 /// Sends these from `a` and hands their frames back instead of carrying them.
 fn frames(pair: &mut Pair, bodies: &[&str]) -> Vec<(MessageId, Vec<u8>)> {
@@ -142,7 +142,7 @@ fn who_waits_for_a_missing_place_looks_for_its_sender_and_asks_at_once() {
 
         pair.pass(Duration::from_secs(30));
         assert_eq!(pair.a.dials, []);
-        assert_eq!(pair.b.dials, [pair.a.id()], "restarted: {restarted}");
+        assert_eq!(pair.b.dials, [(pair.a.id(), Needs::Any)], "restarted: {restarted}");
         pair.connect();
         pair.b.pass(Duration::ZERO);
         pair.settle();

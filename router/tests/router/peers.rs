@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{DAY, Node, Pair, card, text};
+use meshwork_protocols::identity::Transport;
 use meshwork_protocols::lineage::{Incarnation, Lineage};
 use meshwork_protocols::posture::Posture;
+use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_router::{
     CloseReason, CommandError, Event, FirstContact, Input, Level, Meeting, PathChange, PathId,
     PathKind, PathOpened, Policy, Request, Standing, Suspicion,
@@ -228,7 +230,8 @@ fn a_state_that_does_not_fit_its_history_is_noticed() {
             number,
         };
         let kind = PathKind::Live {
-            reliable: true,
+            transport: Transport::Tcp,
+            largest_frame: MAX_FRAME,
             initiated: false,
             posture: Posture::HYBRID,
             card: Arc::clone(&peer_card),

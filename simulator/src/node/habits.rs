@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use meshwork_protocols::identity::Transport;
 use meshwork_protocols::wire::{Frame, Payload};
 use meshwork_router::Policy;
 
 use super::DiskFate;
-use super::process::LiveWay;
 use crate::broken::Broken;
 use crate::seeded::Seeded;
 
@@ -106,19 +106,19 @@ impl DiskFaults {
 }
 
 impl Habits {
-    /// The kinds of live ways to try, the last first.
-    pub(super) fn live_ways(&self, random: &mut Seeded) -> Vec<LiveWay> {
-        let mut ways = Vec::new();
+    /// The transports to try, the last first.
+    pub(super) fn transports(&self, random: &mut Seeded) -> Vec<Transport> {
+        let mut transports = Vec::new();
         if self.ways.streams {
-            ways.push(LiveWay::Stream);
+            transports.push(Transport::Tcp);
         }
         if self.ways.datagrams {
-            ways.push(LiveWay::Datagrams);
+            transports.push(Transport::Udp);
         }
         if random.chance(500) {
-            ways.reverse();
+            transports.reverse();
         }
-        ways
+        transports
     }
 
     /// How long the application takes to read a message; nothing where it leaves it unread.

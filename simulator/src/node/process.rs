@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::time::Timestamp;
 use meshwork_router::{
-    Config, Input, Output, PathChange, PathId, PathKind, PathOpened, Router, StoredProtocol,
+    Config, Input, Needs, Output, PathChange, PathId, PathKind, PathOpened, Router, StoredProtocol,
 };
 use meshwork_state::State;
 
@@ -40,9 +40,9 @@ pub(super) struct Process {
     pub(super) datagrams: Datagrams,
     /// What carries each path, and to whom.
     pub(super) ways: BTreeMap<PathId, (Way, AgentId)>,
-    /// Peers that are being dialled, with the kinds of ways that are left to try.
-    pub(super) dialling: BTreeMap<AgentId, Vec<LiveWay>>,
-    pub(super) datagram_dials: BTreeMap<SessionIndex, AgentId>,
+    /// The searches for sessions, with the transports that are left to try.
+    pub(super) dialling: BTreeMap<Search, Vec<Transport>>,
+    pub(super) datagram_dials: BTreeMap<SessionIndex, Search>,
     /// What each frame was sealed as, for the one variant that sends it again like that.
     pub(super) echoes: BTreeMap<(SessionIndex, Vec<u8>), (Host, Vec<u8>)>,
     pub(super) random: Seeded,
@@ -61,12 +61,8 @@ pub(super) enum Way {
     Mail(Host),
 }
 
-/// A kind of live session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum LiveWay {
-    Stream,
-    Datagrams,
-}
+/// Who is looked for, and what a session with it must offer.
+pub(super) type Search = (AgentId, Needs);
 
 /// What a process begins with.
 #[derive(Debug)]
@@ -280,7 +276,7 @@ impl Process {
                 }
             }
             Output::Transmit { path, frame } => self.transmit(around, path, &frame),
-            Output::Dial(peer) => self.dial(around, peer),
+            Output::Dial { peer, needs } => self.dial(around, (peer, needs)),
             Output::Close { path, reason } => self.close(around, path, reason),
             Output::Event(event) => self.told(around, event),
         }

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::Transport;
 use meshwork_protocols::live::{Dial, Directory, PeerInfo, Role, SessionEvent, TcpSession};
 use meshwork_protocols::time::Timestamp;
+use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_router::{PathId, PathKind};
 
 use super::Crash;
-use super::process::{Process, Way};
+use super::process::{Process, Search, Way};
 use super::surroundings::Surroundings;
 use crate::network::{Host, StreamId};
 
@@ -20,7 +21,7 @@ pub(super) struct TcpLink {
     /// There is none while the stream is being opened.
     session: Option<TcpSession>,
     /// Whom we dialled, if we did.
-    dialled: Option<AgentId>,
+    dialled: Option<Search>,
     /// The path, once the session stands.
     path: Option<PathId>,
 }
@@ -32,10 +33,10 @@ impl TcpLink {
 }
 
 impl Process {
-    /// Opens a stream to `host`, for a session with `peer`.
-    pub(super) fn call(&mut self, around: &mut Surroundings<'_>, host: Host, peer: AgentId) {
+    /// Opens a stream to `host`, for a session that is looked for.
+    pub(super) fn call(&mut self, around: &mut Surroundings<'_>, host: Host, search: Search) {
         let stream = around.network.call(around.host, host, around.queue);
-        let link = TcpLink { session: None, dialled: Some(peer), path: None };
+        let link = TcpLink { session: None, dialled: Some(search), path: None };
         self.links.insert(stream, link);
     }
 
@@ -59,7 +60,7 @@ impl Process {
         around: &mut Surroundings<'_>,
         stream: StreamId,
     ) -> Result<(), Crash> {
-        let Some(peer) = self.links.get(&stream).and_then(|link| link.dialled) else {
+        let Some((peer, _)) = self.links.get(&stream).and_then(|link| link.dialled) else {
             return Ok(());
         };
         let host = around.mesh.host(&peer);
@@ -179,11 +180,13 @@ impl Process {
                 }
             }
             SessionEvent::CardWanted => {
-                let peer = self.links.get(&stream).and_then(|link| link.dialled);
-                if let Some((peer, host)) = peer.and_then(|p| Some((p, around.mesh.host(&p)?))) {
-                    self.book.set_holder(peer, false);
+                let dialled = self.links.get(&stream).and_then(|link| link.dialled);
+                if let Some(search) = dialled
+                    && let Some(host) = around.mesh.host(&search.0)
+                {
+                    self.book.set_holder(search.0, false);
                     self.forget_stream(around, stream);
-                    self.call(around, host, peer);
+                    self.call(around, host, search);
                 }
                 Ok(())
             }
@@ -200,9 +203,10 @@ impl Process {
         let ours = around.mesh.agent(around.host).map(|agent| agent.card().sequence());
         self.book.learn(Arc::clone(&peer.card));
         self.book.set_holder(peer.agent, Some(peer.used) == ours);
-        self.dialling.remove(&peer.agent);
+        self.dial_ended(peer.agent, Transport::Tcp);
         let kind = PathKind::Live {
-            reliable: true,
+            transport: Transport::Tcp,
+            largest_frame: MAX_FRAME,
             initiated: peer.role == Role::Initiator,
             posture: peer.posture,
             card: peer.card,
@@ -225,7 +229,7 @@ impl Process {
         let Some(link) = self.forget_stream(around, stream) else { return Ok(()) };
         match (link.path, link.dialled) {
             (Some(path), _) => self.close_path(around, path),
-            (None, Some(peer)) => self.dial_failed(around, peer),
+            (None, Some(search)) => self.dial_failed(around, search),
             (None, None) => Ok(()),
         }
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::wire::{Frame, Payload};
 use meshwork_router::{CloseReason, Input, PathChange, PathId, PathKind};
 
 use super::Crash;
-use super::process::{LiveWay, Process, Way};
+use super::process::{Process, Search, Way};
 use super::surroundings::Surroundings;
 use crate::broken::Broken;
 use crate::datagrams::{DatagramEvent, SessionIndex};
@@ -58,41 +58,49 @@ impl Process {
         }
     }
 
-    /// Looks for a live session with a peer, one kind of way after the other.
-    pub(super) fn dial(&mut self, around: &mut Surroundings<'_>, peer: AgentId) {
+    /// Looks for a live session with a peer, over one transport after the other.
+    pub(super) fn dial(&mut self, around: &mut Surroundings<'_>, search: Search) {
+        let (peer, needs) = search;
         if let Some(to) = around.mesh.host(&peer) {
-            around.decided(&Decision::Dial(to));
+            around.decided(&Decision::Dial(to, needs));
         }
-        let ways = self.habits.live_ways(&mut self.random);
-        self.dialling.insert(peer, ways);
-        self.dial_next(around, peer);
+        let mut transports = self.habits.transports(&mut self.random);
+        transports.retain(|transport| needs.allow(*transport));
+        self.dialling.insert(search, transports);
+        self.dial_next(around, search);
     }
 
     /// What was tried last did not work.
     pub(super) fn dial_failed(
         &mut self,
         around: &mut Surroundings<'_>,
-        peer: AgentId,
+        search: Search,
     ) -> Result<(), Crash> {
-        if self.dialling.contains_key(&peer) {
-            self.dial_next(around, peer);
+        if self.dialling.contains_key(&search) {
+            self.dial_next(around, search);
         }
         self.settle(around)
     }
 
-    fn dial_next(&mut self, around: &mut Surroundings<'_>, peer: AgentId) {
-        let next = self.dialling.get_mut(&peer).and_then(Vec::pop);
+    /// A session stands: what it will do for is not looked for any more.
+    pub(super) fn dial_ended(&mut self, peer: AgentId, transport: Transport) {
+        self.dialling.retain(|(of, needs), _| *of != peer || !needs.allow(transport));
+    }
+
+    fn dial_next(&mut self, around: &mut Surroundings<'_>, search: Search) {
+        let (peer, needs) = search;
+        let next = self.dialling.get_mut(&search).and_then(Vec::pop);
         match (next, around.mesh.host(&peer)) {
-            (Some(LiveWay::Stream), Some(host)) => self.call(around, host, peer),
-            (Some(LiveWay::Datagrams), Some(host)) => {
+            (Some(Transport::Tcp), Some(host)) => self.call(around, host, search),
+            (Some(_), Some(host)) => {
                 let now = around.read_clock().monotonic;
                 let index = self.datagrams.dial(now, host, peer, &mut self.random);
-                self.datagram_dials.insert(index, peer);
+                self.datagram_dials.insert(index, search);
                 self.flush_datagrams(around);
             }
             _ => {
-                self.dialling.remove(&peer);
-                let change = PathChange::DialFailed(peer);
+                self.dialling.remove(&search);
+                let change = PathChange::DialFailed { peer, needs };
                 self.router.handle(around.read_clock(), Input::PathChanged(change));
             }
         }
@@ -184,13 +192,14 @@ impl Process {
         match event {
             DatagramEvent::Opened { peer, initiated, lineage, remembered } => {
                 self.datagram_dials.remove(&index);
-                self.dialling.remove(&peer);
+                self.dial_ended(peer, Transport::Udp);
                 let host = around.mesh.host(&peer);
                 let Some(agent) = host.and_then(|host| around.mesh.agent(host)) else {
                     return Ok(());
                 };
                 let kind = PathKind::Live {
-                    reliable: false,
+                    transport: Transport::Udp,
+                    largest_frame: LARGEST_DATAGRAM,
                     initiated,
                     posture: Posture::HYBRID,
                     card: Arc::clone(agent.card()),
@@ -206,7 +215,7 @@ impl Process {
             },
             DatagramEvent::Closed { .. } => match (path, self.datagram_dials.remove(&index)) {
                 (Some(path), _) => self.close_path(around, path),
-                (None, Some(peer)) => self.dial_failed(around, peer),
+                (None, Some(search)) => self.dial_failed(around, search),
                 (None, None) => Ok(()),
             },
         }
@@ -238,6 +247,9 @@ fn put_on_the_wire(around: &mut Surroundings<'_>, to: Host, bytes: Vec<u8>) {
     around.trace.bytes(&bytes);
     around.network.send_datagram(around.host, to, bytes, around.queue);
 }
+
+/// The most bytes of a frame in a datagram.
+const LARGEST_DATAGRAM: usize = 64 << 10;
 
 /// How long it takes until a way for mail that was closed opens again.
 const MAIL_OPENS_AGAIN: std::time::Duration = std::time::Duration::from_secs(20);

@@ -44,6 +44,16 @@ pub enum Transport {
     Udp,
 }
 
+impl Transport {
+    /// Whether nothing is lost or overtaken while a session stands.
+    pub const fn is_reliable(self) -> bool {
+        match self {
+            Self::Tcp | Self::Quic => true,
+            Self::Udp => false,
+        }
+    }
+}
+
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -4,7 +4,7 @@
 //! durable in groups, and only then does what waited for them. It decides nothing about messages.
 //!
 //! - [`turn`](self) is the loop, `commands` what handles ask, `outputs` what the router wants done.
-//! - `group_commit` makes batches durable; `recovery` follows where that fails.
+//! - `commits` makes batches durable; `recovery` follows where that fails.
 //! - `accept` and `dial` open sessions, each in a task of its own; a `line` runs one over its
 //!   `carrier`, and gives each frame to whom it is for.
 //! - `upkeep` is what time asks for, `closing` the end.
@@ -14,10 +14,10 @@ mod arrivals;
 mod carrier;
 mod clock;
 mod closing;
+mod commits;
 mod dial;
 mod directory;
 mod gate;
-mod group_commit;
 mod happening;
 mod identity;
 mod line;
@@ -52,7 +52,7 @@ use meshwork_router::{Needs, PathId, Router, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::group_commit::GroupCommit;
+use self::commits::Commits;
 use self::happening::Happening;
 use self::lines::Lines;
 use self::outbound::Outbound;
@@ -66,7 +66,7 @@ use crate::own::{NextCard, Own, Presence};
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     router: Router,
-    commits: GroupCommit,
+    commits: Commits,
     recovery: Recovery,
     upkeep: Upkeep,
     // What comes in.

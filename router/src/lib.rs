@@ -19,6 +19,7 @@ mod desk;
 mod dialling;
 mod event;
 mod gap;
+mod group_commit;
 mod held;
 mod inbox;
 mod incoming;
@@ -48,6 +49,7 @@ pub use choice::{Choice, Dialling, Protocol, Reason, Route, Situation, StoredSit
 pub use command::{Answer, Command, CommandError, Outgoing, Request, Ticket};
 pub use desk::Config;
 pub use event::{Event, Level, Misbehaviour};
+pub use group_commit::{Group, GroupCommit};
 pub use inbox::{Delivery, INBOX_BYTES, INBOX_MESSAGES};
 pub use input::{Input, PathChange, PathKind, PathOpened};
 pub use lineage::Suspicion;

@@ -7,7 +7,7 @@
 //! - [`seeded`], [`queue`], [`clock`], [`network`], [`disk`]: the world.
 //! - [`provider`], [`recorder`]: primitives that cost a microsecond, and a watch over any.
 //! - [`datagrams`], [`chain`]: what stands in for live sessions over UDP and for a ratchet.
-//! - [`node`]: a machine, its agent and its driver; [`group_commit`] is the heart of that.
+//! - [`node`]: a machine, its agent and its driver.
 //! - [`scenario`], [`world`], [`checker`], [`broken`]: what happens, and what must hold.
 
 pub mod broken;
@@ -17,7 +17,6 @@ pub mod checker;
 pub mod clock;
 pub mod datagrams;
 pub mod disk;
-pub mod group_commit;
 pub mod happening;
 pub mod mesh;
 pub mod network;

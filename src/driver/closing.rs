@@ -37,9 +37,9 @@ impl Driver {
                 return Ok(());
             }
             let finished = self.commits.finished().await;
-            self.committed(&finished);
+            let ended = self.committed(&finished);
             self.carry_out();
-            finished.result?;
+            ended?;
         }
     }
 

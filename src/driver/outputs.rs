@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use meshwork_router::{Event as Told, Output, PathId};
+use meshwork_state::StoreError;
 
+use super::commits::Finished;
 use super::dial::dial;
-use super::group_commit::Finished;
 use super::outbound::{Lane, Refused};
 use super::{Driver, Path};
 use crate::agent::{Event, Tally};
@@ -40,26 +41,27 @@ impl Driver {
         }
     }
 
-    /// A transaction came to its end.
-    pub(super) fn committed(&mut self, finished: &Finished) {
+    /// A transaction came to its end. Where it failed, `recover` is to follow.
+    pub(super) fn committed(&mut self, finished: &Finished) -> Result<(), StoreError> {
         let tally = &self.shared.tally;
-        let followed = finished.result.and_then(|()| self.shared.peers.follow(finished.batch()));
+        let batch = finished.group.batch();
+        let followed = finished.result.and_then(|()| self.shared.peers.follow(batch));
+        let told = self.commits.ended(followed.is_ok());
         if let Err(error) = followed {
             Tally::count(&tally.failed_commits);
-            let lost_from = finished.ids().map(|(first, _)| first);
-            self.recovery.commit_failed(lost_from, error);
-            return;
+            self.recovery.commit_failed(error);
+            return Err(error);
         }
         Tally::count(&tally.commits);
         self.recovery.succeeded();
         self.upkeep.committed();
-        if finished.has_own() {
+        if finished.group.has_own() {
             self.adopt_card();
         }
-        if let Some((_, last)) = finished.ids() {
-            let now = self.shared.clock.now();
-            self.router.handle(now, meshwork_router::Input::Committed(last));
+        if let Some(told) = told {
+            self.router.handle(self.shared.clock.now(), told);
         }
+        Ok(())
     }
 
     fn write(&mut self, path: PathId, frames: Vec<Vec<u8>>) {
@@ -85,7 +87,8 @@ impl Driver {
                 return;
             }
             Told::StoreFailed { lost_from, error } => {
-                self.recovery.read_failed(lost_from, error);
+                self.commits.lose_from(lost_from);
+                self.recovery.read_failed(error);
                 return;
             }
             Told::Arrived { arrival, sender, id, repeat } => {

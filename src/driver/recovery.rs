@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_router::{BatchId, Input};
 use meshwork_state::StoreError;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -25,41 +24,28 @@ const UNREADABLE: u32 = 3;
 /// What failed, and how often in a row.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
-    failure: Option<Failure>,
+    failure: Option<StoreError>,
     in_a_row: u32,
     unreadable: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Failure {
-    /// The first of the router's batches that is lost, if one is known.
-    lost_from: Option<BatchId>,
-    error: StoreError,
-}
-
 impl Recovery {
     /// A commit failed.
-    pub(super) fn commit_failed(&mut self, lost_from: Option<BatchId>, error: StoreError) {
+    pub(super) fn commit_failed(&mut self, error: StoreError) {
         self.in_a_row = self.in_a_row.saturating_add(1);
-        self.failed(lost_from, error);
+        self.failure = Some(error);
     }
 
     /// A row could not be read.
-    pub(super) fn read_failed(&mut self, lost_from: BatchId, error: StoreError) {
-        self.in_a_row = self.in_a_row.saturating_add(1);
+    pub(super) fn read_failed(&mut self, error: StoreError) {
         self.unreadable += 1;
-        self.failed(Some(lost_from), error);
+        self.commit_failed(error);
     }
 
     /// A commit succeeded.
     pub(super) fn succeeded(&mut self) {
         self.in_a_row = 0;
         self.unreadable = 0;
-    }
-
-    fn failed(&mut self, lost_from: Option<BatchId>, error: StoreError) {
-        let before = self.failure.and_then(|failure| failure.lost_from);
-        self.failure = Some(Failure { lost_from: before.or(lost_from), error });
     }
 
     fn wait(&self) -> Duration {
@@ -72,7 +58,7 @@ impl Driver {
     /// Goes back to what is durable, if anything failed. An error means that the agent cannot go
     /// on.
     pub(super) async fn recover(&mut self) -> Result<(), StoreError> {
-        while let Some(Failure { error, .. }) = self.recovery.failure {
+        while let Some(error) = self.recovery.failure {
             tracing::error!(%error, "the store failed");
             if self.recovery.unreadable > UNREADABLE {
                 return Err(error);
@@ -80,18 +66,16 @@ impl Driver {
             // 1. What is on its way comes to its end, and is durable or not.
             if !self.commits.is_idle() {
                 let finished = self.commits.finished().await;
-                self.committed(&finished);
+                let _ = self.committed(&finished);
             }
-            let Some(Failure { lost_from, error }) = self.recovery.failure.take() else { break };
+            let Some(error) = self.recovery.failure.take() else { break };
             // 2. What gathered behind it is lost.
-            let gathered = self.commits.forget_gathered();
             self.next_card = None;
             sleep(self.recovery.wait()).await;
             // 3. The store, from its last valid root, and what is a copy of it in memory.
             self.reopen().await?;
-            if let Some(lost_from) = lost_from.or(gathered) {
-                let now = self.shared.clock.now();
-                self.router.handle(now, Input::CommitFailed(lost_from));
+            if let Some(told) = self.commits.reopened() {
+                self.router.handle(self.shared.clock.now(), told);
             }
             self.shared.notices.tell(Event::StoreRecovered(error));
             self.carry_out();

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::accept::accept;
+use super::commits::Commits;
 use super::gate::Gate;
-use super::group_commit::GroupCommit;
 use super::lines::Lines;
 use super::recovery::Recovery;
 use super::upkeep::Upkeep;
@@ -71,7 +71,7 @@ impl Driver {
         let mut driver = Self {
             shared: Arc::clone(&shared),
             router: parts.router,
-            commits: GroupCommit::new(parts.vault),
+            commits: Commits::new(parts.vault),
             recovery: Recovery::default(),
             upkeep: Upkeep::new(),
             orders: orders_in,

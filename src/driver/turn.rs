@@ -57,7 +57,9 @@ impl Driver {
         let wake = self.router.next_timeout().map(|at| clock.instant(at));
         let has_room = !self.router.is_congested();
         tokio::select! {
-            finished = self.commits.finished() => self.committed(&finished),
+            finished = self.commits.finished() => {
+                let _ = self.committed(&finished);
+            }
             order = self.orders.recv() => return self.follow_all(order),
             Some(happening) = self.happenings.recv(), if has_room => self.note_all(happening),
             () = sleep_until(wake) => self.router.handle(clock.now(), Input::Tick),

@@ -131,7 +131,8 @@ impl Driver {
             })
         });
         if let Err(error) = rotated.await.unwrap_or(Err(StoreError::Poisoned)) {
-            self.recovery.commit_failed(None, error);
+            self.commits.store_failed();
+            self.recovery.commit_failed(error);
         }
     }
 

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use meshwork_protocols::time::Timestamp;
-use meshwork_state::Batch;
+use meshwork_router::{Group, GroupCommit};
 
 use super::process::Process;
 use super::surroundings::Surroundings;
 use super::{Crash, DiskFate};
 use crate::broken::Broken;
 use crate::disk::Disk;
-use crate::group_commit::GroupCommit;
 use crate::happening::Happening;
 use crate::note::{Decision, Deed};
 
@@ -20,7 +19,7 @@ use crate::note::{Decision, Deed};
 pub(super) struct DiskWork {
     pub(super) group: GroupCommit,
     /// The commit under way, until the disk is done with it.
-    writing: Option<Batch>,
+    writing: Option<Group>,
     /// How the disk was done with it, until the driver hears of it.
     done: Option<bool>,
     /// Whether a restore is to be accepted once what it asked for is durable.
@@ -51,8 +50,8 @@ impl DiskWork {
 impl Process {
     /// Gives the disk everything that is ready, unless it is at work.
     pub(super) fn begin_commit(&mut self, around: &mut Surroundings<'_>) {
-        let Some(batch) = self.disk_work.group.begin() else { return };
-        self.disk_work.writing = Some(batch);
+        let Some(group) = self.disk_work.group.begin() else { return };
+        self.disk_work.writing = Some(group);
         let least = self.habits.disk.least_latency;
         let takes = self.random.span(least, self.habits.disk.most_latency.max(least));
         around.later(takes, Happening::DiskDone(around.host, self.start));
@@ -65,7 +64,7 @@ impl Process {
         disk: &mut Disk,
         fate: DiskFate,
     ) -> Result<(), Crash> {
-        let Some(batch) = self.disk_work.writing.take() else { return Ok(()) };
+        let Some(group) = self.disk_work.writing.take() else { return Ok(()) };
         match fate {
             DiskFate::DiesBefore => return Err(Crash::PowerLost),
             DiskFate::DiesWithin => disk.cut_power_soon(),
@@ -73,7 +72,8 @@ impl Process {
             DiskFate::Fails => disk.fail_next_sync(),
             DiskFate::Works | DiskFate::DiesAfter | DiskFate::DiesUntold => {}
         }
-        let durable = self.state.commit(&batch).is_ok();
+        let batch = group.batch();
+        let durable = self.state.commit(batch).is_ok();
         self.disk_work.witness_lags |= durable;
         around.did(&Deed::Committed { rows: batch.len(), durable });
         around.checker.committed(around.host, durable, fate);

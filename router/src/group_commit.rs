@@ -1,28 +1,48 @@
 //! Batches on their way to the disk: gathered while a commit is under way, then committed together.
 //!
 //! It decides what goes into one durable transaction and what the router is told of it. It
-//! performs nothing: whoever drives it commits, opens the store again after a failure, and hands
-//! the answer to the router. Knows nothing of disks, rows or time.
+//! performs nothing: whoever drives the router commits, opens the store again after a failure, and
+//! hands the answer to the router. Knows nothing of disks, rows or time.
 
-use meshwork_router::{BatchId, Input};
 use meshwork_state::Batch;
+
+use crate::input::Input;
+use crate::output::BatchId;
 
 /// Batches on their way to the disk.
 #[derive(Debug, Default)]
 pub struct GroupCommit {
     /// What the next commit will hold.
-    ready: Option<Group>,
-    /// The first and the last batch of the commit under way.
-    under_way: Option<(BatchId, BatchId)>,
-    /// The store failed: the first batch that is lost.
+    ready: Group,
+    /// The router's batches in the commit under way.
+    under_way: Option<Range>,
+    /// The store failed, and is to be opened again.
+    failed: bool,
+    /// The first of the router's batches that is lost by that.
     lost_from: Option<BatchId>,
 }
 
-#[derive(Debug)]
-struct Group {
-    first: BatchId,
-    last: BatchId,
+/// Batches that become durable together.
+#[derive(Debug, Default)]
+pub struct Group {
     batch: Batch,
+    range: Range,
+    has_own: bool,
+}
+
+/// The first and the last of the router's batches, if any is among them.
+type Range = Option<(BatchId, BatchId)>;
+
+impl Group {
+    /// What it changes. The last change of a row wins.
+    pub const fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// Whether the driver's own changes are among it.
+    pub const fn has_own(&self) -> bool {
+        self.has_own
+    }
 }
 
 impl GroupCommit {
@@ -34,55 +54,65 @@ impl GroupCommit {
     /// Takes a batch from the router, in the order in which they come out. One that comes between
     /// a failure and [`GroupCommit::reopened`] is lost with the others.
     pub fn add(&mut self, id: BatchId, batch: Batch) {
-        if self.lost_from.is_some() {
+        if self.failed {
+            self.lost_from.get_or_insert(id);
             return;
         }
-        match &mut self.ready {
-            Some(group) => {
-                group.last = id;
-                group.batch.merge(batch);
-            }
-            None => self.ready = Some(Group { first: id, last: id, batch }),
+        self.ready.batch.merge(batch);
+        let first = self.ready.range.map_or(id, |(first, _)| first);
+        self.ready.range = Some((first, id));
+    }
+
+    /// Takes changes of the driver's own, of which the router knows nothing.
+    pub fn add_own(&mut self, batch: Batch) {
+        if !self.failed {
+            self.ready.batch.merge(batch);
+            self.ready.has_own = true;
         }
     }
 
     /// The router could not read: every batch from this one on is lost once the commit that is
     /// under way has ended.
     pub fn lose_from(&mut self, id: BatchId) {
-        self.lost_from = Some(self.lost_from.map_or(id, |before| before.min(id)));
-        self.ready = None;
+        self.fail(Some(id));
+    }
+
+    /// The store failed at something else than a commit or a read of the router's.
+    pub fn store_failed(&mut self) {
+        self.fail(None);
     }
 
     /// Everything that is ready, to be made durable as one transaction; nothing while a commit is
     /// under way or the store is to be opened again. [`GroupCommit::ended`] is to follow.
-    pub fn begin(&mut self) -> Option<Batch> {
-        if self.under_way.is_some() || self.lost_from.is_some() {
+    pub fn begin(&mut self) -> Option<Group> {
+        if self.under_way.is_some() || self.failed || self.ready.batch.is_empty() {
             return None;
         }
-        let Group { first, last, batch } = self.ready.take()?;
-        self.under_way = Some((first, last));
-        Some(batch)
+        let group = core::mem::take(&mut self.ready);
+        self.under_way = Some(group.range);
+        Some(group)
     }
 
     /// The commit under way has ended. A success is what the router is told; after a failure
     /// [`GroupCommit::is_broken`] holds.
     pub fn ended(&mut self, committed: bool) -> Option<Input<'static>> {
-        let (first, last) = self.under_way.take()?;
+        let range = self.under_way.take()?;
         if committed {
-            return Some(Input::Committed(last));
+            return range.map(|(_, last)| Input::Committed(last));
         }
-        self.lose_from(first);
+        self.fail(range.map(|(first, _)| first));
         None
     }
 
     /// Whether the store is to be opened again before anything else, and can be: no commit is
     /// under way.
     pub const fn is_broken(&self) -> bool {
-        self.lost_from.is_some() && self.under_way.is_none()
+        self.failed && self.under_way.is_none()
     }
 
-    /// The store stands open again: what the router is told.
+    /// The store stands open again: what the router is told, if any of its batches is lost.
     pub fn reopened(&mut self) -> Option<Input<'static>> {
+        self.failed = false;
         self.lost_from.take().map(Input::CommitFailed)
     }
 
@@ -90,10 +120,19 @@ impl GroupCommit {
     pub const fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
+
+    /// What is ready is lost with what failed before it.
+    fn fail(&mut self, from: Option<BatchId>) {
+        let ready = core::mem::take(&mut self.ready).range.map(|(first, _)| first);
+        self.failed = true;
+        self.lost_from = [self.lost_from, from, ready].into_iter().flatten().min();
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use meshwork_protocols::secret::SecretBytes;
     use meshwork_state::{Change, Namespace};
 
@@ -110,14 +149,14 @@ mod tests {
         let mut group = GroupCommit::new();
         assert!(group.begin().is_none());
         group.add(BatchId(0), batch(1, 1));
-        assert_eq!(group.begin(), Some(batch(1, 1)));
+        assert_eq!(*group.begin().unwrap().batch(), batch(1, 1));
         group.add(BatchId(1), batch(2, 1));
         group.add(BatchId(2), batch(2, 2));
         assert!(group.begin().is_none(), "one commit at a time");
         assert!(matches!(group.ended(true), Some(Input::Committed(BatchId(0)))));
         let second = group.begin().unwrap();
-        assert_eq!(second.len(), 1);
-        let written = second.change(Namespace::Own, &[2]);
+        assert_eq!(second.batch().len(), 1);
+        let written = second.batch().change(Namespace::Own, &[2]);
         assert_eq!(written, Some(&Change::Put(SecretBytes::new(vec![2]))));
         assert!(matches!(group.ended(true), Some(Input::Committed(BatchId(2)))));
     }
@@ -130,6 +169,7 @@ mod tests {
         group.add(BatchId(4), batch(2, 1));
         assert!(group.ended(false).is_none());
         assert!(group.is_broken() && group.begin().is_none());
+        group.add(BatchId(5), batch(2, 1));
         assert!(matches!(group.reopened(), Some(Input::CommitFailed(BatchId(3)))));
         assert!(!group.is_broken() && group.begin().is_none());
     }
@@ -145,5 +185,28 @@ mod tests {
         assert!(matches!(group.ended(true), Some(Input::Committed(BatchId(0)))));
         assert!(group.is_broken());
         assert!(matches!(group.reopened(), Some(Input::CommitFailed(BatchId(0)))));
+    }
+
+    #[test]
+    fn of_changes_of_the_drivers_own_the_router_hears_only_what_is_lost_with_them() {
+        let mut group = GroupCommit::new();
+        group.add_own(batch(1, 1));
+        assert!(group.begin().unwrap().has_own());
+        assert!(group.ended(true).is_none());
+        for behind_it in [None, Some(BatchId(7))] {
+            group.add_own(batch(1, 2));
+            group.begin();
+            if let Some(id) = behind_it {
+                group.add(id, batch(2, 1));
+            }
+            assert!(group.ended(false).is_none());
+            assert!(group.is_broken());
+            let told = match group.reopened() {
+                Some(Input::CommitFailed(id)) => Some(id),
+                _ => None,
+            };
+            assert_eq!(told, behind_it);
+            assert!(!group.is_broken());
+        }
     }
 }

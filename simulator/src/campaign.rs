@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::checker::{Counts, Violation};
 use crate::scenario::Scenario;
-use crate::world::{Options, Outcome, run};
+use crate::world::{Options, Outcome, Primitives, run};
 
 /// Many seeds.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Campaign {
     pub scenario: Option<Scenario>,
     /// How each is run.
     pub options: Options,
+    /// Whether each is run on both kinds of primitives, to see that the routers decide alike.
+    pub compared: bool,
 }
 
 /// What many seeds came to.
@@ -63,7 +65,7 @@ impl Campaign {
                 }
                 let scenario = self.scenario.unwrap_or_else(|| Scenario::of(seed));
                 let begun = Instant::now();
-                let outcome = run(scenario, seed, self.options);
+                let outcome = self.run_one(scenario, seed);
                 failed.fetch_or(outcome.violation.is_some(), Ordering::Relaxed);
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                 tally.add(scenario, seed, &outcome, begun.elapsed());
@@ -76,6 +78,27 @@ impl Campaign {
         });
         tally.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn run_one(&self, scenario: Scenario, seed: u64) -> Outcome {
+        if self.compared {
+            run_on_both(scenario, seed, self.options)
+        } else {
+            run(scenario, seed, self.options)
+        }
+    }
+}
+
+/// Runs one seed on both kinds of primitives, whose routers must decide alike. Bits that the
+/// network turns are left out: a turned bit of a key is refused at another step by another
+/// provider, and no router decides that.
+pub fn run_on_both(scenario: Scenario, seed: u64, options: Options) -> Outcome {
+    let [simulated, mut pure] = [Primitives::Simulated, Primitives::Pure].map(|primitives| {
+        run(scenario, seed, Options { primitives, without_corruption: true, ..options })
+    });
+    let alike = simulated.decisions == pure.decisions && simulated.counts == pure.counts;
+    let differ = (!alike).then_some(Violation::DecidedDifferently);
+    pure.violation = simulated.violation.or(pure.violation).or(differ);
+    pure
 }
 
 impl Tally {

@@ -17,17 +17,18 @@ Runs meshes of agents through storms and checks what was promised.
   --first N          begin with this seed, not with 0
   --seed N           run one seed, of the scenario that it is dealt to, and print its trace
   --scenario NAME    only live, datagram, stored, mixed, ordered, strangers or disk
-  --provider NAME    simulated (default) or pure
+  --provider NAME    simulated (default), pure, or both, to see that routers decide alike
   --broken NAME      run agents that are broken on purpose, for instance ForgetsInbox";
 
 fn main() -> ExitCode {
     match Asked::parse(env::args().skip(1)) {
+        Ok(Asked { one: Some(_), compared: true, .. }) => usage("both providers have two traces"),
         Ok(Asked { one: Some(seed), scenario, options, .. }) => {
             replay(scenario.unwrap_or_else(|| Scenario::of(seed)), seed, options)
         }
-        Ok(Asked { one: None, seeds: Some(count), first, scenario, options }) => {
+        Ok(Asked { one: None, seeds: Some(count), first, scenario, options, compared }) => {
             let seeds = first..first.saturating_add(count);
-            campaign(&Campaign { seeds, scenario, options })
+            campaign(&Campaign { seeds, scenario, options, compared })
         }
         Ok(_) => usage("either --seeds or --seed is needed"),
         Err(error) => usage(&error),
@@ -42,6 +43,7 @@ struct Asked {
     one: Option<u64>,
     scenario: Option<Scenario>,
     options: Options,
+    compared: bool,
 }
 
 impl Asked {
@@ -57,13 +59,12 @@ impl Asked {
                     let scenario = Scenario::from_str(&value).map_err(|error| error.to_string())?;
                     asked.scenario = Some(scenario);
                 }
-                "--provider" => {
-                    asked.options.primitives = match value.as_str() {
-                        "simulated" => Primitives::Simulated,
-                        "pure" => Primitives::Pure,
-                        _ => return Err(format!("no such provider: {value}")),
-                    }
-                }
+                "--provider" => match value.as_str() {
+                    "simulated" => asked.options.primitives = Primitives::Simulated,
+                    "pure" => asked.options.primitives = Primitives::Pure,
+                    "both" => asked.compared = true,
+                    _ => return Err(format!("no such provider: {value}")),
+                },
                 "--broken" => {
                     let named = |broken: &Broken| format!("{broken:?}") == value;
                     let broken = Broken::ALL.into_iter().find(named);

@@ -5,7 +5,7 @@ use meshwork_simulator::{Options, Scenario, run};
 
 fn twenty_seeds_hold(scenario: Scenario) {
     let options = Options::default();
-    let tally = Campaign { seeds: 0..20, scenario: Some(scenario), options }.run();
+    let tally = Campaign { seeds: 0..20, scenario: Some(scenario), options, compared: false }.run();
     assert_eq!(tally.failure.map(|failure| failure.to_string()), None);
 }
 

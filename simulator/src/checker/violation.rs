@@ -43,6 +43,8 @@ pub enum Violation {
     DoesNotOpen { host: Host },
     #[error("{host}: did not come to rest in the calm: {left}")]
     NotConverged { host: Host, left: String },
+    #[error("the routers decided otherwise on the real primitives")]
+    DecidedDifferently,
     #[error("the simulator could not begin: {0}")]
     NotBegun(String),
 }

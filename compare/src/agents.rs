@@ -67,6 +67,11 @@ impl Agents {
         Ok((one, other))
     }
 
+    /// Who dials, and who is dialled.
+    pub fn locals(&self) -> (&Arc<Local>, &Arc<Local>) {
+        (&self.initiator.local, &self.responder.local)
+    }
+
     /// What both Hellos cost if they were nothing but signatures.
     pub fn signatures(&self) -> Result<Signatures, Failure> {
         let provider: Arc<dyn Provider> = Arc::new(AwsLc);

@@ -10,6 +10,7 @@ mod agents;
 mod bar;
 mod handshake;
 mod noise;
+mod quic;
 mod records;
 mod stopwatch;
 mod tls;
@@ -24,8 +25,8 @@ pub type Failure = Box<dyn Error>;
 
 type Comparison = fn() -> Result<Vec<Bar>, Failure>;
 
-const COMPARISONS: [(&str, Comparison); 2] =
-    [("handshake", handshake::compare), ("records", records::compare)];
+const COMPARISONS: [(&str, Comparison); 3] =
+    [("handshake", handshake::compare), ("records", records::compare), ("quic", quic::compare)];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).collect();

@@ -47,6 +47,16 @@ impl Tls {
         Ok(Self { client: Arc::new(client), server: Arc::new(server) })
     }
 
+    /// The end that dials.
+    pub fn client(&self) -> &Arc<ClientConfig> {
+        &self.client
+    }
+
+    /// The end that is dialled.
+    pub fn server(&self) -> &Arc<ServerConfig> {
+        &self.server
+    }
+
     /// One handshake.
     pub fn handshake(&self) -> Result<(), Failure> {
         self.connect().map(drop)

@@ -260,7 +260,7 @@ mod tests {
     async fn a_datagram_of_ours_goes_out_and_comes_in_beside_quic() {
         let port = Port::open(LOCAL).unwrap();
         let (_, mut datagrams) =
-            port.serve(QuicKeys { version: 0x4d57_0001, server: None }).unwrap();
+            port.serve(QuicKeys { version: 0x4d57_0001, server: None, reset: [7; 32] }).unwrap();
         let other = UdpSocket::bind(LOCAL).await.unwrap();
         let (here, there) = (datagrams.address().unwrap(), other.local_addr().unwrap());
         // A long QUIC packet of a version that nobody has is not ours.

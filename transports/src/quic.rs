@@ -8,17 +8,19 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::hmac::{HMAC_SHA256, Key};
 use quinn::crypto::{ClientConfig as ClientCrypto, ServerConfig as ServerCrypto};
 use quinn::{
     AsyncUdpSocket, ClientConfig, Connecting, Connection, ConnectionError, Endpoint,
-    EndpointConfig, Incoming, SendDatagramError, ServerConfig, TokioRuntime, TransportConfig,
-    VarInt,
+    EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
+use quinn_proto::HashedConnectionIdGenerator;
+
 pub use quinn::{
     ConnectionError as QuicError, ReadError as QuicReadError, RecvStream as QuicReceiver,
     SendStream as QuicSender, WriteError as QuicWriteError,
@@ -35,11 +37,12 @@ use crate::{DialError, race};
 /// sent again three times within the five seconds that a stranger has.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// How long a connection may be silent before it counts as dead, in milliseconds.
-const IDLE: u32 = 45_000;
+/// How long a connection may be silent before it counts as dead, in milliseconds: nobody else says
+/// that the other end was killed, unless it starts again at the same port.
+const IDLE: u32 = 20_000;
 
 /// How often a silent connection says that it is there: thrice before it would count as dead.
-const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE: Duration = Duration::from_secs(6);
 
 /// What may come before a peer is trusted: the longest Hello, and what else a stream needs.
 const WINDOW_BEFORE: u32 = 40 << 10;
@@ -80,6 +83,9 @@ pub struct QuicKeys {
     pub version: u32,
     /// What those who dial are answered with; nobody is where it is missing.
     pub server: Option<Arc<dyn ServerCrypto>>,
+    /// The secret by which a later start at this port tells the peers of connections that it does
+    /// not know that they are over (RFC 9000, section 10.3).
+    pub reset: [u8; 32],
 }
 
 /// A socket that speaks QUIC, to be dialled and to dial from.
@@ -92,7 +98,10 @@ pub struct QuicEndpoint {
 
 impl QuicEndpoint {
     pub(crate) fn new(socket: Arc<dyn AsyncUdpSocket>, keys: QuicKeys) -> io::Result<Self> {
-        let mut config = EndpointConfig::default();
+        let mut config = EndpointConfig::new(Arc::new(Key::new(HMAC_SHA256, &keys.reset)));
+        // An id that this secret did not make is not answered with a reset.
+        let ids = keys.reset.first_chunk().map_or(0, |key| u64::from_be_bytes(*key));
+        config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
         // The port tells QUIC apart by the bit that this would grease.
         config.grease_quic_bit(false).supported_versions(vec![keys.version]);
         let server = keys.server.map(server_config);
@@ -120,20 +129,33 @@ impl QuicEndpoint {
         }
     }
 
-    /// Dials, and waits for the end of the handshake. Dropping the future gives it up.
+    /// Dials from the first endpoint that reaches an address, and waits for the end of the handshake.
+    /// Dropping the future gives it up.
     pub async fn dial(
-        &self,
+        from: &[Self],
         to: &card::Endpoint,
         keys: Arc<dyn ClientCrypto>,
     ) -> Result<QuicConnection, QuicDialError> {
         let ways = resolve(to).await?.into_iter().map(|address| {
-            let (endpoint, keys) = (self.clone(), Arc::clone(&keys));
-            async move { endpoint.connect(address, keys)?.finish().await.map_err(Into::into) }
+            let endpoint = from.iter().find(|endpoint| endpoint.reaches(address)).cloned();
+            let keys = Arc::clone(&keys);
+            async move {
+                let endpoint = endpoint.ok_or(NOT_REACHED)?;
+                endpoint.connect(address, keys)?.finish().await.map_err(Into::into)
+            }
         });
         let dialling = timeout(CONNECT, race(ways, STAGGER));
         let timed_out = DialError::Unreachable(io::ErrorKind::TimedOut);
         let dialled = dialling.await.map_err(|_| timed_out)?;
         dialled.map_err(|errors| errors.into_iter().next_back().unwrap_or(UNKNOWN_HOST))
+    }
+
+    /// Whether packets from where it is get there: not if it is bound to one network and that is on
+    /// another, as far as addresses tell.
+    fn reaches(&self, to: SocketAddr) -> bool {
+        let Ok(own) = self.address().map(|address| address.ip()) else { return false };
+        let family = own.is_ipv4() == to.is_ipv4() || own == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        family && (own.is_unspecified() || own.is_loopback() && to.ip().is_loopback())
     }
 
     fn connect(
@@ -145,17 +167,11 @@ impl QuicEndpoint {
         config.version(self.version).transport_config(Arc::new(transport(0)));
         // It refuses addresses that its socket cannot reach, and to begin when it is closed.
         let connecting = self.endpoint.connect_with(config, to, NO_NAME);
-        let connecting =
-            connecting.map_err(|_| DialError::Unreachable(io::ErrorKind::AddrNotAvailable))?;
+        let connecting = connecting.map_err(|_| NOT_REACHED)?;
         Ok(QuicConnecting { connecting, _counted: None })
     }
 
-    /// Closes all connections and takes no more.
-    pub fn close(&self) {
-        self.endpoint.close(VarInt::from_u32(0), &[]);
-    }
-
-    /// Waits until what was closed has been said.
+    /// Waits until no connection is left, and those that were closed have said so.
     pub async fn wait_idle(&self) {
         self.endpoint.wait_idle().await;
     }
@@ -181,6 +197,8 @@ impl From<ConnectionError> for QuicDialError {
         }
     }
 }
+
+const NOT_REACHED: DialError = DialError::Unreachable(io::ErrorKind::AddrNotAvailable);
 
 const UNKNOWN_HOST: QuicDialError = QuicDialError::Dial(DialError::UnknownHost);
 
@@ -281,10 +299,10 @@ impl QuicConnection {
         self.0.max_datagram_size()
     }
 
-    /// Sends a datagram, which may be lost; whether it was short enough to try. Older ones that wait
-    /// make room.
-    pub fn send_datagram(&self, datagram: Vec<u8>) -> bool {
-        !matches!(self.0.send_datagram(datagram.into()), Err(SendDatagramError::TooLarge))
+    /// Sends a datagram, which may be lost: it is where it is longer than
+    /// [`max_datagram`](Self::max_datagram). Older ones that wait make room.
+    pub fn send_datagram(&self, datagram: Vec<u8>) {
+        let _ = self.0.send_datagram(datagram.into());
     }
 
     /// Waits for a datagram. Dropping the future loses nothing.

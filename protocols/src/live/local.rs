@@ -6,6 +6,7 @@ use core::fmt;
 use super::suite::Suite;
 use crate::identity::{AgentId, Card, LiveKey, SigningPair};
 use crate::provider::Provider;
+use crate::secret::Secret;
 
 /// What an agent's sessions need of it: its current card, and the secrets that the card names. A
 /// new card makes a new value; sessions that stand keep theirs.
@@ -49,6 +50,12 @@ impl Local {
     /// Who this is.
     pub fn agent(&self) -> AgentId {
         self.card.agent()
+    }
+
+    /// A secret of this agent for one purpose, the same as long as its live key.
+    pub fn secret_for(&self, purpose: &str) -> Secret<32> {
+        let key = self.live_key.secret().expose();
+        self.provider.hmac_sha256(key, &[b"meshwork/v1/", purpose.as_bytes(), &[0]])
     }
 
     pub(super) fn live_key(&self) -> &LiveKey {

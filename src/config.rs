@@ -3,17 +3,19 @@
 mod error;
 mod open;
 mod start;
+mod transports;
 mod witness;
 
 pub use error::StartError;
 #[cfg(test)]
 pub(crate) use start::{Setup, start_on};
+pub(crate) use transports::Transports;
 
 use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use meshwork_protocols::identity::{Address, Root};
+use meshwork_protocols::identity::{Address, Root, Transport};
 use meshwork_protocols::provider::Provider;
 use meshwork_router::{FirstContact, Limits, Policy};
 use meshwork_state::Unlock;
@@ -33,6 +35,7 @@ pub struct Builder {
     fresh_card: bool,
     policy: Policy,
     limits: Limits,
+    transports: Transports,
     provider: Option<Arc<dyn Provider>>,
 }
 
@@ -104,6 +107,12 @@ impl Builder {
     /// How many connections may be open whose peers have not proved who they are.
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Speaks these transports alone, to listen and to dial. Without it, all that this build has:
+    /// QUIC, then TCP, both at the port of each address to listen on.
+    pub fn transports(self, transports: &[Transport]) -> Self {
+        Self { transports: Transports::of(transports), ..self }
     }
 
     /// The crypto provider. Without it, aws-lc, where that is linked.

@@ -28,12 +28,14 @@ mod outbound;
 mod outputs;
 mod recovery;
 mod shared;
+mod sockets;
 mod start;
 mod turn;
 mod upkeep;
 mod vault;
 
 pub(crate) use arrivals::Arrivals;
+pub(crate) use carrier::randomness;
 pub(crate) use clock::Clock;
 pub(crate) use dial::fetch_card;
 pub(crate) use directory::PeerIndex;
@@ -41,7 +43,8 @@ pub(crate) use identity::Identity;
 pub(crate) use notices::Notices;
 pub(crate) use order::Order;
 pub(crate) use shared::Shared;
-pub(crate) use start::Parts;
+pub(crate) use sockets::Sockets;
+pub(crate) use start::{Doors, Parts};
 pub(crate) use vault::Vault;
 
 use std::collections::{HashMap, HashSet};

@@ -58,6 +58,10 @@ pub enum StartError {
 }
 
 impl StartError {
+    pub(super) fn listen(address: SocketAddr, error: &io::Error) -> Self {
+        Self::Listen { address, error: error.kind() }
+    }
+
     /// Whether the same start can succeed later.
     pub const fn is_worth_a_retry(&self) -> bool {
         matches!(

@@ -6,16 +6,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use meshwork_protocols::identity::{Address, Endpoint, Root, Transport};
+use meshwork_protocols::live::Local;
+use meshwork_protocols::live::quic::{NoiseServer, QUIC_VERSION};
 use meshwork_protocols::provider::Provider;
 use meshwork_router::{Config, Limits, Policy, Router};
 use meshwork_state::{Opened, State};
-use meshwork_transports::Listener;
+use meshwork_transports::{Datagrams, Listener, Port, QuicEndpoint, QuicKeys};
 
 use super::open::Opening;
-use super::{Builder, StartError};
+use super::{Builder, StartError, Transports};
 use crate::agent::Agent;
-use crate::driver::{Clock, Driver, Parts, PeerIndex, Vault};
+use crate::driver::{Clock, Doors, Driver, Parts, PeerIndex, Vault, randomness};
 use crate::own::{Own, OwnError, Presence, Rotation};
+
+/// How many ports are tried where any will do.
+const PORT_TRIES: usize = 16;
 
 pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
     let setup = Setup::of(&mut builder)?;
@@ -35,6 +40,7 @@ pub(crate) struct Setup {
     advertise: Vec<Address>,
     policy: Policy,
     limits: Limits,
+    transports: Transports,
 }
 
 impl Setup {
@@ -51,6 +57,7 @@ impl Setup {
             advertise: mem::take(&mut builder.advertise),
             policy: builder.policy,
             limits: builder.limits,
+            transports: mem::take(&mut builder.transports),
         })
     }
 }
@@ -58,13 +65,22 @@ impl Setup {
 /// Starts an agent on a state that is open.
 pub(crate) async fn start_on(state: State, mut setup: Setup) -> Result<Agent, StartError> {
     // 1. The sockets, whose addresses stand in the card.
-    let (listeners, listening) = listen(&setup.listen).await?;
+    let open = listen(&setup.listen, &setup.transports).await?;
+    let listening: Vec<_> = open.iter().map(|door| door.address).collect();
     let advertise = mem::take(&mut setup.advertise);
-    let presence = Presence { addresses: addresses_of(advertise, &listening) };
+    let addresses = addresses_of(advertise, &listening, &setup.transports);
+    let presence = Presence { addresses, transports: setup.transports.clone() };
     // 2. The identity and the router.
     let parts = blocking(move || assemble(state, setup, presence, listening)).await?;
     // 3. What drives them.
-    Ok(Driver::start(parts, listeners)?)
+    let local = Arc::new(parts.own.local()?);
+    let mut doors = Doors::default();
+    for Door { address, listener, port } in open {
+        doors.listeners.extend(listener);
+        let served = port.map(|port| serve(port, &local)).transpose();
+        doors.ports.extend(served.map_err(|error| StartError::listen(address, &error))?);
+    }
+    Ok(Driver::start(parts, doors)?)
 }
 
 fn assemble(
@@ -74,7 +90,7 @@ fn assemble(
     listening: Vec<SocketAddr>,
 ) -> Result<Parts, StartError> {
     let own = identify(&state, &mut setup, &presence)?;
-    let Setup { provider, clock, policy, limits, .. } = setup;
+    let Setup { provider, clock, policy, limits, transports, .. } = setup;
     let Opened { restored, lineage } = state.opening();
     let config = Config {
         own: own.agent(),
@@ -88,18 +104,70 @@ fn assemble(
     let peers = Arc::new(PeerIndex::load(Arc::clone(&vault))?);
     let rows = Box::new(Arc::clone(&vault));
     let router = Router::restore(rows, config, provider.random(), clock.now())?;
-    Ok(Parts { clock, vault, own, presence, peers, router, restored, limits, listening })
+    Ok(Parts {
+        clock,
+        vault,
+        own,
+        presence,
+        peers,
+        router,
+        restored,
+        limits,
+        listening,
+        transports,
+    })
 }
 
-async fn listen(addresses: &[SocketAddr]) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
-    let (mut listeners, mut listening) = (Vec::new(), Vec::new());
+/// One address, open for the transports of the agent.
+struct Door {
+    address: SocketAddr,
+    listener: Option<Listener>,
+    port: Option<Port>,
+}
+
+async fn listen(
+    addresses: &[SocketAddr],
+    transports: &Transports,
+) -> Result<Vec<Door>, StartError> {
+    let mut doors = Vec::new();
     for &address in addresses {
-        let failed = |error: io::Error| StartError::Listen { address, error: error.kind() };
-        let listener = Listener::tcp(address).await.map_err(failed)?;
-        listening.push(listener.address().map_err(failed)?);
-        listeners.push(listener);
+        let door = open_door(address, transports).await;
+        doors.push(door.map_err(|error| StartError::listen(address, &error))?);
     }
-    Ok((listeners, listening))
+    Ok(doors)
+}
+
+/// Opens TCP, and UDP at the same port. One that is free for the first may be taken for the other.
+async fn open_door(wanted: SocketAddr, transports: &Transports) -> io::Result<Door> {
+    let [tcp, quic] = [Transport::Tcp, Transport::Quic].map(|it| transports.speak(it));
+    if !tcp && !quic {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    if !tcp {
+        let port = Port::open(wanted)?;
+        return Ok(Door { address: port.address()?, listener: None, port: Some(port) });
+    }
+    let tries = if wanted.port() == 0 { PORT_TRIES } else { 1 };
+    let mut taken = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..tries {
+        let listener = Listener::tcp(wanted).await?;
+        let address = listener.address()?;
+        let port = quic.then(|| Port::open(address)).transpose();
+        match port {
+            Ok(port) => return Ok(Door { address, listener: Some(listener), port }),
+            Err(error) => taken = error,
+        }
+    }
+    Err(taken)
+}
+
+/// Reads a port. Each who comes is answered with keys of its own; these only tell who speaks our
+/// QUIC.
+fn serve(port: Port, local: &Arc<Local>) -> io::Result<(QuicEndpoint, Datagrams)> {
+    let server = NoiseServer::new(Arc::clone(local), randomness(local));
+    let server = server.map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
+    let reset = *local.secret_for("quic-reset").expose();
+    port.serve(QuicKeys { version: QUIC_VERSION, server: Some(Arc::new(server)), reset })
 }
 
 /// Reads the agent's identity, or makes one; in any case with a card that says where it is now, if
@@ -138,19 +206,30 @@ async fn blocking<T: Send + 'static>(
 
 /// What the card is to say of where the agent is. A start that says nothing of it, as one that
 /// only sends, leaves the card as it is.
-fn addresses_of(advertise: Vec<Address>, listening: &[SocketAddr]) -> Option<Vec<Address>> {
+fn addresses_of(
+    advertise: Vec<Address>,
+    listening: &[SocketAddr],
+    transports: &Transports,
+) -> Option<Vec<Address>> {
     match (advertise.is_empty(), listening.is_empty()) {
         (false, _) => Some(advertise),
-        (true, false) => Some(reachable(listening)),
+        (true, false) => Some(reachable(listening, transports)),
         (true, true) => None,
     }
 }
 
 /// The addresses that others can dial; one that stands for all interfaces is none.
-fn reachable(listening: &[SocketAddr]) -> Vec<Address> {
+fn reachable(listening: &[SocketAddr], transports: &Transports) -> Vec<Address> {
     let specified = listening.iter().filter(|address| !address.ip().is_unspecified());
-    let endpoints = specified.filter_map(|address| Endpoint::try_from(*address).ok());
-    endpoints.map(|endpoint| Address { transport: Transport::Tcp, endpoint }).collect()
+    let endpoints: Vec<_> =
+        specified.filter_map(|address| Endpoint::try_from(*address).ok()).collect();
+    // Each transport at each endpoint, the best transport first.
+    transports
+        .iter()
+        .flat_map(|transport| {
+            endpoints.iter().map(move |endpoint| Address { transport, endpoint: endpoint.clone() })
+        })
+        .collect()
 }
 
 fn default_provider() -> Option<Arc<dyn Provider>> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::live::{Fault, Local, SessionError, SessionEvent};
-use meshwork_transports::{Connection, Listener};
+use meshwork_transports::{Connection, Listener, QuicEndpoint, QuicIncoming};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::carrier::{Carrier, CarrierError, TcpCarrier};
+use super::carrier::{Carrier, CarrierError, QuicCarrier, TcpCarrier};
 use super::gate::Pass;
 use super::line::Line;
 use super::lines::Lines;
@@ -42,10 +42,37 @@ pub(crate) async fn accept(listener: Listener, lines: Lines) {
     while connections.join_next().await.is_some() {}
 }
 
+/// The same over QUIC.
+pub(crate) async fn accept_quic(endpoint: QuicEndpoint, lines: Lines) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            incoming = endpoint.accept() => match incoming {
+                Some(incoming) => {
+                    let pass = lines.gate.admit(incoming.remote().ip());
+                    connections.spawn(answer_quic(incoming, pass, lines.clone()));
+                }
+                None => break,
+            },
+            Some(_) = connections.join_next() => {}
+            () = lines.closing() => break,
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+async fn answer_quic(incoming: QuicIncoming, pass: Pass, lines: Lines) {
+    let (ours, remote) = (lines.shared.identity.local(), incoming.remote());
+    match QuicCarrier::accept(&lines.shared, Arc::clone(&ours), incoming) {
+        Ok(carrier) => answer(Carrier::Quic(carrier), ours, pass, lines).await,
+        Err(error) => lines.rejected(remote, error).await,
+    }
+}
+
 async fn answer_tcp(connection: Connection, pass: Pass, lines: Lines) {
     let ours = lines.shared.identity.local();
     let carrier = TcpCarrier::accept(&lines.shared, Arc::clone(&ours), connection);
-    answer(Carrier::Tcp(carrier), ours, pass, lines).await;
+    answer(Carrier::Tcp(Box::new(carrier)), ours, pass, lines).await;
 }
 
 /// Answers who came, whatever carries it, until that is over.

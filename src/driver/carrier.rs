@@ -4,8 +4,10 @@
 //! send, yields the session's events, and says what it can carry. What a frame says, and whether one
 //! goes ahead of another, is decided before it comes here.
 
+mod quic;
 mod tcp;
 
+use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use meshwork_protocols::live::{Dial, Local, SendError, SessionError, SessionEven
 use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_transports::DialError;
 
+pub(crate) use self::quic::{QuicCarrier, randomness};
 pub(crate) use self::tcp::TcpCarrier;
 use super::Shared;
 use super::gate::Pass;
@@ -27,7 +30,8 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 /// A session and what it goes over.
 #[derive(Debug)]
 pub(crate) enum Carrier {
-    Tcp(TcpCarrier),
+    Quic(QuicCarrier),
+    Tcp(Box<TcpCarrier>),
 }
 
 /// What a carrier can do, for as long as it stands.
@@ -61,7 +65,10 @@ impl Carrier {
         address: &Address,
     ) -> Result<Self, FetchError> {
         match address.transport {
-            Transport::Tcp => TcpCarrier::dial(shared, ours, dial, address).await.map(Self::Tcp),
+            Transport::Quic => QuicCarrier::dial(shared, ours, dial, address).await.map(Self::Quic),
+            Transport::Tcp => TcpCarrier::dial(shared, ours, dial, address)
+                .await
+                .map(|it| Self::Tcp(Box::new(it))),
             other => Err(DialError::Unsupported(other).into()),
         }
     }
@@ -69,6 +76,9 @@ impl Carrier {
     /// What it can do.
     pub(crate) fn carries(&self) -> Carries {
         match self {
+            Self::Quic(_) => {
+                Carries { transport: Transport::Quic, reliable: true, max_frame: MAX_FRAME }
+            }
             Self::Tcp(_) => {
                 Carries { transport: Transport::Tcp, reliable: true, max_frame: MAX_FRAME }
             }
@@ -78,6 +88,7 @@ impl Carrier {
     /// Where the other end is.
     pub(crate) fn remote(&self) -> SocketAddr {
         match self {
+            Self::Quic(carrier) => carrier.remote(),
             Self::Tcp(carrier) => carrier.remote(),
         }
     }
@@ -85,6 +96,7 @@ impl Carrier {
     /// Runs the session up to its first event, under the caps where there is a pass.
     pub(crate) async fn open(&mut self, pass: Option<Pass>) -> Result<SessionEvent, CarrierError> {
         match self {
+            Self::Quic(carrier) => carrier.open(pass).await,
             Self::Tcp(carrier) => carrier.open(pass).await,
         }
     }
@@ -93,6 +105,7 @@ impl Carrier {
     /// afterwards, also behind an error. Dropping the future loses nothing.
     pub(crate) async fn progress(&mut self, may_read: bool) -> Result<(), CarrierError> {
         match self {
+            Self::Quic(carrier) => carrier.progress(may_read).await,
             Self::Tcp(carrier) => carrier.progress(may_read).await,
         }
     }
@@ -100,6 +113,7 @@ impl Carrier {
     /// How many bytes of frames may still be given before what was given has gone out.
     pub(crate) fn room(&self) -> usize {
         match self {
+            Self::Quic(carrier) => carrier.room(),
             Self::Tcp(carrier) => carrier.room(),
         }
     }
@@ -107,6 +121,7 @@ impl Carrier {
     /// Seals a frame, to go out with the next [`progress`](Self::progress).
     pub(crate) fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
         match self {
+            Self::Quic(carrier) => carrier.send(frame),
             Self::Tcp(carrier) => carrier.send(frame),
         }
     }
@@ -114,6 +129,7 @@ impl Carrier {
     /// The next event of the session.
     pub(crate) fn poll(&mut self) -> Option<SessionEvent> {
         match self {
+            Self::Quic(carrier) => carrier.poll(),
             Self::Tcp(carrier) => carrier.poll(),
         }
     }
@@ -121,6 +137,7 @@ impl Carrier {
     /// Ends the session in good order, and gives its last bytes some time.
     pub(crate) async fn end(self) {
         match self {
+            Self::Quic(carrier) => carrier.end().await,
             Self::Tcp(carrier) => carrier.end().await,
         }
     }
@@ -145,5 +162,13 @@ impl From<CarrierError> for SessionError {
             CarrierError::Session(error) => error,
             CarrierError::Connection(_) | CarrierError::TurnedOut => Self::Truncated,
         }
+    }
+}
+
+/// Waits until the holder of a pass has to go.
+async fn turned_out(pass: &mut Option<Pass>) {
+    match pass {
+        Some(pass) => pass.turned_out().await,
+        None => future::pending().await,
     }
 }

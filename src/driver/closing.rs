@@ -82,6 +82,7 @@ impl Driver {
             }
         }
         self.tasks.shutdown().await;
+        self.shared.sockets.rest().await;
     }
 
     /// Leaves everything as it is, as a crash does, but for the lock on the state.

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::{Address, AgentId, Card, Contact, Transport};
+use meshwork_protocols::identity::{Address, AgentId, Card, Contact};
 use meshwork_protocols::live::SessionError;
 use meshwork_protocols::live::handshake::HandshakeError;
 use meshwork_router::Needs;
@@ -15,7 +15,7 @@ use meshwork_transports::race;
 use tokio::time::timeout;
 
 use self::attempt::{Found, fetch_from, open_session};
-use self::held::{Held, addresses};
+use self::held::{Held, addresses, met_at};
 use super::Shared;
 use super::happening::Happening;
 use super::line::Line;
@@ -55,8 +55,7 @@ pub(crate) async fn fetch_card(
     shared: &Arc<Shared>,
     contact: &Contact,
 ) -> Result<Arc<Card>, FetchError> {
-    let address = Address { transport: Transport::Tcp, endpoint: contact.endpoint.clone() };
-    let fetched = timeout(SEARCH, fetch(shared, contact.agent, &[address])).await;
+    let fetched = timeout(SEARCH, fetch(shared, contact.agent, &met_at(shared, contact))).await;
     fetched.unwrap_or(Err(FetchError::Unreachable(io::ErrorKind::TimedOut)))
 }
 
@@ -75,7 +74,7 @@ async fn search(peer: AgentId, needs: Needs, lines: &Lines) -> Result<Found, Fet
                 Err(_) => return Err(error),
             };
             lines.tell(Happening::Learned(Arc::clone(&card))).await;
-            let addresses = addresses(&card, held.contact.as_ref());
+            let addresses = addresses(shared, &card, held.contact.as_ref());
             race_sessions(shared, card, &addresses, needs).await
         }
         found => found,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use meshwork_protocols::identity::{AgentId, Card, CardHash, Newest};
+use meshwork_protocols::identity::{AgentId, Card, CardHash, Newest, Transport};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::live::Directory;
 use meshwork_router::PeerFacts;
@@ -17,7 +17,8 @@ use super::Vault;
 /// owner one more connection.
 const CARDS: usize = 1_024;
 
-/// Of how many agents is kept that they hold our card. One that is missing gets it again.
+/// Of how many agents is kept that they hold our card, and over what they were reached. One that is
+/// missing gets the card again, and is looked for in the usual order.
 const HOLDERS: usize = 65_536;
 
 /// How many rows are read at a time: a card's length each.
@@ -38,6 +39,8 @@ struct Known {
     oldest: VecDeque<CardHash>,
     /// Who has shown that it holds our card with this hash.
     holders: HashMap<AgentId, CardHash>,
+    /// Over what each peer was reached last.
+    reached: HashMap<AgentId, Transport>,
 }
 
 /// What is needed of a peer; the rest stays in its row.
@@ -128,6 +131,21 @@ impl PeerIndex {
     /// This agent asked for our card: it holds none.
     pub(crate) fn lacks(&self, agent: &AgentId) {
         self.write().holders.remove(agent);
+    }
+
+    /// A session with this peer was opened over `transport`.
+    pub(crate) fn was_reached(&self, agent: AgentId, transport: Transport) {
+        let mut known = self.write();
+        if known.reached.len() >= HOLDERS && !known.reached.contains_key(&agent) {
+            let any = known.reached.keys().next().copied();
+            any.and_then(|any| known.reached.remove(&any));
+        }
+        known.reached.insert(agent, transport);
+    }
+
+    /// Over what this peer was reached last, while the agent runs.
+    pub(crate) fn reached_over(&self, agent: &AgentId) -> Option<Transport> {
+        self.read().reached.get(agent).copied()
     }
 
     // What is behind the lock is whole at any moment.

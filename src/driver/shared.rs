@@ -10,8 +10,9 @@ use meshwork_state::{RestoreEvidence, Rows, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Arrivals, Clock, Identity, Notices, Order, PeerIndex, Vault};
+use super::{Arrivals, Clock, Identity, Notices, Order, PeerIndex, Sockets, Vault};
 use crate::agent::{Addressee, Answered, Stopped, Tally};
+use crate::config::Transports;
 
 /// What handles, connections and the driver share. None of it keeps the agent running.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ pub(crate) struct Shared {
     pub(crate) arrivals: watch::Receiver<Arrivals>,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) listening: Vec<SocketAddr>,
+    pub(crate) transports: Transports,
+    /// What sessions are dialled from.
+    pub(crate) sockets: Sockets,
     pub(crate) restored: Option<RestoreEvidence>,
 }
 

@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use meshwork_router::{Limits, Router};
 use meshwork_state::RestoreEvidence;
-use meshwork_transports::Listener;
+use meshwork_transports::{Datagrams, Listener, QuicEndpoint};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::accept::accept;
+use super::accept::{accept, accept_quic};
 use super::commits::Commits;
 use super::gate::Gate;
 use super::lines::Lines;
 use super::recovery::Recovery;
 use super::upkeep::Upkeep;
-use super::{Arrivals, Clock, Driver, Identity, Notices, PeerIndex, Shared, Vault};
+use super::{Arrivals, Clock, Driver, Identity, Notices, PeerIndex, Shared, Sockets, Vault};
 use crate::agent::{Agent, Event, Lease, Tally};
+use crate::config::Transports;
 use crate::own::{Own, OwnError, Presence};
 
 /// How many orders may wait for the driver: with the largest bodies 64 MiB, whose senders wait.
@@ -36,11 +37,21 @@ pub(crate) struct Parts {
     pub(crate) restored: Option<RestoreEvidence>,
     pub(crate) limits: Limits,
     pub(crate) listening: Vec<SocketAddr>,
+    pub(crate) transports: Transports,
+}
+
+/// Where others may come in.
+#[derive(Debug, Default)]
+pub(crate) struct Doors {
+    /// TCP.
+    pub(crate) listeners: Vec<Listener>,
+    /// UDP: QUIC, and what is not.
+    pub(crate) ports: Vec<(QuicEndpoint, Datagrams)>,
 }
 
 impl Driver {
     /// Starts a driver on the runtime of the caller.
-    pub(crate) fn start(parts: Parts, listeners: Vec<Listener>) -> Result<Agent, OwnError> {
+    pub(crate) fn start(parts: Parts, doors: Doors) -> Result<Agent, OwnError> {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (held, lease) = oneshot::channel();
         let (arrivals, arrivals_seen) = watch::channel(Arrivals::default());
@@ -57,6 +68,8 @@ impl Driver {
             arrivals: arrivals_seen,
             orders,
             listening: parts.listening,
+            transports: parts.transports,
+            sockets: Sockets::new(doors.ports.iter().map(|(quic, _)| quic.clone()).collect()),
             restored: parts.restored,
         });
         if let Some(evidence) = parts.restored {
@@ -65,8 +78,11 @@ impl Driver {
         let gate = Gate::new(parts.limits, random);
         let (lines, happenings, close_lines) = Lines::new(Arc::clone(&shared), gate);
         let mut tasks = JoinSet::new();
-        for listener in listeners {
+        for listener in doors.listeners {
             tasks.spawn(accept(listener, lines.clone()));
+        }
+        for (endpoint, _datagrams) in doors.ports {
+            tasks.spawn(accept_quic(endpoint, lines.clone()));
         }
         let mut driver = Self {
             shared: Arc::clone(&shared),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::{
     Address, Card, CardBody, HybridPublic, HybridSeeds, LiveKey, Protocol, Root, Sequence,
-    SigningPair, Transport, Validity,
+    SigningPair, Validity,
 };
 use meshwork_protocols::live::Suite;
 use meshwork_protocols::provider::Provider;
@@ -13,6 +13,7 @@ use meshwork_protocols::time::WallTime;
 use meshwork_state::Batch;
 
 use super::{LiveKeys, Own, OwnError, rows};
+use crate::config::Transports;
 
 /// How far ahead of the clock a state that was put back numbers its next card. Cards that it does
 /// not remember are numbered by the seconds in which they were signed, or by as many more as were
@@ -24,6 +25,8 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 pub(crate) struct Presence {
     /// Where it can be reached, best first; `None` leaves it at what the card says.
     pub(crate) addresses: Option<Vec<Address>>,
+    /// What it speaks.
+    pub(crate) transports: Transports,
 }
 
 /// When the next live key comes into use.
@@ -148,7 +151,7 @@ impl Draft<'_> {
         }
         body.suites = Suite::ALL.map(Suite::byte).to_vec();
         body.capabilities.protocols = [Protocol::Live].into();
-        body.capabilities.transports = [Transport::Tcp].into();
+        body.capabilities.transports = presence.transports.iter().collect();
         let card = root.sign_card(provider, body, &mut *provider.random());
         card.map(Arc::new).map_err(OwnError::Unsigned)
     }

@@ -13,6 +13,7 @@ mod delivery;
 mod hostile;
 mod limits;
 mod peers;
+mod quic;
 mod restart;
 mod restore;
 mod strangers;

@@ -56,7 +56,7 @@ impl Init {
         let agent = self.make(context, &lock).await?;
         let listen = agent.listening().first().map(ToString::to_string);
         let name = self.name.clone();
-        let told = Settings { name, listen, key_file: lock.named(), advertise: None };
+        let told = Settings { name, listen, key_file: lock.named(), ..Settings::default() };
         let identity = answer(&agent, Request::Id {}).next().await;
         let written = told.write(&context.state);
         agent.close().await.map_err(Fault::from)?;

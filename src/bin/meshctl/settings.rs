@@ -19,6 +19,9 @@ pub(crate) struct Settings {
     /// Where others reach it, if that is somewhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) advertise: Option<String>,
+    /// What the agent speaks, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transports: Option<String>,
     /// The key file, where it is not the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key_file: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use meshwork::control::{Code, Fault, Reply, Request, Server, answer};
+use meshwork::identity::Transport;
 use meshwork::{Address, Agent};
 
 use crate::context::Context;
@@ -29,6 +30,9 @@ pub(crate) struct Up {
     /// The address by which others reach it, if another: tcp:host:port
     #[arg(long, value_name = "ADDRESS")]
     advertise: Option<String>,
+    /// What it speaks, to listen and to dial: quic, tcp, or both with a comma between
+    #[arg(long, value_name = "LIST")]
+    transports: Option<String>,
     /// End when standard input does: for a process whose children must not outlive it
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
@@ -65,12 +69,25 @@ impl Up {
             builder = builder.advertise(address(advertise)?);
         }
         let advertise = advertise.cloned();
+        let spoken = self.transports.clone().or(settings.transports.take());
+        if let Some(spoken) = &spoken {
+            builder = builder.transports(&transports(spoken)?);
+        }
         let agent = start::existing(context, builder).await?;
         settings.listen = agent.listening().first().map(ToString::to_string);
         settings.advertise = advertise;
+        settings.transports = spoken;
         settings.write(&context.state)?;
         Ok(agent)
     }
+}
+
+/// Transports with commas between.
+fn transports(text: &str) -> Result<Vec<Transport>, Fault> {
+    text.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|error| {
+        let fault = Fault::new(Code::Listen, format!("--transports {text}: {error}"));
+        fault.advise("write it as quic,tcp")
+    })
 }
 
 /// An address as a card says it.

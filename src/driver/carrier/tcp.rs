@@ -11,7 +11,7 @@ use meshwork_protocols::live::{Dial, Directory, Local, SendError, SessionEvent, 
 use meshwork_transports::{Connection, Reader, Writer};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{CarrierError, FAREWELL};
+use super::{CarrierError, FAREWELL, turned_out};
 use crate::agent::FetchError;
 use crate::driver::gate::Pass;
 use crate::driver::{Clock, Shared};
@@ -191,12 +191,5 @@ impl TcpCarrier {
 
     fn waits_for_writer(&self) -> bool {
         self.written < self.outgoing.len()
-    }
-}
-
-async fn turned_out(pass: &mut Option<Pass>) {
-    match pass {
-        Some(pass) => pass.turned_out().await,
-        None => future::pending().await,
     }
 }

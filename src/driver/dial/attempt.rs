@@ -32,7 +32,10 @@ pub(super) async fn open_session(
         let (carrier, event) =
             open(shared, Arc::clone(&ours), Dial::Session(Arc::clone(&card)), address).await?;
         match event {
-            SessionEvent::Established(peer) => return Ok(Found { carrier, peer, ours }),
+            SessionEvent::Established(peer) => {
+                shared.peers.was_reached(agent, address.transport);
+                return Ok(Found { carrier, peer, ours });
+            }
             SessionEvent::CardWanted => shared.peers.lacks(&agent),
             _ => break,
         }

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use meshwork_protocols::identity::{
-    Address, AgentId, Card, CardError, Contact, Transport, Unverified,
-};
+use meshwork_protocols::identity::{Address, AgentId, Card, CardError, Contact, Unverified};
 use meshwork_protocols::live::Directory;
 use meshwork_router::PeerFacts;
 use meshwork_state::{Namespace, Rows};
-use meshwork_transports::can_dial;
 
 use crate::agent::FetchError;
 use crate::driver::Shared;
@@ -32,7 +29,7 @@ impl Held {
         let contact: Option<Contact> = facts.contact.as_deref().and_then(|text| text.parse().ok());
         let card = verified(shared, &facts.card)?;
         // A card that ended may still say where its agent is.
-        let addresses = addresses(&card, contact.as_ref());
+        let addresses = addresses(shared, &card, contact.as_ref());
         let card = card.check_validity(shared.clock.now().wall).map(|()| card);
         Ok(Self { card, addresses, contact })
     }
@@ -54,15 +51,25 @@ fn verified(shared: &Shared, bytes: &[u8]) -> Result<Arc<Card>, FetchError> {
     Ok(card)
 }
 
-/// Where a peer may be: what its card says, then where it was met.
-pub(super) fn addresses(card: &Card, contact: Option<&Contact>) -> Vec<Address> {
+/// Where a peer may be: what its card says, then where it was met; over the transport that led to
+/// it last, and then over the others in their order.
+pub(super) fn addresses(shared: &Shared, card: &Card, contact: Option<&Contact>) -> Vec<Address> {
+    let transports = &shared.transports;
     let mut addresses = card.addresses().to_vec();
     if let Some(contact) = contact {
-        let met = Address { transport: Transport::Tcp, endpoint: contact.endpoint.clone() };
-        if !addresses.contains(&met) {
-            addresses.push(met);
-        }
+        let met = met_at(shared, contact);
+        addresses.extend(met.into_iter().filter(|address| !card.addresses().contains(address)));
     }
-    addresses.retain(|address| can_dial(address.transport));
+    addresses.retain(|address| transports.speak(address.transport));
+    let last = shared.peers.reached_over(&card.agent());
+    addresses.sort_by_key(|address| {
+        (Some(address.transport) != last, transports.place(address.transport))
+    });
     addresses
+}
+
+/// Where somebody may be who was met at a contact, which says no transport.
+pub(super) fn met_at(shared: &Shared, contact: &Contact) -> Vec<Address> {
+    let transports = shared.transports.iter();
+    transports.map(|transport| Address { transport, endpoint: contact.endpoint.clone() }).collect()
 }

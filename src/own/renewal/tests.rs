@@ -22,7 +22,7 @@ fn root() -> Root {
 }
 
 fn at(address: &str) -> Presence {
-    Presence { addresses: Some(vec![address.parse().unwrap()]) }
+    Presence { addresses: Some(vec![address.parse().unwrap()]), ..Presence::default() }
 }
 
 /// An agent and the rows that keep it, with the root among them or not.

@@ -1,4 +1,4 @@
-"""A live peer: an agent with a card, its sessions over TCP, and what is said inside them. Written from
+"""A live peer: an agent with a card, a line over TCP, and what is said over any line. Written from
 docs/wire-format.md; shares no code with the implementation that it talks to.
 """
 
@@ -185,6 +185,10 @@ class TcpLine:
             frame = frame[CHUNK:]
         self.write_record(LAST, frame)
 
+    def is_hung_up(self):
+        """Whether the peer has ended the connection, and said nothing."""
+        return self.stream.recv(1) == b""
+
     def write_rekey(self):
         self.write_record(REKEY)
         self.send.rekey()
@@ -267,7 +271,9 @@ def statement(line, role, sender, receiver, body):
 
 def hello(agent, line, peer, card, by_hash=False, pair=None):
     """The agent's own; `card` is the peer's."""
-    own = varint(1) + hashlib.sha256(agent.card).digest() if by_hash else varint(0) + blob(agent.card)
+    own = (
+        varint(1) + hashlib.sha256(agent.card).digest() if by_hash else varint(0) + blob(agent.card)
+    )
     agent.commits += 1
     lineage = agent.incarnation + bytes(16) + varint(agent.commits)
     body = peer + own + varint(card.number) + lineage + option(None)

@@ -1,7 +1,9 @@
 """Lets a Python agent and `meshctl` talk, both ways and in both roles, over loopback:
 
     pip install cryptography==50.0.2 dilithium-py==1.5.1 kyber-py==1.2.0
-    python interop-vectors/peers/talk.py target/debug/meshctl
+    python interop-vectors/peers/talk.py target/release/meshctl [tcp] [udp]
+
+All transports, if none is named.
 """
 
 import json
@@ -10,8 +12,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
+import udp
+from identity import CHARSET
 from live import (
     DELIVERED,
     MESSAGE,
@@ -27,8 +30,6 @@ from live import (
     open_session,
 )
 from noise import AES_GCM, CHACHA_POLY
-
-LONG = bytes(range(256)) * 400
 
 
 class Meshctl:
@@ -52,6 +53,7 @@ class Meshctl:
         done = subprocess.run(
             [*self.base, *arguments],
             env=self.environment,
+            check=False,
             input=stdin,
             capture_output=True,
             timeout=PATIENCE,
@@ -76,10 +78,42 @@ class Meshctl:
 
 def bech32m_decode(text):
     """The bytes; whose checksum meshctl wrote, and a card that hashes to them proves."""
-    from identity import CHARSET
-
     bits = "".join(f"{CHARSET.index(character):05b}" for character in text.split("1", 1)[1][:-6])
     return bytes(int(bits[at : at + 8], 2) for at in range(0, 256, 8))
+
+
+class Tcp:
+    """Where we listen, and how we dial, over TCP."""
+
+    name, long = "tcp", bytes(range(256)) * 400
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(PATIENCE)
+        self.port = self.listener.getsockname()[1]
+
+    def accept(self):
+        return TcpLine(self.listener.accept()[0])
+
+    def accept_session(self):
+        return self.accept()
+
+    dial = staticmethod(connect)
+
+
+class Udp(Tcp):
+    """The same over UDP. Cards are still fetched over TCP, on the same port."""
+
+    name, long = "udp", bytes(range(250)) * 200
+
+    def __init__(self):
+        super().__init__()
+        self.socket = udp.listen(self.port)
+
+    def accept_session(self):
+        return udp.UdpLine(self.socket)
+
+    dial = staticmethod(udp.connect)
 
 
 def finish(process, words):
@@ -87,17 +121,26 @@ def finish(process, words):
     assert process.wait(PATIENCE) == 0 and words in out, out
 
 
-def dialled_by(rust, agent, listener, name):
+def serve(agent, accept, known):
+    """Takes connections until one is what was wanted: a suite that we do not have is tried first."""
+    while True:
+        line = accept()
+        try:
+            return answer(agent, line, known)
+        except EOFError:
+            line.stream.close()
+
+
+def dialled_by(rust, agent, path, name):
     """meshctl dials: a card fetch, then a session that carries messages to us."""
-    port = listener.getsockname()[1]
-    adding = rust.start("peers", "add", agent.contact(port), "--name", name)
-    serve(agent, listener)
+    adding = rust.start("peers", "add", agent.contact(path.port), "--name", name)
+    serve(agent, path.accept, {})
     finish(adding, "")
     card = fetch_card(connect(rust.port), agent.suite, rust.id)
-    for body in (b"to Python", LONG):
+    session = None
+    for body in (b"to Python", path.long):
         sending = rust.start("send", name, "--file", "-", "--wait", "delivered", stdin=body)
-        if body == b"to Python":
-            session = serve(agent, listener, {card.hash: card})
+        session = session or serve(agent, path.accept_session, {card.hash: card})
         variant, (id, _, arrived) = session.read()
         assert (variant, arrived) == (MESSAGE, body)
         session.send_receipts([id], DELIVERED)
@@ -105,30 +148,19 @@ def dialled_by(rust, agent, listener, name):
     close(session)
 
 
-def serve(agent, listener, known={}):
-    """Takes connections until one is what was wanted: a suite that we do not have is tried first."""
-    while True:
-        line = TcpLine(listener.accept()[0])
-        try:
-            return answer(agent, line, known)
-        except EOFError:
-            line.stream.close()
-
-
-def dials(rust, agent, suite):
-    """We dial, and speak under two keys."""
+def dials(rust, agent, suite, path):
+    """We dial, and name our card by its hash the second time: both hold the other's by then."""
     card = fetch_card(connect(rust.port), suite, rust.id)
-    session = open_session(agent, connect(rust.port), suite, card)
-    ids = [session.send_message(b"from Python"), session.send_message(LONG, "x/long")]
-    delivered = read_receipts(session, DELIVERED, ids)
+    session = open_session(agent, path.dial(rust.port), suite, card)
+    ids = [session.send_message(b"from Python"), session.send_message(path.long, "x/long")]
+    read_receipts(session, DELIVERED, ids)
     inbox = rust.inbox()
     assert [entry["message"] for entry in inbox] == [id.hex() for id in ids], inbox
     assert inbox[0]["body"]["text"] == "from Python" and inbox[1]["content_type"] == "x/long"
     read_receipts(session, PROCESSED, ids)
     session.send_settled(ids)
     close(session)
-    # The next Hello names our card by its hash: both have shown that they hold the other's.
-    session = open_session(agent, connect(rust.port), suite, session.peer, by_hash=True)
+    session = open_session(agent, path.dial(rust.port), suite, session.peer, by_hash=True)
     read_receipts(session, DELIVERED, [session.send_message(b"again")])
     assert [entry["body"]["text"] for entry in rust.inbox()] == ["again"]
     close(session)
@@ -152,33 +184,34 @@ def read_receipts(session, wanted, ids):
         missing -= {id for id, verdict in receipts if verdict == wanted}
 
 
-def half_a_signature_gets_silence(rust, agent, suite):
+def half_a_signature_gets_silence(rust, agent, suite, path):
     stranger = Agent(suite)
     card = fetch_card(connect(rust.port), suite, rust.id)
     for half in ("ed25519", "ml_dsa"):
-        line = connect(rust.port)
+        line = path.dial(rust.port)
         line.initiate(suite, agent.live, card.live_keys)
         right = agent.pair
         forged = type(right).__new__(type(right))
         forged.__dict__.update(right.__dict__)
         setattr(forged, half, getattr(stranger.pair, half))
         line.write_frame(hello(agent, line, card.agent, card, pair=forged))
-        assert line.stream.recv(1) == b""
+        assert line.is_hung_up()
 
 
-def main(program):
+def main(program, *wanted):
     with tempfile.TemporaryDirectory(prefix="mw") as folder:
         rust = Meshctl(program, folder)
         try:
-            for suite in (CHACHA_POLY, AES_GCM):
-                listener = socket.create_server(("127.0.0.1", 0))
-                listener.settimeout(PATIENCE)
-                agent = Agent(suite)
-                agent.make_card([f"tcp:127.0.0.1:{listener.getsockname()[1]}"])
-                dialled_by(rust, agent, listener, f"python{suite}")
-                dials(rust, agent, suite)
-                half_a_signature_gets_silence(rust, agent, suite)
-                print(f"suite {suite} over TCP: both ways, both roles")
+            for kind in (Tcp, Udp):
+                if wanted and kind.name not in wanted:
+                    continue
+                for suite in (CHACHA_POLY, AES_GCM):
+                    path, agent = kind(), Agent(suite)
+                    agent.make_card([f"{kind.name}:127.0.0.1:{path.port}"])
+                    dialled_by(rust, agent, path, f"python-{kind.name}-{suite}")
+                    dials(rust, agent, suite, path)
+                    half_a_signature_gets_silence(rust, agent, suite, path)
+                    print(f"{kind.name}, suite {suite}: both ways, both roles")
         finally:
             rust.process.kill()
             rust.process.wait()

@@ -12,7 +12,6 @@
 #![no_std]
 extern crate alloc;
 
-mod admission;
 mod choice;
 mod command;
 mod desk;
@@ -44,7 +43,6 @@ mod timers;
 mod transition;
 mod upkeep;
 
-pub use admission::{Admission, Admitted, Applicant, Limits};
 pub use choice::{Choice, Dialling, Protocol, Reason, Route, Situation, StoredSituation, choose};
 pub use command::{Answer, Command, CommandError, Outgoing, Request, Ticket};
 pub use desk::Config;
@@ -53,6 +51,7 @@ pub use group_commit::{Group, GroupCommit};
 pub use inbox::{Delivery, INBOX_BYTES, INBOX_MESSAGES};
 pub use input::{Input, PathChange, PathKind, PathOpened};
 pub use lineage::Suspicion;
+pub use meshwork_protocols::live::admission::{Admission, Admitted, Applicant, Limits};
 pub use needs::Needs;
 pub use outbox::{OUTBOX_BYTES, OUTBOX_MESSAGES, PEER_BYTES, PEER_MESSAGES};
 pub use output::{BatchId, CloseReason, Output, PathId};

@@ -1,7 +1,7 @@
 //! Hybrid Noise sessions with a peer that is online.
 //!
 //! Bytes, time and randomness come in as arguments; no socket is opened here. The same pieces serve
-//! every transport, and [`TcpSession`] puts them together for a byte stream:
+//! every transport. [`TcpSession`] puts them together for a byte stream, [`UdpEndpoint`] for datagrams:
 //!
 //! - [`suite`], [`handshake`]: the Noise handshake, and the keys and the hash that it leaves.
 //! - [`dial`], [`exchange`], [`hello`], [`card_fetch`]: who is at the other end. A [`Local`] is the
@@ -9,9 +9,11 @@
 //! - [`record`], [`cipher_state`]: frames inside a byte stream.
 //! - [`stream`]: streams of bytes over the frames of a session.
 //! - [`call`]: requests and their answers. [`datagram`]: what may be lost.
+//! - [`admission`]: who may try to prove itself.
 //! - `quic`, a feature: the handshake as QUIC's own, and frames inside a QUIC stream.
 //! - [`session`]: what a driver sees of it all. [`traffic`]: whom a frame is for.
 
+pub mod admission;
 pub mod call;
 pub mod card_fetch;
 pub mod cipher_state;
@@ -36,6 +38,7 @@ pub mod stream;
 pub mod suite;
 pub mod tcp;
 pub mod traffic;
+pub mod udp;
 
 pub use dial::Dial;
 pub use directory::Directory;
@@ -46,3 +49,4 @@ pub use session::{Fault, SendError, SessionError, SessionEvent};
 pub use suite::Suite;
 pub use tcp::TcpSession;
 pub use traffic::Traffic;
+pub use udp::UdpEndpoint;

@@ -35,6 +35,11 @@ impl Patience {
         if silence_first { self.silence_ends } else { self.opening_ends }
     }
 
+    /// When it ends however lively the peer is.
+    pub fn last(&self) -> Timestamp {
+        self.opening_ends
+    }
+
     /// Whether it has ended.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.monotonic >= self.ends().monotonic

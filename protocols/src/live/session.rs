@@ -17,8 +17,8 @@ use crate::identity::{Card, CardError};
 /// itself; from it on the content is the application's (see [`wire`](crate::wire)).
 pub const FIRST_FRAME_TYPE: u8 = 0x10;
 
-/// What happened in a session, in its order. After all but the first two it is closed, once what
-/// is left to transmit is sent.
+/// What happened in a session, in its order. After all but the first two and `Renewed` it
+/// is closed, once what is left to transmit is sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SessionEvent {
@@ -35,6 +35,8 @@ pub enum SessionEvent {
     CardWanted,
     /// We do not hold the card that the peer named; the peer was asked to dial again with it.
     CardUnknown,
+    /// The session has new keys, for which the peer proved itself anew. It may have a newer card.
+    Renewed(Box<PeerInfo>),
     /// The peer closed the session in good order.
     Closed,
 }
@@ -82,6 +84,12 @@ pub enum SessionError {
     /// The peer was not accepted in time.
     #[error("the peer did not prove itself in time")]
     TimedOut,
+    /// The peer has not been heard for too long.
+    #[error("the peer has not been heard for too long")]
+    Silent,
+    /// The keys of the session were due to be replaced, and the peer did not take part.
+    #[error("the session's keys could not be replaced in time")]
+    NotRenewed,
     /// The connection ended without the peer's end of the stream: what it said may be cut short.
     #[error("the connection ended before the peer closed the session")]
     Truncated,
@@ -91,9 +99,12 @@ impl SessionError {
     /// Who is at fault, and so what to do.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoCommonSuite | Self::DialledCard(_) | Self::TimedOut | Self::Truncated => {
-                Fault::NotNow
-            }
+            Self::NoCommonSuite
+            | Self::DialledCard(_)
+            | Self::TimedOut
+            | Self::Silent
+            | Self::NotRenewed
+            | Self::Truncated => Fault::NotNow,
             Self::SuiteNotListed
             | Self::ProtocolNotSpoken
             | Self::MessageTooLong
@@ -155,6 +166,9 @@ pub enum SendError {
     /// The frame is longer than any may be.
     #[error("the frame is too long")]
     TooLong,
+    /// The frame is longer than this path carries: one over QUIC or TCP does.
+    #[error("the frame is longer than UDP carries; it needs QUIC or TCP")]
+    TooLongForPath,
     /// Too much is waiting to be transmitted: try again when it was.
     #[error("too much is waiting to be transmitted")]
     Busy,

@@ -6,7 +6,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 
-use meshwork_protocols::random::Random;
+use crate::random::Random;
 
 /// The caps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

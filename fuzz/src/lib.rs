@@ -24,6 +24,7 @@ mod router;
 pub mod seeds;
 mod state;
 mod streams;
+mod udp;
 mod wire;
 
 pub use call::{call_frame, calls};
@@ -35,6 +36,7 @@ pub use live::{
 pub use router::{delivery, peer_facts, router};
 pub use state::{key_file, state_rows};
 pub use streams::streams;
+pub use udp::{udp_content, udp_endpoint, udp_packet};
 pub use wire::{frame, message};
 
 /// A function of bytes that panics if something does not hold.
@@ -68,4 +70,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("session", session),
     ("state_rows", state_rows),
     ("streams", streams),
+    ("udp_content", udp_content),
+    ("udp_endpoint", udp_endpoint),
+    ("udp_packet", udp_packet),
 ];

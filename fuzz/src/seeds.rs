@@ -11,7 +11,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{call, control, live, state, streams};
+use crate::{call, control, live, state, streams, udp};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -69,8 +69,17 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "session" => vec![("opened", [&[255], live::SESSION.stream.as_slice()].concat())],
         "state_rows" => state_rows(),
         "streams" => vec![("two_streams", streams::conversation())],
+        "udp_content" => vec![("each_kind", udp::listed(&udp::contents()))],
+        "udp_endpoint" => vec![("conversation", udp::listed(&udp::CONVERSATION))],
+        "udp_packet" => udp_packets(),
         _ => Vec::new(),
     }
+}
+
+/// A message 1, a message 3, a sealed datagram.
+fn udp_packets() -> Vec<(&'static str, Vec<u8>)> {
+    let names = ["message_1", "message_3", "data"].into_iter();
+    names.zip(udp::CONVERSATION.iter().cloned()).collect()
 }
 
 fn contacts() -> Vec<(&'static str, Vec<u8>)> {

@@ -3,7 +3,10 @@
 //! Knows how to ask the driver, and where the shared parts are; decides nothing.
 
 mod addressee;
+mod call;
 mod counters;
+mod datagram;
+mod dealings;
 mod delivery;
 mod error;
 mod event;
@@ -11,24 +14,33 @@ mod inbox;
 mod meeting;
 mod message;
 mod peer;
+mod service;
 mod watch;
 
 pub use addressee::Addressee;
+pub use call::Call;
 pub use counters::Counters;
+pub use datagram::{Datagram, Datagrams};
+pub use dealings::Dealings;
 pub use delivery::Delivery;
 pub use error::{
-    CloseError, FetchError, MeetError, PeerError, ProcessError, SendError, StatusError, Stopped,
+    CallError, CloseError, DatagramError, FetchError, MeetError, PeerError, ProcessError,
+    ReachError, SendError, StatusError, Stopped,
 };
 pub use event::Event;
 pub use inbox::Inbox;
 pub use meeting::Whom;
 pub use message::Message;
 pub use peer::{Peer, Stranger};
+pub use service::{Asked, Declined, ServeError, Serving};
 pub use watch::Watch;
 
 pub(crate) use counters::Tally;
+pub(crate) use datagram::Mailbox;
+pub(crate) use dealings::{DealingsBook, DealingsTally, Standing as StandingSessions};
 
 use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -124,6 +136,50 @@ impl Agent {
     /// A message to be sent with other options than the defaults.
     pub fn message(&self, to: impl Into<Addressee>) -> Message<'_> {
         Message::new(self, to.into())
+    }
+
+    /// Calls a service of a known peer: awaited, it gives the answer. See [`Call`] for its options.
+    ///
+    /// A call is durable at neither end: it is made now, over the session that stands or one that
+    /// is opened for it, and runs at most once. [`CallError::may_have_run`] says of one that has no
+    /// answer whether the peer may have done what was asked.
+    pub fn call(
+        &self,
+        peer: impl Into<Addressee>,
+        service: impl Into<String>,
+        body: impl Into<Vec<u8>>,
+    ) -> Call<'_> {
+        Call::new(self, peer.into(), service.into(), body.into())
+    }
+
+    /// Offers a service to the known peers, until what is returned is dropped. Each call runs in a
+    /// task of its own, many at once; it is dropped where it stands when its caller cancels it or
+    /// its deadline passes.
+    ///
+    /// Strangers and blocked peers that call get no answer. A handler that is to tell known callers
+    /// apart looks at [`Asked::caller`].
+    pub fn serve<H, F>(&self, service: &str, handler: H) -> Result<Serving, ServeError>
+    where
+        H: Fn(Asked) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<u8>, Declined>> + Send + 'static,
+    {
+        service::serve(self, service, handler)
+    }
+
+    /// Sends a datagram to a known peer: at most [`crate::MAX_DATAGRAM`] bytes that arrive at most
+    /// once, or not at all, and behind which nothing waits. It returns when the datagram is on its
+    /// way; a session is opened for it where none stands.
+    pub async fn datagram(
+        &self,
+        peer: impl Into<Addressee>,
+        body: impl AsRef<[u8]>,
+    ) -> Result<(), DatagramError> {
+        datagram::send(self, &peer.into(), body.as_ref()).await
+    }
+
+    /// The datagrams that known peers send from now on.
+    pub fn datagrams(&self) -> Datagrams {
+        Datagrams::open(&self.shared)
     }
 
     /// How far a message of this agent's got; `None` for one that is not known, or was forgotten

@@ -26,7 +26,11 @@ mod notices;
 mod order;
 mod outbound;
 mod outputs;
+mod reach;
 mod recovery;
+mod services;
+mod session;
+mod sessions;
 mod shared;
 mod sockets;
 mod start;
@@ -42,6 +46,9 @@ pub(crate) use directory::PeerIndex;
 pub(crate) use identity::Identity;
 pub(crate) use notices::Notices;
 pub(crate) use order::Order;
+pub(crate) use services::{Handler, NotRegistered, Registration, Services};
+pub(crate) use session::{CallNotBegun, DatagramNotSent};
+pub(crate) use sessions::Sessions;
 pub(crate) use shared::Shared;
 pub(crate) use sockets::Sockets;
 pub(crate) use start::{Doors, Parts};
@@ -58,8 +65,8 @@ use tokio::task::JoinSet;
 use self::commits::Commits;
 use self::happening::Happening;
 use self::lines::Lines;
-use self::outbound::Outbound;
 use self::recovery::Recovery;
+use self::session::Session;
 use self::upkeep::Upkeep;
 use crate::agent::Answered;
 use crate::own::{NextCard, Own, Presence};
@@ -82,7 +89,7 @@ pub(crate) struct Driver {
     answers: HashMap<Ticket, oneshot::Sender<Answered>>,
     next_ticket: u64,
     arrivals: watch::Sender<Arrivals>,
-    paths: HashMap<PathId, Path>,
+    paths: HashMap<PathId, Arc<Session>>,
     // What runs beside it.
     lines: Lines,
     close_lines: watch::Sender<bool>,
@@ -95,11 +102,4 @@ pub(crate) struct Driver {
     presence: Presence,
     /// A card whose batch is not yet durable.
     next_card: Option<NextCard>,
-}
-
-/// A session that stands.
-#[derive(Debug)]
-struct Path {
-    peer: AgentId,
-    outbound: Arc<Outbound>,
 }

@@ -8,6 +8,8 @@
 //! - [`Agent::send`] takes a message on: when it returns, the message is durable here, and will be
 //!   put into the peer's inbox exactly once, or end as expired or refused.
 //! - [`Agent::inbox`] hands out what arrived; [`Delivery::processed`] tells the sender.
+//! - [`Agent::call`] asks a service of a peer and waits for its answer; [`Agent::serve`] offers one.
+//! - [`Agent::datagram`] sends what may be lost, [`Agent::datagrams`] hands it out.
 //! - [`Agent::watch`] tells what happens, [`Agent::explain`] how a message would go and why.
 //!
 //! [`control`] lets other programs drive an agent, through a socket.
@@ -23,13 +25,17 @@ mod driver;
 mod own;
 
 pub use agent::{
-    Addressee, Agent, CloseError, Counters, Delivery, Event, FetchError, Inbox, MeetError, Message,
-    Peer, PeerError, ProcessError, SendError, StatusError, Stopped, Stranger, Watch, Whom,
+    Addressee, Agent, Asked, Call, CallError, CloseError, Counters, Datagram, DatagramError,
+    Datagrams, Dealings, Declined, Delivery, Event, FetchError, Inbox, MeetError, Message, Peer,
+    PeerError, ProcessError, ReachError, SendError, ServeError, Serving, StatusError, Stopped,
+    Stranger, Watch, Whom,
 };
 pub use config::{Builder, StartError};
 pub use own::OwnError;
 
-pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact};
+pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact, ServiceName, Transport};
+pub use meshwork_protocols::live::call::{MAX_CALL_BODY, MAX_DEADLINE, Refusal};
+pub use meshwork_protocols::live::datagram::MAX_DATAGRAM;
 pub use meshwork_protocols::wire::{ContentType, MAX_BODY, MAX_LIFETIME, MessageId, RefusalReason};
 pub use meshwork_protocols::{identity, live, posture, provider, secret, time};
 pub use meshwork_router::{

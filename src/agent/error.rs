@@ -2,8 +2,9 @@
 
 use std::io;
 
-use meshwork_protocols::identity::CardError;
+use meshwork_protocols::identity::{CardError, NameError};
 use meshwork_protocols::live::SessionError;
+use meshwork_protocols::live::call::{CallEnd, CallRefused, Refusal};
 use meshwork_router::CommandError;
 use meshwork_state::{StoreError, WitnessError};
 use meshwork_transports::DialError;
@@ -173,6 +174,143 @@ impl From<CommandError> for PeerError {
             CommandError::CommitFailed => Self::CommitFailed,
             _ => Self::Broken,
         }
+    }
+}
+
+/// Why no session with a peer was to be had.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReachError {
+    /// No such peer is known: meet it, or accept it.
+    #[error("no such peer is known")]
+    UnknownPeer,
+    /// The owner blocked this peer.
+    #[error("this peer is blocked")]
+    Blocked,
+    /// The peer does not answer, or not over what is needed: try again later.
+    #[error("the peer does not answer")]
+    Unreachable,
+    /// As many peers are looked for as may be: try again later.
+    #[error("as many peers are looked for as may be; try again later")]
+    Busy,
+    /// The peer's row could not be read: try again; if it stays so the disk is full or broken.
+    #[error("the peer's row could not be read: {0}")]
+    Store(StoreError),
+    /// The agent has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// A bug.
+    #[error("a bug: the router answered what was not asked")]
+    Broken,
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No session with the peer was to be had: nothing was sent.
+    #[error(transparent)]
+    NotReached(#[from] ReachError),
+    /// No session with the peer was to be had before the deadline: nothing was sent.
+    #[error("the peer was not reached before the deadline")]
+    NotReachedInTime,
+    /// It is no name of a service.
+    #[error("not the name of a service: {0}")]
+    BadName(NameError),
+    /// The deadline is none, or more than an hour off.
+    #[error("a call takes more than nothing and at most an hour")]
+    BadDeadline,
+    /// The body is longer than [`crate::MAX_CALL_BODY`], or than the transport that was asked for
+    /// carries.
+    #[error("the body is longer than a call over this transport may be")]
+    TooLarge,
+    /// As many calls to this peer are under way as may be: try again when some ended.
+    #[error("as many calls to this peer are under way as may be; try again later")]
+    Busy,
+    /// The peer refused.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// No answer came in time. The peer may have done what was asked.
+    #[error("no answer came before the deadline")]
+    DeadlinePassed,
+    /// The session ended before an answer came: call again.
+    #[error("the session ended before an answer came")]
+    Interrupted {
+        /// Whether the request was on its way, so that the peer may have done what was asked.
+        may_have_run: bool,
+    },
+}
+
+impl CallError {
+    /// Whether the peer may have done what was asked, or some of it. Where it may not, to call
+    /// again is safe whatever the service does.
+    pub const fn may_have_run(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.may_have_run(),
+            Self::DeadlinePassed => true,
+            Self::Interrupted { may_have_run } => *may_have_run,
+            _ => false,
+        }
+    }
+
+    /// Whether the same call can succeed later.
+    pub const fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::NotReached(error) => error.is_worth_a_retry(),
+            Self::NotReachedInTime | Self::Busy | Self::DeadlinePassed => true,
+            Self::Interrupted { .. } => true,
+            Self::Refused(refusal) => matches!(refusal, Refusal::Busy | Refusal::DeadlinePassed),
+            _ => false,
+        }
+    }
+}
+
+impl From<CallRefused> for CallError {
+    fn from(refused: CallRefused) -> Self {
+        match refused {
+            CallRefused::Busy => Self::Busy,
+            CallRefused::BadDeadline => Self::NotReachedInTime,
+            _ => Self::TooLarge,
+        }
+    }
+}
+
+impl From<CallEnd> for CallError {
+    fn from(end: CallEnd) -> Self {
+        match end {
+            CallEnd::Refused(refusal) => Self::Refused(refusal),
+            CallEnd::Interrupted { may_have_run } => Self::Interrupted { may_have_run },
+            _ => Self::DeadlinePassed,
+        }
+    }
+}
+
+/// Why a datagram did not leave.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatagramError {
+    /// No session with the peer was to be had.
+    #[error(transparent)]
+    NotReached(#[from] ReachError),
+    /// It is longer than [`crate::MAX_DATAGRAM`]: fix the caller, or use a message.
+    #[error("longer than a datagram may be")]
+    TooLarge,
+}
+
+impl DatagramError {
+    /// Whether the same datagram can leave later.
+    pub const fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::NotReached(error) => error.is_worth_a_retry(),
+            Self::TooLarge => false,
+        }
+    }
+}
+
+impl ReachError {
+    /// Whether the same request can succeed later.
+    pub const fn is_worth_a_retry(&self) -> bool {
+        matches!(self, Self::Unreachable | Self::Busy | Self::Store(_))
     }
 }
 

@@ -4,7 +4,7 @@ use meshwork_protocols::identity::{AgentId, Card, CardError, Newest, Sequence, U
 use meshwork_router::{PeerFacts, Standing};
 use meshwork_state::{Namespace, Row, StoreError};
 
-use super::{Addressee, PeerError};
+use super::{Addressee, Dealings, PeerError};
 use crate::driver::Shared;
 
 /// How many rows are read at a time: a card's length each.
@@ -24,6 +24,8 @@ pub struct Peer {
     pub contact: Option<String>,
     /// The number of its newest card; `None` where that was revoked or contradicted.
     pub card: Option<Sequence>,
+    /// What went between it and this agent since the start.
+    pub dealings: Dealings,
 }
 
 /// A stranger that wrote.
@@ -50,7 +52,8 @@ impl Peer {
             Newest::Card(mark) => Some(mark.sequence),
             Newest::Refused(_) => None,
         };
-        Ok(Self { id: AgentId::from_bytes(id), standing, name, contact, card })
+        let dealings = Dealings::default();
+        Ok(Self { id: AgentId::from_bytes(id), standing, name, contact, card, dealings })
     }
 }
 
@@ -61,7 +64,12 @@ pub(super) async fn one(shared: &Shared, peer: &Addressee) -> Result<Option<Peer
         let row = rows.get(Namespace::Peer, id.as_bytes())?;
         row.map(|value| Peer::read(&(id.as_bytes().to_vec(), value))).transpose()
     });
-    Ok(peer.await??)
+    Ok(peer.await??.map(|peer| with_dealings(shared, peer)))
+}
+
+fn with_dealings(shared: &Shared, peer: Peer) -> Peer {
+    let dealings = shared.dealings.with(&peer.id, shared.sessions.standing(&peer.id));
+    Peer { dealings, ..peer }
 }
 
 /// All of them.
@@ -80,7 +88,8 @@ pub(super) async fn all(shared: &Shared) -> Result<Vec<Peer>, PeerError> {
             }
         }
     });
-    Ok(slices.await??)
+    let peers = slices.await??.into_iter();
+    Ok(peers.map(|peer| with_dealings(shared, peer)).collect())
 }
 
 /// The card of one of them, as of the last moment at which it counted.

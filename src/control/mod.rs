@@ -23,6 +23,7 @@ mod fault;
 mod lines;
 mod moment;
 mod named;
+mod outsourced;
 mod place;
 mod reply;
 mod request;
@@ -34,6 +35,8 @@ mod text;
 #[cfg(test)]
 mod published;
 
+pub(crate) use outsourced::Outsourced;
+
 pub use body::Body;
 pub use client::{Client, Replies};
 pub use event::{Event, Happening};
@@ -43,9 +46,10 @@ pub use moment::Moment;
 pub use named::Named;
 pub use place::{MAX_SOCKET_PATH, SOCKET_FILE, socket_path};
 pub use reply::{
-    CardFacts, Delivery, Identity, Peer, Progress, Protection, Reply, Route, Search, Status,
+    Answer as CallAnswer, Asked, CardFacts, Dealings, Delivery, Identity, Peer, Progress,
+    Protection, Reply, Route, Search, Status,
 };
-pub use request::{Request, Send, Stand, Wait, WaitFor};
+pub use request::{Call, Decline, Request, Send, Stand, Via, Wait, WaitFor};
 pub use server::{MAX_CONNECTIONS, Server};
 pub use service::{Answer, answer};
 

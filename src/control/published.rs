@@ -60,6 +60,13 @@ fn requests() -> Vec<Request> {
         wait: wait(WaitFor::Processed),
         ..send.clone()
     };
+    let call = Call {
+        to: peer(),
+        service: "translate".into(),
+        body: Body(b"hi".to_vec()),
+        deadline_millis: None,
+        via: None,
+    };
     vec![
         Request::Id {},
         Request::Card {},
@@ -79,6 +86,15 @@ fn requests() -> Vec<Request> {
         Request::Inbox { follow: true },
         Request::Processed { sender: agent(), message: MESSAGE },
         Request::Explain { peer: peer() },
+        Request::Call(call.clone()),
+        Request::Call(Call { via: Some(Via::Quic), deadline_millis: Some(1), ..call.clone() }),
+        Request::Call(Call { via: Some(Via::Udp), ..call.clone() }),
+        Request::Call(Call { via: Some(Via::Tcp), ..call }),
+        Request::Serve { services: vec!["translate".into()] },
+        Request::Answer { call: 7, body: Body(vec![0xff]) },
+        Request::Decline { call: 7, why: Decline::Failed },
+        Request::Decline { call: 7, why: Decline::NotAllowed },
+        Request::Decline { call: 7, why: Decline::Busy },
         Request::Watch {},
         Request::Stop {},
     ]
@@ -148,6 +164,12 @@ fn replies() -> Vec<Reply> {
         contact: Some(contact.clone()),
         connected: true,
         held,
+        dealings: Dealings { handshakes: 1, reuses: 2, bytes_in: 3, bytes_out: 4, transport: None },
+    };
+    let over = |transport| {
+        let known = peer(Standing::Known, 0);
+        let dealings = Dealings { transport: Some(transport), ..known.dealings };
+        Reply::Peer(Peer { dealings, ..known })
     };
     let delivery = Delivery {
         message: MESSAGE,
@@ -177,6 +199,23 @@ fn replies() -> Vec<Reply> {
         Reply::Peer(peer(Standing::Known, 0)),
         Reply::Peer(peer(Standing::Stranger, 2)),
         Reply::Peer(Peer { contact: None, ..peer(Standing::Blocked, 0) }),
+        over(Via::Quic),
+        over(Via::Udp),
+        over(Via::Tcp),
+        Reply::Answer(CallAnswer {
+            from: named(),
+            service: "translate".into(),
+            body: Body(b"hi".to_vec()),
+            millis: 3,
+        }),
+        Reply::Asked(Asked {
+            call: 7,
+            caller: nameless(),
+            service: "translate".into(),
+            body: Body(b"hi".to_vec()),
+            deadline_millis: 30_000,
+        }),
+        Reply::Withdrawn { call: 7 },
         Reply::Delivery(delivery),
         Reply::Route(route(Search::Untried)),
         Reply::Route(route(Search::UnderWay)),
@@ -199,10 +238,13 @@ fn remind(request: &Request, reply: &Reply, happening: &Happening) {
         Request::Forget { .. } | Request::Send(_) | Request::Status { .. } => {}
         Request::Inbox { .. } | Request::Processed { .. } | Request::Explain { .. } => {}
         Request::Strangers {} | Request::Watch {} | Request::Stop {} => {}
+        Request::Call(_) | Request::Serve { .. } => {}
+        Request::Answer { .. } | Request::Decline { .. } => {}
     }
     match reply {
         Reply::Identity(_) | Reply::Card(_) | Reply::Peer(_) | Reply::Status(_) => {}
         Reply::Delivery(_) | Reply::Route(_) | Reply::Event(_) => {}
+        Reply::Answer(_) | Reply::Asked(_) | Reply::Withdrawn { .. } => {}
         Reply::Done {} | Reply::Error(_) => {}
     }
     match happening {
@@ -283,6 +325,7 @@ fn fits(pattern: &str, text: &str) -> bool {
         "^mw1[02-9ac-hj-np-z]{58}@.+:[0-9]+$" => text.parse::<crate::Contact>().is_ok(),
         "^[0-9a-f]{32}$" => text.parse::<MessageId>().is_ok(),
         "^MESH-[0-9]{4}$" => text.parse::<Code>().is_ok(),
+        "^[a-z][a-z0-9.-]{0,63}$" => text.parse::<crate::ServiceName>().is_ok(),
         "^[a-z][a-z0-9.-]{0,31}$" => roster::check_name(text.into()).is_ok(),
         r"^[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$" => {
             text.parse::<Moment>().is_ok()

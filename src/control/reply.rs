@@ -1,13 +1,13 @@
 //! What an agent answers.
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_router::{Choice, Dialling, Level, Protocol, Reason, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
-use super::{Body, Event, Fault, Moment, text};
+use super::{Body, Event, Fault, Moment, Via, text};
 
 /// A line of an answer. On the socket it stands beside the number of the request. An answer is any
 /// number of lines, and then one that says `done` or `error`.
@@ -27,6 +27,15 @@ pub enum Reply {
     Delivery(Delivery),
     /// How a message would go.
     Route(Route),
+    /// The answer to a call of ours.
+    Answer(Answer),
+    /// A peer calls a service that the asker offers.
+    Asked(Asked),
+    /// Nobody waits for the answer to this call any more.
+    Withdrawn {
+        /// Its number.
+        call: u64,
+    },
     /// Something happened.
     Event(Event),
     /// All is done and said.
@@ -90,6 +99,67 @@ pub struct Peer {
     /// How many of its messages are held until the owner decides.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub held: usize,
+    /// What went between it and the agent since the agent's start.
+    pub dealings: Dealings,
+}
+
+/// What went between an agent and a peer since the agent's start. Many handshakes beside few reuses
+/// are a hop that talks too often and too little at a time.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Dealings {
+    /// Sessions that were opened, whoever dialled.
+    pub handshakes: u64,
+    /// How often a session was used again instead of a new one.
+    pub reuses: u64,
+    /// Bytes of frames that came.
+    pub bytes_in: u64,
+    /// Bytes of frames that went.
+    pub bytes_out: u64,
+    /// Over what the session goes that is used now, if one stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Via>,
+}
+
+impl From<crate::Dealings> for Dealings {
+    fn from(dealings: crate::Dealings) -> Self {
+        let crate::Dealings { handshakes, reuses, bytes_in, bytes_out, transport, .. } = dealings;
+        let transport = transport.and_then(|transport| match transport {
+            Transport::Quic => Some(Via::Quic),
+            Transport::Udp => Some(Via::Udp),
+            Transport::Tcp => Some(Via::Tcp),
+            // One of a later version.
+            _ => None,
+        });
+        Self { handshakes, reuses, bytes_in, bytes_out, transport }
+    }
+}
+
+/// The answer to a call of ours.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Answer {
+    /// Who answered, proved.
+    pub from: Named,
+    /// Which service.
+    pub service: String,
+    /// What it says.
+    pub body: Body,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// A call of a peer's, for the asker to answer.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Asked {
+    /// Its number, for `answer` and `decline`.
+    pub call: u64,
+    /// Who calls, proved.
+    pub caller: Named,
+    /// Which service.
+    pub service: String,
+    /// What it is told.
+    pub body: Body,
+    /// How long the caller still waits.
+    pub deadline_millis: u64,
 }
 
 /// How far a message of ours got.

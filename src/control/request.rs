@@ -1,10 +1,11 @@
 //! What can be asked of an agent.
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::wire::{ContentType, MessageId};
 use serde::{Deserialize, Serialize};
 
 use super::{Body, text};
+use crate::Declined;
 
 /// What is asked. On the socket it stands beside a number of the asker's, `{"id": 1, "do": ..}`,
 /// that comes back with each line of the answer. A field that is not known is refused, so that
@@ -88,6 +89,29 @@ pub enum Request {
         /// Its id or local name.
         peer: String,
     },
+    /// Call a service of a peer: one [`CallAnswer`](super::CallAnswer).
+    Call(Call),
+    /// Offer services to the known peers, and answer their calls: an [`Asked`](super::Asked) each,
+    /// and a word where a caller does not wait any more. Each is answered, over another
+    /// connection, by `answer` or `decline`.
+    Serve {
+        /// Their names.
+        services: Vec<String>,
+    },
+    /// Answer a call that was told of by `serve`.
+    Answer {
+        /// Its number.
+        call: u64,
+        /// The answer.
+        body: Body,
+    },
+    /// Refuse a call that was told of by `serve`.
+    Decline {
+        /// Its number.
+        call: u64,
+        /// Why.
+        why: Decline,
+    },
     /// What happens from now on: an [`Event`](super::Event) each.
     Watch {},
     /// End the agent's process.
@@ -97,7 +121,7 @@ pub enum Request {
 impl Request {
     /// Whether its answer goes on until the asker asks something else or goes away.
     pub fn is_endless(&self) -> bool {
-        matches!(self, Self::Watch {} | Self::Inbox { follow: true })
+        matches!(self, Self::Watch {} | Self::Inbox { follow: true } | Self::Serve { .. })
     }
 }
 
@@ -124,6 +148,68 @@ pub struct Send {
     /// What to wait for before answering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+}
+
+/// A call to make.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// To whom: an id, a local name, or a contact, whose card is fetched if it is not known.
+    pub to: String,
+    /// Which of its services.
+    pub service: String,
+    /// What the service is told.
+    pub body: Body,
+    /// How long to wait for the answer, at most an hour; 30 seconds where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_millis: Option<u64>,
+    /// Over which transport; the one that stands or answers first where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+}
+
+/// A transport, by name.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// QUIC.
+    Quic,
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+}
+
+impl From<Via> for Transport {
+    fn from(via: Via) -> Self {
+        match via {
+            Via::Quic => Self::Quic,
+            Via::Udp => Self::Udp,
+            Via::Tcp => Self::Tcp,
+        }
+    }
+}
+
+/// Why a call is refused.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decline {
+    /// It could not be answered.
+    Failed,
+    /// This caller may not have it.
+    NotAllowed,
+    /// There is too much to do; the caller may try again later.
+    Busy,
+}
+
+impl From<Decline> for Declined {
+    fn from(why: Decline) -> Self {
+        match why {
+            Decline::Failed => Self::Failed,
+            Decline::NotAllowed => Self::NotAllowed,
+            Decline::Busy => Self::Busy,
+        }
+    }
 }
 
 /// What to wait for, and how long.

@@ -17,6 +17,7 @@ impl Driver {
             End::Asked(answer) => {
                 let closed = self.close().await;
                 self.shared.notices.end();
+                self.shared.datagrams.end();
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(closed);
             }
@@ -46,6 +47,7 @@ impl Driver {
     async fn close(&mut self) -> Result<(), CloseError> {
         // 1. Nothing new: no orders, no connections.
         self.orders.close();
+        self.shared.services.clear();
         self.close_lines.send_replace(true);
         // 2. What was taken on is durable, and its answers and receipts are on their way.
         let durable = self.make_durable().await;
@@ -65,8 +67,8 @@ impl Driver {
     }
 
     async fn end_sessions(&mut self) {
-        for path in self.paths.values() {
-            path.outbound.end();
+        for session in self.paths.values() {
+            session.outbound.end();
         }
         let deadline = Instant::now() + FAREWELL;
         while !self.tasks.is_empty() {
@@ -94,5 +96,7 @@ impl Driver {
         // A runtime that shuts down gives it up with everything else.
         let _ = given_up.await;
         self.shared.notices.end();
+        self.shared.datagrams.end();
+        self.shared.services.clear();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use meshwork_protocols::identity::{AgentId, Card, CardHash, Newest, Transport};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::live::Directory;
-use meshwork_router::PeerFacts;
+use meshwork_router::{PeerFacts, Standing};
 use meshwork_state::{Batch, Change, Namespace, Rows, StoreError};
 
 use super::Vault;
@@ -45,6 +45,7 @@ struct Known {
 
 /// What is needed of a peer; the rest stays in its row.
 struct Entry {
+    standing: Standing,
     name: Option<String>,
     newest: Newest,
     remembered: Option<Lineage>,
@@ -105,6 +106,11 @@ impl PeerIndex {
         self.read().peers.get(agent)?.name.clone()
     }
 
+    /// How a peer stands with the owner; `None` for one that is not kept.
+    pub(crate) fn standing(&self, agent: &AgentId) -> Option<Standing> {
+        self.read().peers.get(agent).map(|entry| entry.standing)
+    }
+
     /// Keeps a verified card for a while.
     pub(crate) fn keep(&self, card: &Arc<Card>) {
         let mut known = self.write();
@@ -161,11 +167,11 @@ impl PeerIndex {
 impl Known {
     fn put(&mut self, agent: AgentId, facts: PeerFacts) {
         self.remove(&agent);
-        let PeerFacts { name, newest, remembered, .. } = facts;
+        let PeerFacts { standing, name, newest, remembered, .. } = facts;
         if let Some(name) = &name {
             self.names.insert(name.clone(), agent);
         }
-        self.peers.insert(agent, Entry { name, newest, remembered });
+        self.peers.insert(agent, Entry { standing, name, newest, remembered });
     }
 
     fn remove(&mut self, agent: &AgentId) {

@@ -7,22 +7,14 @@ use meshwork_protocols::live::{PeerInfo, SessionError};
 use meshwork_router::{Needs, PathId};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::carrier::Carries;
-use super::outbound::Outbound;
+use super::session::Session;
 use crate::agent::FetchError;
 
 /// Something that happened on a connection, in its order.
 #[derive(Debug)]
 pub(crate) enum Happening {
     /// A session stands.
-    Opened {
-        path: PathId,
-        peer: Box<PeerInfo>,
-        /// What it can do.
-        carries: Carries,
-        /// Where frames for it go.
-        outbound: Arc<Outbound>,
-    },
+    Opened { session: Arc<Session>, peer: Box<PeerInfo> },
     /// Frames came in.
     Frames {
         path: PathId,
@@ -30,6 +22,8 @@ pub(crate) enum Happening {
         /// Their part of what all connections may have waiting; given back when they are handled.
         _room: OwnedSemaphorePermit,
     },
+    /// Calls, datagrams or streams go over a session, which the router does not see.
+    Used(PathId),
     /// A session is over; it broke where there is an error.
     Closed { path: PathId, why: Option<SessionError> },
     /// No address led to a session with this peer that offers what is needed.

@@ -6,14 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use meshwork_protocols::live::{
-    Local, PeerInfo, Role, SendError, SessionError, SessionEvent, Traffic,
+    Local, PeerInfo, Role, SendError, SessionError, SessionEvent, Traffic, datagram,
 };
-use meshwork_router::PathId;
+use meshwork_protocols::time::Timestamp;
+use meshwork_router::Standing;
+use tokio::time::sleep_until;
 
 use super::carrier::{Carrier, CarrierError};
 use super::happening::Happening;
 use super::lines::Lines;
-use super::outbound::Outbound;
+use super::session::Session;
 use crate::agent::Tally;
 
 /// Frames on their way to the driver.
@@ -23,8 +25,7 @@ type Handing = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
 pub(crate) struct Line {
     lines: Lines,
     carrier: Carrier,
-    path: PathId,
-    outbound: Arc<Outbound>,
+    session: Arc<Session>,
     /// What came in and is not yet taken; nothing more is read meanwhile.
     handing: Option<Handing>,
 }
@@ -50,26 +51,27 @@ impl Line {
         if peer.role == Role::Initiator || peer.used == ours.card().sequence() {
             shared.peers.holds(peer.agent, ours.card().hash());
         }
-        let (path, outbound) = (lines.next_path(), Arc::new(Outbound::default()));
-        let carries = carrier.carries();
-        let opened = Happening::Opened { path, peer, carries, outbound: Arc::clone(&outbound) };
-        lines.tell(opened).await;
-        let line = Self { lines: lines.clone(), carrier, path, outbound, handing: None };
+        let (path, carries) = (lines.next_path(), carrier.carries());
+        let tally = shared.dealings.opened(peer.agent);
+        let session = Arc::new(Session::new(peer.agent, path, carries, tally));
+        lines.tell(Happening::Opened { session: Arc::clone(&session), peer }).await;
+        let line = Self { lines: lines.clone(), carrier, session, handing: None };
         let why = line.run().await.err().map(SessionError::from);
         lines.tell(Happening::Closed { path, why }).await;
     }
 
     async fn run(mut self) -> Result<(), CarrierError> {
+        let _ends = Ends { session: Arc::clone(&self.session), lines: self.lines.clone() };
         loop {
             self.seal()?;
-            if self.outbound.is_cut() {
+            if self.session.outbound.is_cut() {
                 return Ok(());
             }
-            if self.outbound.is_at_end() {
+            if self.session.outbound.is_at_end() {
                 self.carrier.end().await;
                 return Ok(());
             }
-            let Self { carrier, outbound, handing, .. } = &mut self;
+            let Self { lines, carrier, session, handing } = &mut self;
             let may_read = handing.is_none();
             let next = tokio::select! {
                 moved = carrier.progress(may_read) => self.moved(moved).await?,
@@ -78,17 +80,26 @@ impl Line {
                     // Without a driver it is over.
                     if taken.is_some() { Next::Goes } else { Next::Ends }
                 }
-                () = outbound.changed() => Next::Goes,
+                () = session.outbound.changed() => Next::Goes,
+                () = timeout(lines, session.calls_timeout()) => {
+                    session.calls_tick(&lines.shared);
+                    Next::Goes
+                }
             };
             if matches!(next, Next::Ends) {
                 return Ok(());
             }
+            self.tell_of_use().await;
         }
     }
 
     /// Seals as much of what waits as the carrier takes soon.
     fn seal(&mut self) -> Result<(), CarrierError> {
-        while let Some(frame) = self.outbound.pop(self.carrier.room()) {
+        let now = self.lines.shared.clock.now();
+        loop {
+            self.session.stage_calls(now);
+            let Some(frame) = self.session.outbound.pop(self.carrier.room()) else { break };
+            self.session.tally.sent(frame.len());
             match self.carrier.send(&frame) {
                 Ok(()) => {}
                 Err(SendError::Record(error)) => return Err(SessionError::Record(error).into()),
@@ -103,13 +114,13 @@ impl Line {
         let (mut frames, mut closed) = (Vec::new(), false);
         while let Some(event) = self.carrier.poll() {
             match event {
-                SessionEvent::Frame(frame) => self.sort(frame, &mut frames),
+                SessionEvent::Frame(frame) => self.sort(frame, &mut frames)?,
                 _ => closed = true,
             }
         }
         if !frames.is_empty() {
             self.finish_handing().await;
-            self.handing = Some(Box::pin(self.lines.clone().hand_over(self.path, frames)));
+            self.handing = Some(Box::pin(self.lines.clone().hand_over(self.session.path, frames)));
         }
         // What came before the end is as good as ever.
         if closed || moved.is_err() {
@@ -119,12 +130,25 @@ impl Line {
     }
 
     /// Gives a frame to whom it is for; what the router gets is gathered.
-    fn sort(&mut self, frame: Vec<u8>, for_router: &mut Vec<Vec<u8>>) {
-        match Traffic::of(&frame) {
+    fn sort(&mut self, frame: Vec<u8>, for_router: &mut Vec<Vec<u8>>) -> Result<(), SessionError> {
+        self.session.tally.received(frame.len());
+        let traffic = Traffic::of(&frame);
+        // Who is not known gets no answer, and nothing of it is kept but messages.
+        let known =
+            || self.lines.shared.peers.standing(&self.session.peer) == Some(Standing::Known);
+        match traffic {
             Traffic::Router => for_router.push(frame),
-            // Nobody takes these yet.
+            Traffic::Call if known() => {
+                self.session.receive_call(&self.lines.shared, &frame)?;
+            }
+            Traffic::Datagram if known() => {
+                let datagram = datagram::decode(&frame).ok_or(SessionError::Datagram)?;
+                self.lines.shared.datagrams.put(self.session.peer, datagram);
+            }
+            // Streams are taken by nobody yet.
             Traffic::Call | Traffic::Datagram | Traffic::Stream => {}
         }
+        Ok(())
     }
 
     async fn finish_handing(&mut self) {
@@ -132,11 +156,37 @@ impl Line {
             handing.await;
         }
     }
+
+    /// Lets the driver know that the session is worth keeping.
+    async fn tell_of_use(&mut self) {
+        if self.session.wants_telling(self.lines.shared.clock.now()) {
+            self.lines.tell(Happening::Used(self.session.path)).await;
+        }
+    }
+}
+
+/// Ends the calls of a session with its line, however that ends.
+struct Ends {
+    session: Arc<Session>,
+    lines: Lines,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.session.end_calls(&self.lines.shared);
+    }
 }
 
 async fn taken(handing: &mut Option<Handing>) -> Option<()> {
     match handing {
         Some(handing) => handing.await,
+        None => future::pending().await,
+    }
+}
+
+async fn timeout(lines: &Lines, at: Option<Timestamp>) {
+    match at {
+        Some(at) => sleep_until(lines.shared.clock.instant(at)).await,
         None => future::pending().await,
     }
 }

@@ -14,8 +14,10 @@ const AHEAD: u32 = 64;
 /// Frames of one importance: those of an earlier lane go before those of a later one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Lane {
-    /// Somebody waits for it: calls, their answers, datagrams, and what keeps streams flowing.
+    /// Somebody waits for it: calls, their answers, and what keeps streams flowing.
     Calls,
+    /// What may be lost, and is of no use when it is old.
+    Datagrams,
     /// Messages and receipts.
     Router,
     /// What streams carry, which takes all that is left.
@@ -23,13 +25,16 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    const ALL: [Self; 3] = [Self::Calls, Self::Router, Self::Streams];
+    const ALL: [Self; 4] = [Self::Calls, Self::Datagrams, Self::Router, Self::Streams];
 
     /// The most bytes that wait in it.
     const fn bound(self) -> usize {
         match self {
-            // What the calls of one session may have in flight, and as much of answers.
-            Self::Calls => 16 << 20,
+            // Calls wait where they can still be withdrawn, and come here when it is their turn:
+            // a few of the largest.
+            Self::Calls => 4 << 20,
+            // A quarter of a second of what a line of 10 Mbit/s carries. More would only be late.
+            Self::Datagrams => 256 << 10,
             // What the router lets out to one peer without a receipt (4 MiB), one of the largest
             // frames, and receipts. A peer that leaves more untaken is sent it again later, on
             // another connection.
@@ -91,6 +96,16 @@ impl Outbound {
         drop(queue);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// Something waits elsewhere, and is to be looked for.
+    pub(crate) fn stir(&self) {
+        self.changed.notify_one();
+    }
+
+    /// How many bytes wait in a lane.
+    pub(crate) fn waiting(&self, lane: Lane) -> usize {
+        self.lock().lane(lane).cost
     }
 
     /// Ends the session in good order, behind what waits.
@@ -162,9 +177,10 @@ impl Queue {
     }
 
     fn lane(&mut self, lane: Lane) -> &mut Waiting {
-        let [calls, router, streams] = &mut self.lanes;
+        let [calls, datagrams, router, streams] = &mut self.lanes;
         match lane {
             Lane::Calls => calls,
+            Lane::Datagrams => datagrams,
             Lane::Router => router,
             Lane::Streams => streams,
         }
@@ -215,10 +231,10 @@ mod tests {
     #[test]
     fn a_call_goes_ahead_of_messages_and_both_ahead_of_streams() {
         let outbound = Outbound::default();
-        for (lane, first) in [(Lane::Streams, 3), (Lane::Router, 2), (Lane::Calls, 1)] {
-            assert_eq!(outbound.push(lane, frames(2, first)), Ok(()));
+        for lane in Lane::ALL.into_iter().rev() {
+            assert_eq!(outbound.push(lane, frames(2, lane as u8)), Ok(()));
         }
-        assert_eq!(firsts(&outbound), [1, 1, 2, 2, 3, 3]);
+        assert_eq!(firsts(&outbound), [0, 0, 1, 1, 2, 2, 3, 3]);
     }
 
     #[test]

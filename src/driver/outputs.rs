@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use meshwork_router::{Event as Told, Output, PathId};
 use meshwork_state::StoreError;
 
+use super::Driver;
 use super::commits::Finished;
 use super::dial::dial;
 use super::outbound::{Lane, Refused};
-use super::{Driver, Path};
+use super::session::Session;
 use crate::agent::{Event, Tally};
 
 impl Driver {
@@ -29,8 +30,8 @@ impl Driver {
                     tracing::debug!(path = path.0, ?reason, "a session is given up");
                     // What was said before goes out before the end.
                     self.write(path, writes.remove(&path).unwrap_or_default());
-                    if let Some(Path { outbound, .. }) = self.paths.get(&path) {
-                        outbound.end();
+                    if let Some(session) = self.paths.get(&path) {
+                        session.outbound.end();
                     }
                 }
                 Output::Event(event) => self.tell(event),
@@ -65,10 +66,9 @@ impl Driver {
     }
 
     fn write(&mut self, path: PathId, frames: Vec<Vec<u8>>) {
-        let Some(Path { peer, outbound }) = self.paths.get(&path) else { return };
-        if frames.is_empty() {
-            return;
-        }
+        let Some(session) = self.paths.get(&path).filter(|_| !frames.is_empty()) else { return };
+        let Session { peer, outbound, .. } = &**session;
+        session.count_use();
         if outbound.push(Lane::Router, frames) == Err(Refused::Overfull) {
             tracing::debug!(peer = %peer.short(), "a peer does not take what it is sent");
             Tally::count(&self.shared.tally.too_slow);

@@ -10,8 +10,10 @@ use meshwork_state::{RestoreEvidence, Rows, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Arrivals, Clock, Identity, Notices, Order, PeerIndex, Sockets, Vault};
-use crate::agent::{Addressee, Answered, Stopped, Tally};
+use super::{
+    Arrivals, Clock, Identity, Notices, Order, PeerIndex, Services, Sessions, Sockets, Vault,
+};
+use crate::agent::{Addressee, Answered, DealingsBook, Mailbox, Stopped, Tally};
 use crate::config::Transports;
 
 /// What handles, connections and the driver share. None of it keeps the agent running.
@@ -24,6 +26,13 @@ pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) peers: Arc<PeerIndex>,
     pub(crate) notices: Notices,
+    pub(crate) sessions: Sessions,
+    pub(crate) services: Services,
+    pub(crate) datagrams: Mailbox,
+    pub(crate) dealings: DealingsBook,
+    /// Calls that programs at the control socket answer.
+    #[cfg(unix)]
+    pub(crate) outsourced: Arc<crate::control::Outsourced>,
     pub(crate) tally: Tally,
     pub(crate) arrivals: watch::Receiver<Arrivals>,
     pub(crate) orders: mpsc::Sender<Order>,

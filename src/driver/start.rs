@@ -17,8 +17,11 @@ use super::gate::Gate;
 use super::lines::Lines;
 use super::recovery::Recovery;
 use super::upkeep::Upkeep;
-use super::{Arrivals, Clock, Driver, Identity, Notices, PeerIndex, Shared, Sockets, Vault};
-use crate::agent::{Agent, Event, Lease, Tally};
+use super::{
+    Arrivals, Clock, Driver, Identity, Notices, PeerIndex, Services, Sessions, Shared, Sockets,
+    Vault,
+};
+use crate::agent::{Agent, DealingsBook, Event, Lease, Mailbox, Tally};
 use crate::config::Transports;
 use crate::own::{Own, OwnError, Presence};
 
@@ -64,6 +67,12 @@ impl Driver {
             identity: Identity::new(parts.own.local()?),
             peers: parts.peers,
             notices: Notices::new(),
+            sessions: Sessions::default(),
+            services: Services::default(),
+            datagrams: Mailbox::new(),
+            dealings: DealingsBook::default(),
+            #[cfg(unix)]
+            outsourced: Arc::default(),
             tally: Tally::default(),
             arrivals: arrivals_seen,
             orders,

@@ -2,9 +2,10 @@
 
 use std::future;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::live::{PeerInfo, Role};
+use meshwork_protocols::live::{PeerInfo, Role, SessionError};
 use meshwork_router::{
     Command, Input, Meeting, Needs, PathChange, PathId, PathKind, PathOpened, Request, Ticket,
 };
@@ -14,7 +15,8 @@ use tokio::time;
 use super::carrier::Carries;
 use super::happening::Happening;
 use super::order::Closed;
-use super::{Driver, Order, Path};
+use super::session::Session;
+use super::{Driver, Order};
 use crate::agent::{Event, Stranger, Tally};
 
 /// How many inputs are taken at a time before the disk is given what they led to.
@@ -135,22 +137,22 @@ impl Driver {
                     self.router.handle(now, Input::Received { path, frame });
                 }
             }
-            Happening::Opened { path, peer, carries, outbound } => {
+            Happening::Opened { session, peer } => {
+                let transport = session.carries.transport;
                 let met = |(agent, needs): &(AgentId, Needs)| {
-                    *agent == peer.agent && needs.allow(carries.transport)
+                    *agent == peer.agent && needs.allow(transport)
                 };
                 self.dialling.retain(|search| !met(search));
-                self.paths.insert(path, Path { peer: peer.agent, outbound });
-                let change = PathChange::Opened(opened(path, carries, *peer));
+                let change = PathChange::Opened(opened(&session, *peer));
+                self.paths.insert(session.path, Arc::clone(&session));
+                self.shared.sessions.insert(Arc::clone(&session));
                 self.router.handle(now, Input::PathChanged(change));
+                self.prefer_session(session.peer);
             }
-            Happening::Closed { path, why } => {
-                if let (Some(Path { peer, .. }), Some(why)) = (self.paths.remove(&path), why) {
-                    Tally::count(&self.shared.tally.broken);
-                    self.shared.notices.tell(Event::Broken { peer, why });
-                }
-                self.router.handle(now, Input::PathChanged(PathChange::Closed(path)));
+            Happening::Used(path) => {
+                self.router.handle(now, Input::PathChanged(PathChange::Used(path)));
             }
+            Happening::Closed { path, why } => self.closed(path, why),
             Happening::DialFailed { peer, needs, why } => {
                 self.dialling.remove(&(peer, needs));
                 self.shared.notices.tell(Event::Unreachable { peer, why });
@@ -169,13 +171,33 @@ impl Driver {
     }
 }
 
-fn opened(path: PathId, carries: Carries, peer: PeerInfo) -> PathOpened {
+impl Driver {
+    fn closed(&mut self, path: PathId, why: Option<SessionError>) {
+        let session = self.paths.remove(&path);
+        self.shared.sessions.remove(path);
+        let now = self.shared.clock.now();
+        self.router.handle(now, Input::PathChanged(PathChange::Closed(path)));
+        let Some(session) = session else { return };
+        self.prefer_session(session.peer);
+        if let Some(why) = why {
+            Tally::count(&self.shared.tally.broken);
+            self.shared.notices.tell(Event::Broken { peer: session.peer, why });
+        }
+    }
+
+    /// Lets handles use the session that the router uses.
+    fn prefer_session(&self, peer: AgentId) {
+        self.shared.sessions.prefer(peer, self.router.explain(&peer).situation.live);
+    }
+}
+
+fn opened(session: &Session, peer: PeerInfo) -> PathOpened {
     let initiated = peer.role == Role::Initiator;
     let PeerInfo { agent, card, posture, lineage, remembered, .. } = peer;
-    let Carries { transport, max_frame: largest_frame, .. } = carries;
+    let Carries { transport, max_frame: largest_frame, .. } = session.carries;
     let kind =
         PathKind::Live { transport, largest_frame, initiated, posture, card, lineage, remembered };
-    PathOpened { path, peer: agent, kind }
+    PathOpened { path: session.path, peer: agent, kind }
 }
 
 async fn sleep_until(at: Option<time::Instant>) {

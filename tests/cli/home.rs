@@ -61,7 +61,12 @@ impl Home {
 
     /// Starts the agent, and waits until it answers.
     pub(crate) fn up(&self, agent: &str) -> Up {
-        Up::start(self, agent)
+        self.up_with(agent, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn up_with(&self, agent: &str, arguments: &[&str]) -> Up {
+        Up::start(self, agent, arguments)
     }
 
     /// Opens the control socket of an agent that is up.
@@ -112,8 +117,8 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    fn start(home: &Home, agent: &str) -> Self {
-        let mut command = home.command(agent, &["up", "--json"]);
+    fn start(home: &Home, agent: &str, arguments: &[&str]) -> Self {
+        let mut command = home.command(agent, &[&["up", "--json"], arguments].concat());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();

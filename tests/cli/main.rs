@@ -8,6 +8,7 @@
     reason = "a test ends where something is not as it should be, and says what it drew"
 )]
 
+mod calls;
 mod commands;
 mod control;
 mod demo;

@@ -6,6 +6,7 @@
 //! [`Reply`](meshwork::control::Reply). So `--json` says what the control socket says.
 
 mod access;
+mod call;
 mod card;
 mod context;
 mod crypto;
@@ -58,6 +59,7 @@ enum Command {
     Up(up::Up),
     Down(down::Down),
     Send(send::Send),
+    Call(call::Call),
     Inbox(inbox::Inbox),
     Status(status::Status),
     Route(route::Route),
@@ -93,6 +95,7 @@ async fn run(cli: Cli) -> Result<(), Halt> {
         Command::Up(it) => it.run(&context).await,
         Command::Down(it) => it.run(&context).await,
         Command::Send(it) => it.run(&context).await,
+        Command::Call(it) => it.run(&context).await,
         Command::Inbox(it) => it.run(&context).await,
         Command::Status(it) => it.run(&context).await,
         Command::Route(it) => it.run(&context).await,

@@ -111,7 +111,7 @@ impl Send {
 }
 
 /// Reads no more than a message may hold, and one byte to tell that there is more.
-fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     let limit = MAX_BODY as u64 + 1;
     let mut body = Vec::new();
     let read = if path == Path::new("-") {

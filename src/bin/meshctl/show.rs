@@ -1,7 +1,9 @@
 //! How what an agent says reads for people.
 
 use meshwork::Standing;
-use meshwork::control::{Delivery, Event, Happening, Moment, Named, Peer, Progress, Route, Status};
+use meshwork::control::{
+    Delivery, Event, Happening, Moment, Named, Peer, Progress, Route, Status, Via,
+};
 
 use crate::output::{Halt, Output};
 use crate::plain::Plain;
@@ -46,18 +48,51 @@ pub(crate) fn delivery(output: Output, delivery: &Delivery) -> Result<(), Halt> 
 
 /// Peers, a line each.
 pub(crate) fn peers(output: Output, peers: &[Peer]) -> Result<(), Halt> {
-    let mut table = Table::with_heads(&["NAME", "STANDING", "SESSION", "ID"]);
-    for Peer { who, standing, connected, held, .. } in peers {
+    let mut table = Table::with_heads(&[
+        "NAME",
+        "STANDING",
+        "SESSION",
+        "HANDSHAKES",
+        "REUSED",
+        "IN",
+        "OUT",
+        "ID",
+    ]);
+    for Peer { who, standing, connected, held, dealings, .. } in peers {
         let standing = match (standing, held) {
             (Standing::Known, _) => "known".into(),
             (Standing::Blocked, _) => "blocked".into(),
             (Standing::Stranger, held) => format!("stranger, {held} held"),
         };
         let name = who.name.as_deref().map_or_else(|| "-".into(), |name| Plain(name).to_string());
-        let session = if *connected { "live" } else { "-" };
-        table.row([name, standing, session.into(), who.agent.to_string()]);
+        let session = match dealings.transport {
+            Some(Via::Quic) => "quic",
+            Some(Via::Udp) => "udp",
+            Some(Via::Tcp) => "tcp",
+            None if *connected => "live",
+            None => "-",
+        };
+        table.row([
+            name,
+            standing,
+            session.into(),
+            dealings.handshakes.to_string(),
+            dealings.reuses.to_string(),
+            bytes(dealings.bytes_in),
+            bytes(dealings.bytes_out),
+            who.agent.to_string(),
+        ]);
     }
     table.lines().try_for_each(|line| output.say(line))
+}
+
+/// A number of bytes, with as much of it as people read.
+fn bytes(count: u64) -> String {
+    match count {
+        0..1_024 => format!("{count} B"),
+        1_024..1_048_576 => format!("{} KiB", count / 1_024),
+        _ => format!("{} MiB", count / 1_048_576),
+    }
 }
 
 /// How a message would go.

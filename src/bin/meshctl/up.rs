@@ -1,5 +1,7 @@
 //! `meshctl up`
 
+mod serve;
+
 use clap::Args;
 use meshwork::control::{Code, Fault, Reply, Request, Server, answer};
 use meshwork::identity::Transport;
@@ -20,9 +22,14 @@ down` end it in good order; a kill or a power loss loses nothing that was accept
 Without --listen it listens where it last did or `init` was told, or else on a free port of
 127.0.0.1. Behind an address translation, or with a name, say with --advertise where others find it.
 
+With --serve, known peers can call a program of yours: it gets what they send on standard input, and
+answers on standard output, within the call's deadline and 1 MiB; no shell is involved, and 8 run at
+once. MESHWORK_CALLER and MESHWORK_SERVICE say who calls what. An exit code other than 0 is a failure.
+
 Example:
   $ meshctl up --listen 192.0.2.7:7400
-  contact  mw1qrz3fh…@192.0.2.7:7400")]
+  contact  mw1qrz3fh…@192.0.2.7:7400
+  $ meshctl up --serve echo=cat --serve upper='tr a-z A-Z'")]
 pub(crate) struct Up {
     /// Address to listen on; port 0 takes any that is free
     #[arg(long, value_name = "ADDR")]
@@ -33,6 +40,9 @@ pub(crate) struct Up {
     /// What it speaks, to listen and to dial: quic, tcp, or both with a comma between
     #[arg(long, value_name = "LIST")]
     transports: Option<String>,
+    /// Let known peers call this command; may be given more than once
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = serve::Service::parse)]
+    serve: Vec<serve::Service>,
     /// End when standard input does: for a process whose children must not outlive it
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
@@ -40,7 +50,9 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
+        serve::check(&self.serve)?;
         let agent = access::alone(context, || self.start(context)).await?;
+        let serving = serve::offer(&agent, &self.serve)?;
         // Not before: at a prompt for the passphrase, Ctrl-C ends the process.
         let mut interruption = Interruption::listen()?;
         let server = Server::bind(&context.state)?;
@@ -50,6 +62,7 @@ impl Up {
             () = interruption.comes() => Ok(()),
             () = stdin_ends(), if self.until_stdin_ends => Ok(()),
         };
+        drop(serving);
         let closed = agent.close().await;
         // Only now, so that who asked for the end sees it when the state is given up.
         drop(server);

@@ -4,7 +4,8 @@ use meshwork_protocols::identity::CardError;
 
 use super::{Code, Fault};
 use crate::{
-    CloseError, FetchError, MeetError, PeerError, ProcessError, SendError, StatusError, Stopped,
+    CallError, CloseError, FetchError, MeetError, PeerError, ProcessError, ReachError, Refusal,
+    SendError, ServeError, StatusError, Stopped,
 };
 
 /// One line an error: its code, and its own words for the cause.
@@ -65,6 +66,56 @@ faults! { MeetError:
     MeetError::Store(_) | MeetError::CommitFailed => Disk,
     MeetError::Stopped(_) => Stopping,
     MeetError::Broken => Broken,
+}
+
+faults! { ReachError:
+    ReachError::UnknownPeer => UnknownPeer,
+    ReachError::Blocked => Blocked,
+    ReachError::Unreachable => PeerAway,
+    ReachError::Busy => Busy,
+    ReachError::Store(_) => Disk,
+    ReachError::Stopped(_) => Stopping,
+    ReachError::Broken => Broken,
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::NotReached(error) => return error.into(),
+            CallError::NotReachedInTime => Code::PeerAway,
+            CallError::Interrupted { may_have_run: false } => Code::PeerAway,
+            CallError::Interrupted { may_have_run: true } => Code::CallInterrupted,
+            CallError::BadName(_) => Code::BadService,
+            CallError::BadDeadline => Code::BadDeadline,
+            CallError::TooLarge => Code::TooLarge,
+            CallError::Busy => Code::Busy,
+            CallError::DeadlinePassed => Code::DeadlinePassed,
+            CallError::Refused(refusal) => code_of(refusal),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+fn code_of(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::NoSuchService => Code::NoService,
+        Refusal::NotAllowed => Code::CallNotAllowed,
+        Refusal::Busy => Code::PeerBusy,
+        Refusal::DeadlinePassed => Code::DeadlinePassed,
+        _ => Code::ServiceFailed,
+    }
+}
+
+impl Fault {
+    /// Why a service is not offered.
+    pub fn of(service: &str, error: ServeError) -> Self {
+        let code = match error {
+            ServeError::BadName(_) => Code::BadService,
+            ServeError::NameTaken => Code::ServiceTaken,
+            ServeError::TooMany => Code::Busy,
+        };
+        Self::new(code, format!("{service}: {error}"))
+    }
 }
 
 faults! { CloseError:

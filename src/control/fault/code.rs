@@ -155,12 +155,45 @@ codes! {
     BadContentType = 310, false,
         "The content type is malformed.",
         "use at most 127 printable ASCII characters";
+    NoService = 320, false,
+        "The peer offers no service of that name.",
+        "check the name; the services on its card are in `meshctl card show`";
+    CallNotAllowed = 321, false,
+        "The peer does not allow this call.",
+        "ask the peer's owner";
+    PeerBusy = 322, true,
+        "The peer has too much to do.",
+        "try again in a moment; nothing was done";
+    ServiceFailed = 323, false,
+        "The peer's service failed, or its answer was too long.",
+        "ask the peer's owner; something may have been done";
+    DeadlinePassed = 324, true,
+        "No answer came before the deadline.",
+        "call again if that is safe: it may have been done; --deadline gives it more time";
+    CallInterrupted = 325, true,
+        "The session ended before an answer came.",
+        "call again if that is safe: it may have been done";
+    BadService = 326, false,
+        "The text is not the name of a service.",
+        "use at most 64 of a-z, 0-9, '-' and '.', a letter first";
+    BadDeadline = 327, false,
+        "A call cannot take that long, or no time at all.",
+        "name a time of at most an hour; what takes longer should be a message";
+    UnknownCall = 328, false,
+        "No such call waits for an answer.",
+        "it was answered already, or its caller does not wait any more";
+    ServiceTaken = 329, false,
+        "The agent offers a service of that name already.",
+        "choose another name, or end the program that offers it";
     NoAnswer = 401, true,
         "Nobody answers at the contact's address.",
         "check that the other agent is up and reachable, then try again";
     NotThere = 402, true,
         "Who answers at that address did not show the card of that agent.",
         "ask for a fresh contact: the agent may have moved";
+    PeerAway = 403, true,
+        "The peer does not answer.",
+        "try again when it is up; nothing was done";
     ControlLost = 501, true,
         "The running agent's control socket broke off.",
         "see what `meshctl up` says, then try again";

@@ -1,5 +1,6 @@
 //! Does what a request asks of an agent.
 
+mod calls;
 mod events;
 mod inbox;
 mod peers;
@@ -95,6 +96,10 @@ async fn perform(agent: &Agent, request: Request, out: &Out) -> Result<(), Ended
         Request::Processed { sender, message } => {
             Ok(agent.processed(sender, message).await.map_err(Fault::from)?)
         }
+        Request::Call(call) => calls::call(agent, call, out).await,
+        Request::Serve { services } => calls::serve(agent, services, out).await,
+        Request::Answer { call, body } => calls::answer(agent, call, body.0),
+        Request::Decline { call, why } => calls::decline(agent, call, why),
         Request::Watch {} => events::watch(agent, out).await,
         Request::Stop {} => Ok(()),
     }

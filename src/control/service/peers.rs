@@ -118,5 +118,6 @@ async fn facts(agent: &Agent, peer: crate::Peer, held: usize) -> Result<reply::P
         contact: peer.contact,
         connected: explanation.situation.live.is_some(),
         held,
+        dealings: peer.dealings.into(),
     })
 }

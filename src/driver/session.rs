@@ -1,0 +1,93 @@
+//! A session that stands, as those see it who use it: handles, handlers and the driver. Its line
+//! carries it.
+
+mod calls;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::live::datagram;
+use meshwork_protocols::time::Timestamp;
+use meshwork_router::{Needs, PathId};
+
+pub(crate) use self::calls::CallNotBegun;
+use self::calls::Desk;
+use super::carrier::Carries;
+use super::outbound::{Lane, Outbound, Refused};
+use crate::agent::DealingsTally;
+
+/// How often the driver hears that a session is used.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// A session that stands.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) peer: AgentId,
+    pub(crate) path: PathId,
+    pub(crate) carries: Carries,
+    /// What waits to go out.
+    pub(crate) outbound: Outbound,
+    pub(crate) tally: Arc<DealingsTally>,
+    desk: Mutex<Desk>,
+    used: AtomicBool,
+    /// In which span of [`TELL_EVERY`] the driver heard that it is used, from one; zero for none.
+    told: AtomicU64,
+}
+
+impl Session {
+    pub(crate) fn new(
+        peer: AgentId,
+        path: PathId,
+        carries: Carries,
+        tally: Arc<DealingsTally>,
+    ) -> Self {
+        Self {
+            peer,
+            path,
+            carries,
+            outbound: Outbound::default(),
+            tally,
+            desk: Mutex::new(Desk::new(carries)),
+            used: AtomicBool::new(false),
+            told: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it offers what is needed.
+    pub(crate) fn meets(&self, needs: Needs) -> bool {
+        needs.allow(self.carries.transport)
+    }
+
+    /// Sends a datagram, which may be lost: here too, where more wait than the path takes.
+    pub(crate) fn send_datagram(&self, body: &[u8]) -> Result<(), DatagramNotSent> {
+        let frame = datagram::encode(body).ok_or(DatagramNotSent::TooLarge)?;
+        self.count_use();
+        match self.outbound.push(Lane::Datagrams, vec![frame]) {
+            Err(Refused::Ending) => Err(DatagramNotSent::Over),
+            Ok(()) | Err(Refused::Overfull) => Ok(()),
+        }
+    }
+
+    /// It is used once more, instead of a new one.
+    pub(crate) fn count_use(&self) {
+        if self.used.swap(true, Ordering::Relaxed) {
+            self.tally.reused();
+        }
+    }
+
+    /// Whether the driver is to hear that the session is used, and has not lately.
+    pub(super) fn wants_telling(&self, now: Timestamp) -> bool {
+        let span = now.monotonic.as_secs() / TELL_EVERY.as_secs() + 1;
+        self.used.load(Ordering::Relaxed) && self.told.swap(span, Ordering::Relaxed) != span
+    }
+}
+
+/// Why a datagram was not sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DatagramNotSent {
+    TooLarge,
+    /// The session is over.
+    Over,
+}

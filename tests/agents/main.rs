@@ -13,6 +13,7 @@ mod common;
 mod delivery;
 mod hostile;
 mod limits;
+mod paths;
 mod peers;
 mod quic;
 mod restart;

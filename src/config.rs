@@ -109,8 +109,8 @@ impl Builder {
         Self { limits, ..self }
     }
 
-    /// Speaks these transports alone, to listen and to dial. Without it, all that this build has:
-    /// QUIC, then TCP, both at the port of each address to listen on.
+    /// Speaks these transports alone, to listen and to dial, all at the port of each address to
+    /// listen on: QUIC, then UDP, then TCP. Without it, QUIC and TCP.
     pub fn transports(self, transports: &[Transport]) -> Self {
         Self { transports: Transports::of(transports), ..self }
     }

@@ -35,6 +35,7 @@ mod shared;
 mod sockets;
 mod start;
 mod turn;
+mod udp_port;
 mod upkeep;
 mod vault;
 

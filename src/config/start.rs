@@ -139,8 +139,10 @@ async fn listen(
 
 /// Opens TCP, and UDP at the same port. One that is free for the first may be taken for the other.
 async fn open_door(wanted: SocketAddr, transports: &Transports) -> io::Result<Door> {
-    let [tcp, quic] = [Transport::Tcp, Transport::Quic].map(|it| transports.speak(it));
-    if !tcp && !quic {
+    let [tcp, quic, udp] =
+        [Transport::Tcp, Transport::Quic, Transport::Udp].map(|it| transports.speak(it));
+    let datagrams = quic || udp;
+    if !tcp && !datagrams {
         return Err(io::ErrorKind::Unsupported.into());
     }
     if !tcp {
@@ -152,7 +154,7 @@ async fn open_door(wanted: SocketAddr, transports: &Transports) -> io::Result<Do
     for _ in 0..tries {
         let listener = Listener::tcp(wanted).await?;
         let address = listener.address()?;
-        let port = quic.then(|| Port::open(address)).transpose();
+        let port = datagrams.then(|| Port::open(address)).transpose();
         match port {
             Ok(port) => return Ok(Door { address, listener: Some(listener), port }),
             Err(error) => taken = error,

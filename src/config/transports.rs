@@ -3,7 +3,10 @@
 use meshwork_protocols::identity::Transport;
 
 /// All that this build speaks, in the order in which a peer is tried over them.
-const ALL: [Transport; 2] = [Transport::Quic, Transport::Tcp];
+const ALL: [Transport; 3] = [Transport::Quic, Transport::Udp, Transport::Tcp];
+
+/// What is spoken where nobody says otherwise.
+const USUAL: [Transport; 2] = [Transport::Quic, Transport::Tcp];
 
 /// The transports that an agent speaks.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -11,7 +14,7 @@ pub(crate) struct Transports(Vec<Transport>);
 
 impl Default for Transports {
     fn default() -> Self {
-        Self(ALL.to_vec())
+        Self(USUAL.to_vec())
     }
 }
 
@@ -47,6 +50,7 @@ mod tests {
     fn those_that_are_wanted_stand_in_the_order_in_which_they_are_tried() {
         let of = |wanted: &[_]| Transports::of(wanted).iter().collect::<Vec<_>>();
         assert_eq!(of(&[Tcp, Quic, Quic]), [Quic, Tcp]);
+        assert_eq!(of(&[Tcp, Udp, Quic]), [Quic, Udp, Tcp]);
         assert_eq!(of(&[Tcp]), [Tcp]);
         assert_eq!(of(&[]), []);
         assert!(Transports::default().speak(Quic) && !Transports::of(&[Udp]).speak(Quic));

@@ -104,7 +104,7 @@ async fn answer(mut carrier: Carrier, ours: Arc<Local>, pass: Pass, lines: Lines
 
 impl Lines {
     /// Counts and tells of somebody who did not prove who it is.
-    async fn rejected(&self, from: std::net::SocketAddr, why: SessionError) {
+    pub(super) async fn rejected(&self, from: std::net::SocketAddr, why: SessionError) {
         let tally = &self.shared.tally;
         let counter = match why.fault() {
             Fault::PeerMisbehaved => &tally.rejected,

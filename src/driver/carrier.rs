@@ -6,6 +6,7 @@
 
 mod quic;
 mod tcp;
+mod udp;
 
 use std::future;
 use std::io;
@@ -14,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::identity::{Address, Transport};
+use meshwork_protocols::live::udp::MAX_UDP_FRAME;
 use meshwork_protocols::live::{Dial, Local, SendError, SessionError, SessionEvent};
 use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_transports::DialError;
 
 pub(crate) use self::quic::{QuicCarrier, randomness};
 pub(crate) use self::tcp::TcpCarrier;
+pub(crate) use self::udp::UdpCarrier;
 use super::Shared;
 use super::gate::Pass;
 use crate::agent::FetchError;
@@ -32,6 +35,7 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 pub(crate) enum Carrier {
     Quic(QuicCarrier),
     Tcp(Box<TcpCarrier>),
+    Udp(UdpCarrier),
 }
 
 /// What a carrier can do, for as long as it stands.
@@ -69,6 +73,7 @@ impl Carrier {
             Transport::Tcp => TcpCarrier::dial(shared, ours, dial, address)
                 .await
                 .map(|it| Self::Tcp(Box::new(it))),
+            Transport::Udp => UdpCarrier::dial(shared, dial, address).await.map(Self::Udp),
             other => Err(DialError::Unsupported(other).into()),
         }
     }
@@ -82,6 +87,9 @@ impl Carrier {
             Self::Tcp(_) => {
                 Carries { transport: Transport::Tcp, reliable: true, max_frame: MAX_FRAME }
             }
+            Self::Udp(_) => {
+                Carries { transport: Transport::Udp, reliable: false, max_frame: MAX_UDP_FRAME }
+            }
         }
     }
 
@@ -90,6 +98,7 @@ impl Carrier {
         match self {
             Self::Quic(carrier) => carrier.remote(),
             Self::Tcp(carrier) => carrier.remote(),
+            Self::Udp(carrier) => carrier.remote(),
         }
     }
 
@@ -98,6 +107,7 @@ impl Carrier {
         match self {
             Self::Quic(carrier) => carrier.open(pass).await,
             Self::Tcp(carrier) => carrier.open(pass).await,
+            Self::Udp(carrier) => carrier.open().await,
         }
     }
 
@@ -107,6 +117,7 @@ impl Carrier {
         match self {
             Self::Quic(carrier) => carrier.progress(may_read).await,
             Self::Tcp(carrier) => carrier.progress(may_read).await,
+            Self::Udp(carrier) => carrier.progress(may_read).await,
         }
     }
 
@@ -115,6 +126,7 @@ impl Carrier {
         match self {
             Self::Quic(carrier) => carrier.room(),
             Self::Tcp(carrier) => carrier.room(),
+            Self::Udp(carrier) => carrier.room(),
         }
     }
 
@@ -123,6 +135,7 @@ impl Carrier {
         match self {
             Self::Quic(carrier) => carrier.send(frame),
             Self::Tcp(carrier) => carrier.send(frame),
+            Self::Udp(carrier) => carrier.send(frame),
         }
     }
 
@@ -131,6 +144,7 @@ impl Carrier {
         match self {
             Self::Quic(carrier) => carrier.poll(),
             Self::Tcp(carrier) => carrier.poll(),
+            Self::Udp(carrier) => carrier.poll(),
         }
     }
 
@@ -139,6 +153,8 @@ impl Carrier {
         match self {
             Self::Quic(carrier) => carrier.end().await,
             Self::Tcp(carrier) => carrier.end().await,
+            // Dropped, it ends behind what waits.
+            Self::Udp(_) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::{Address, AgentId, Card, Contact};
+use meshwork_protocols::identity::{Address, AgentId, Card, Contact, Transport};
 use meshwork_protocols::live::SessionError;
 use meshwork_protocols::live::handshake::HandshakeError;
 use meshwork_router::Needs;
@@ -116,8 +116,10 @@ async fn fetch(
     agent: AgentId,
     addresses: &[Address],
 ) -> Result<Arc<Card>, FetchError> {
+    // UDP gives no cards.
     let ways: Vec<_> = addresses
         .iter()
+        .filter(|address| address.transport != Transport::Udp)
         .map(|address| {
             let (shared, address) = (Arc::clone(shared), address.clone());
             async move { fetch_from(&shared, agent, &address).await }

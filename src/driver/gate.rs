@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meshwork_protocols::random::Random;
 use meshwork_router::{Admission, Applicant, Limits};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// The one gate of all listeners.
 #[derive(Debug)]
@@ -16,8 +16,34 @@ pub(crate) struct Gate(Mutex<Guarded>);
 struct Guarded {
     admission: Admission,
     random: Box<dyn Random>,
-    /// Dropped to turn one out.
-    inside: HashMap<Applicant, oneshot::Sender<()>>,
+    inside: HashMap<Applicant, Holder>,
+}
+
+/// How one hears that it has to go.
+#[derive(Debug)]
+enum Holder {
+    /// It waits for this to be dropped.
+    Waits(#[allow(dead_code, reason = "its drop is what is waited for")] oneshot::Sender<()>),
+    /// It is told its name.
+    Told(mpsc::UnboundedSender<Applicant>),
+}
+
+impl Guarded {
+    fn admit(&mut self, address: IpAddr, holder: Holder) -> Applicant {
+        let Self { admission, random, inside } = self;
+        let admitted = admission.admit(address, &mut **random);
+        inside.insert(admitted.applicant, holder);
+        self.turn_out(admitted.evicted);
+        admitted.applicant
+    }
+
+    fn turn_out(&mut self, evicted: Option<Applicant>) {
+        let Some(evicted) = evicted else { return };
+        if let Some(Holder::Told(told)) = self.inside.remove(&evicted) {
+            // Nobody listens: it is gone already.
+            let _ = told.send(evicted);
+        }
+    }
 }
 
 impl Gate {
@@ -29,14 +55,32 @@ impl Gate {
     /// Somebody came from `address`. Another may have to go for it.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Pass {
         let (stays, turned_out) = oneshot::channel();
+        let applicant = self.lock().admit(address, Holder::Waits(stays));
+        Pass { gate: Arc::clone(self), applicant, turned_out }
+    }
+
+    /// The same for one that is told its name where it has to go, and says itself when it is gone.
+    pub(crate) fn admit_told(
+        &self,
+        address: IpAddr,
+        told: mpsc::UnboundedSender<Applicant>,
+    ) -> Applicant {
+        self.lock().admit(address, Holder::Told(told))
+    }
+
+    /// So many bytes are now buffered for this one. Somebody may have to go for them.
+    pub(crate) fn buffered(&self, applicant: Applicant, bytes: usize) {
         let mut guarded = self.lock();
-        let Guarded { admission, random, inside } = &mut *guarded;
-        let admitted = admission.admit(address, &mut **random);
-        inside.insert(admitted.applicant, stays);
-        if let Some(evicted) = admitted.evicted {
-            inside.remove(&evicted);
-        }
-        Pass { gate: Arc::clone(self), applicant: admitted.applicant, turned_out }
+        let Guarded { admission, random, .. } = &mut *guarded;
+        let evicted = admission.buffered(applicant, bytes, &mut **random);
+        guarded.turn_out(evicted);
+    }
+
+    /// This one proved itself, or is gone.
+    pub(crate) fn leave(&self, applicant: Applicant) {
+        let mut guarded = self.lock();
+        guarded.admission.leave(applicant);
+        guarded.inside.remove(&applicant);
     }
 
     fn lock(&self) -> MutexGuard<'_, Guarded> {
@@ -56,11 +100,7 @@ pub(crate) struct Pass {
 impl Pass {
     /// So many bytes are now buffered for the holder. Somebody may have to go for them.
     pub(crate) fn buffered(&self, bytes: usize) {
-        let mut guarded = self.gate.lock();
-        let Guarded { admission, random, inside } = &mut *guarded;
-        if let Some(evicted) = admission.buffered(self.applicant, bytes, &mut **random) {
-            inside.remove(&evicted);
-        }
+        self.gate.buffered(self.applicant, bytes);
     }
 
     /// Waits until the holder has to go.
@@ -72,9 +112,7 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut guarded = self.gate.lock();
-        guarded.admission.leave(self.applicant);
-        guarded.inside.remove(&self.applicant);
+        self.gate.leave(self.applicant);
     }
 }
 
@@ -86,6 +124,7 @@ mod tests {
     use meshwork_protocols::provider::Provider;
     use meshwork_protocols::provider::pure::Pure;
     use meshwork_router::Limits;
+    use tokio::sync::mpsc;
     use tokio::time::timeout;
 
     use super::{Gate, Pass};
@@ -112,6 +151,21 @@ mod tests {
         drop((one, other, third));
         let (mut one, mut other) = (gate.admit(local), gate.admit(local));
         assert!(!must_go(&mut one).await && !must_go(&mut other).await);
+    }
+
+    #[tokio::test]
+    async fn who_is_told_shares_the_bounds_with_who_waits() {
+        let gate = gate();
+        let local = "127.0.0.1".parse().unwrap();
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let first = gate.admit_told(local, told.clone());
+        let second = gate.admit_told(local, told);
+        let mut pass = gate.admit(local);
+        assert!(!must_go(&mut pass).await);
+        let gone = heard.try_recv().unwrap();
+        assert!([first, second].contains(&gone) && heard.try_recv().is_err());
+        gate.buffered(if gone == first { second } else { first }, 101);
+        assert!(must_go(&mut pass).await || heard.try_recv().is_ok());
     }
 
     #[tokio::test]

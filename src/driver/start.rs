@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use meshwork_protocols::identity::Transport;
 use meshwork_router::{Limits, Router};
 use meshwork_state::RestoreEvidence;
 use meshwork_transports::{Datagrams, Listener, QuicEndpoint};
@@ -16,6 +17,7 @@ use super::commits::Commits;
 use super::gate::Gate;
 use super::lines::Lines;
 use super::recovery::Recovery;
+use super::udp_port::UdpPort;
 use super::upkeep::Upkeep;
 use super::{
     Arrivals, Clock, Driver, Identity, Notices, PeerIndex, Services, Sessions, Shared, Sockets,
@@ -90,8 +92,14 @@ impl Driver {
         for listener in doors.listeners {
             tasks.spawn(accept(listener, lines.clone()));
         }
-        for (endpoint, _datagrams) in doors.ports {
-            tasks.spawn(accept_quic(endpoint, lines.clone()));
+        for (endpoint, datagrams) in doors.ports {
+            if shared.transports.speak(Transport::Quic) {
+                tasks.spawn(accept_quic(endpoint, lines.clone()));
+            }
+            if shared.transports.speak(Transport::Udp) {
+                let port = UdpPort::listening(&shared, &lines.gate);
+                tasks.spawn(port.serve(datagrams, Some(lines.clone())));
+            }
         }
         let mut driver = Self {
             shared: Arc::clone(&shared),

@@ -19,3 +19,4 @@ mod quic;
 mod restart;
 mod restore;
 mod strangers;
+mod udp;

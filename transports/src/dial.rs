@@ -34,7 +34,7 @@ pub async fn dial(address: &Address) -> Result<Connection, DialError> {
 pub const fn can_dial(transport: Transport) -> bool {
     match transport {
         Transport::Tcp => true,
-        other => cfg!(feature = "quic") && matches!(other, Transport::Quic),
+        _ => cfg!(feature = "quic"),
     }
 }
 
@@ -62,7 +62,7 @@ async fn dial_tcp(endpoint: &Endpoint) -> Result<Connection, DialError> {
 }
 
 /// Where a name or an address leads.
-pub(crate) async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, DialError> {
+pub async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, DialError> {
     if let Some(address) = endpoint.socket_addr() {
         return Ok(vec![address]);
     }

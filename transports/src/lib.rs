@@ -19,7 +19,7 @@ mod race;
 mod tcp;
 
 pub use connection::{Connection, Reader, Writer};
-pub use dial::{DialError, can_dial, dial};
+pub use dial::{DialError, can_dial, dial, resolve};
 pub use listener::Listener;
 #[cfg(feature = "quic")]
 pub use port::{Datagram, Datagrams, Port};

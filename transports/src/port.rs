@@ -75,6 +75,11 @@ impl Datagrams {
         self.incoming.recv().await
     }
 
+    /// The next one, if it is here already.
+    pub fn try_receive(&mut self) -> Option<Datagram> {
+        self.incoming.try_recv().ok()
+    }
+
     /// Sends a datagram, if the socket takes it now: `WouldBlock` where it does not.
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         let to = match (to.ip(), self.socket.local_addr()?.is_ipv6()) {

@@ -12,6 +12,8 @@
     reason = "a test ends where something is not as it set it up, and says what it measured"
 )]
 
+mod udp;
+
 use std::io::{BufRead, BufReader, Lines};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -20,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use meshwork::identity::{
-    Card, CardBody, CardHash, HybridSeeds, LiveKey, Newest, Root, Sequence, SigningPair,
+    Card, CardBody, CardHash, HybridSeeds, LiveKey, Newest, Root, Sequence, SigningPair, Transport,
     Unverified, Validity,
 };
 use meshwork::live::{Dial, Directory, Local, SessionEvent, Suite, TcpSession};
@@ -94,9 +96,15 @@ async fn send(alice: &Agent, to: AgentId) {
     assert_eq!(status.level, Level::Processed);
 }
 
+/// An agent that listens on every transport.
+fn flooded() -> meshwork::Builder {
+    let all = [Transport::Quic, Transport::Udp, Transport::Tcp];
+    Agent::builder().in_memory().listen("127.0.0.1:0").transports(&all)
+}
+
 /// Runs the agent that is flooded until the parent is gone.
 async fn be_flooded(known: &str) {
-    let bob = Agent::builder().in_memory().listen("127.0.0.1:0").start().await.unwrap();
+    let bob = flooded().start().await.unwrap();
     let card = Unverified::<Card>::parse_text(known).unwrap();
     bob.meet(card.verify(&AwsLc, now().wall).unwrap()).await.unwrap();
     let mut watch = bob.watch();

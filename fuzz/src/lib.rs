@@ -20,6 +20,7 @@ mod call;
 mod control;
 mod identity;
 mod live;
+mod quic;
 mod router;
 pub mod seeds;
 mod state;
@@ -33,6 +34,7 @@ pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, 
 pub use live::{
     answer, handshake_initiator, handshake_responder, hello, records, sealed_records, session,
 };
+pub use quic::{quic_handshake, quic_session};
 pub use router::{delivery, peer_facts, router};
 pub use state::{key_file, state_rows};
 pub use streams::streams;
@@ -62,6 +64,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key_file", key_file),
     ("message", message),
     ("peer_facts", peer_facts),
+    ("quic_handshake", quic_handshake),
+    ("quic_session", quic_session),
     ("records", records),
     ("revocation", revocation),
     ("root_file", root_file),

@@ -11,7 +11,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{call, control, live, state, streams, udp};
+use crate::{call, control, live, quic, state, streams, udp};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -59,6 +59,11 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             ("ordered", message(1, Some(PLACE)).encode().expose().to_vec()),
         ],
         "peer_facts" => vec![("known", encoded(&peer_facts()))],
+        "quic_handshake" => vec![
+            ("by_client", [&[254], quic::GENUINE.by_client.concat().as_slice()].concat()),
+            ("by_server", [&[255], quic::GENUINE.by_server.concat().as_slice()].concat()),
+        ],
+        "quic_session" => vec![("opened", [&[255], quic::session_stream().as_slice()].concat())],
         "records" => vec![("stream", [&[255], live::sealed_stream().as_slice()].concat())],
         "revocation" => vec![("own", own.revocation().as_bytes().to_vec())],
         "root_file" => vec![("own", own.root.to_file(&Pure).expose().to_vec())],

@@ -7,6 +7,8 @@
 //! With the feature `quic`, a `Port` is one UDP socket for two: a `QuicEndpoint`, and the
 //! `Datagrams` that are Meshwork's own.
 
+#[cfg(feature = "quic")]
+mod attempts;
 mod connection;
 mod dial;
 mod listener;

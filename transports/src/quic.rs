@@ -9,9 +9,9 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key};
 use quinn::crypto::{ClientConfig as ClientCrypto, ServerConfig as ServerCrypto};
@@ -29,6 +29,7 @@ pub use quinn::{
 use meshwork_protocols::identity as card;
 use tokio::time::timeout;
 
+use crate::attempts::Attempts;
 use crate::dial::{CONNECT, STAGGER, resolve};
 use crate::port::canonical;
 use crate::{DialError, race};
@@ -94,6 +95,7 @@ pub struct QuicEndpoint {
     endpoint: Endpoint,
     version: u32,
     handshakes: Arc<AtomicUsize>,
+    attempts: Arc<Mutex<Attempts>>,
 }
 
 impl QuicEndpoint {
@@ -107,7 +109,8 @@ impl QuicEndpoint {
         let server = keys.server.map(server_config);
         let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new_with_abstract_socket(config, server, socket, runtime)?;
-        Ok(Self { endpoint, version: keys.version, handshakes: Arc::default() })
+        let attempts = Arc::new(Mutex::new(Attempts::new(Instant::now())));
+        Ok(Self { endpoint, version: keys.version, handshakes: Arc::default(), attempts })
     }
 
     /// Where it is.
@@ -116,17 +119,27 @@ impl QuicEndpoint {
     }
 
     /// Waits for somebody who dials; `None` once the endpoint is closed. While many handshakes are
-    /// under way, an address has to show first that it receives. Dropping the future loses nothing.
+    /// under way, an address has to show first that it receives; where too many began within a
+    /// second, silence answers. Dropping the future loses nothing.
     pub async fn accept(&self) -> Option<QuicIncoming> {
         loop {
             let incoming = self.endpoint.accept().await?;
             let busy = self.handshakes.load(Ordering::Relaxed) >= UNVALIDATED_HANDSHAKES;
-            if !busy || incoming.remote_address_validated() {
+            if busy && !incoming.remote_address_validated() {
+                // It may: an address that is not validated has not had its Retry.
+                let _ = incoming.retry();
+            } else if self.admit(incoming.remote_address().ip()) {
                 return Some(QuicIncoming { incoming, handshakes: Arc::clone(&self.handshakes) });
+            } else {
+                incoming.ignore();
             }
-            // It may: an address that is not validated has not had its Retry.
-            let _ = incoming.retry();
         }
+    }
+
+    fn admit(&self, from: IpAddr) -> bool {
+        // Each change under the lock is whole.
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.admit(Instant::now(), from)
     }
 
     /// Dials from the first endpoint that reaches an address, and waits for the end of the handshake.

@@ -1,6 +1,7 @@
 //! How an agent is set up and started.
 
 mod error;
+mod hardware;
 mod open;
 mod start;
 mod transports;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use meshwork_protocols::identity::{Address, Root, Transport};
+use meshwork_protocols::live::Suite;
 use meshwork_protocols::provider::Provider;
 use meshwork_router::{FirstContact, Limits, Policy};
 use meshwork_state::Unlock;
@@ -32,6 +34,7 @@ pub struct Builder {
     root: Option<Root>,
     listen: Vec<Result<SocketAddr, AddrParseError>>,
     advertise: Vec<Address>,
+    suites: Vec<Suite>,
     fresh_card: bool,
     policy: Policy,
     limits: Limits,
@@ -90,6 +93,12 @@ impl Builder {
     pub fn advertise(mut self, address: Address) -> Self {
         self.advertise.push(address);
         self
+    }
+
+    /// The live suites that the card lists, best first, instead of all of them by whether this
+    /// machine does AES in hardware: a session runs under AESGCM where both cards put it first.
+    pub fn suites(self, suites: impl Into<Vec<Suite>>) -> Self {
+        Self { suites: suites.into(), ..self }
     }
 
     /// Signs a new card at the start, whether one is due or not, and brings the next live key into

@@ -18,7 +18,7 @@ use crate::tls::Tls;
 use pair::{Pair, Setup};
 
 const HANDSHAKES: Plan = Plan { rounds: 21, turns: 40 };
-const BULK: Plan = Plan { rounds: 21, turns: 10 };
+const BULK: Plan = Plan { rounds: 41, turns: 10 };
 
 /// Runs the comparison.
 pub fn compare() -> Result<Vec<Bar>, Failure> {

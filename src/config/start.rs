@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use meshwork_protocols::identity::{Address, Endpoint, Root, Transport};
-use meshwork_protocols::live::Local;
 use meshwork_protocols::live::quic::{NoiseServer, QUIC_VERSION};
+use meshwork_protocols::live::{Local, Suite};
 use meshwork_protocols::provider::Provider;
 use meshwork_router::{Config, Limits, Policy, Router};
 use meshwork_state::{Opened, State};
 use meshwork_transports::{Datagrams, Listener, Port, QuicEndpoint, QuicKeys};
 
+use super::hardware::has_aes;
 use super::open::Opening;
 use super::{Builder, StartError, Transports};
 use crate::agent::Agent;
@@ -38,6 +39,7 @@ pub(crate) struct Setup {
     fresh_card: bool,
     listen: Vec<SocketAddr>,
     advertise: Vec<Address>,
+    suites: Vec<Suite>,
     policy: Policy,
     limits: Limits,
     transports: Transports,
@@ -55,6 +57,7 @@ impl Setup {
             fresh_card: builder.fresh_card,
             listen: listen?,
             advertise: mem::take(&mut builder.advertise),
+            suites: suites_of(mem::take(&mut builder.suites)),
             policy: builder.policy,
             limits: builder.limits,
             transports: mem::take(&mut builder.transports),
@@ -69,7 +72,8 @@ pub(crate) async fn start_on(state: State, mut setup: Setup) -> Result<Agent, St
     let listening: Vec<_> = open.iter().map(|door| door.address).collect();
     let advertise = mem::take(&mut setup.advertise);
     let addresses = addresses_of(advertise, &listening, &setup.transports);
-    let presence = Presence { addresses, transports: setup.transports.clone() };
+    let suites = Some(mem::take(&mut setup.suites));
+    let presence = Presence { addresses, transports: setup.transports.clone(), suites };
     // 2. The identity and the router.
     let parts = blocking(move || assemble(state, setup, presence, listening)).await?;
     // 3. What drives them.
@@ -204,6 +208,11 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
 ) -> Result<T, StartError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(StartError::Cancelled))
+}
+
+/// What the card is to list: what the caller named, or what suits the machine.
+fn suites_of(named: Vec<Suite>) -> Vec<Suite> {
+    if named.is_empty() { Suite::best_first(has_aes()).to_vec() } else { named }
 }
 
 /// What the card is to say of where the agent is. A start that says nothing of it, as one that

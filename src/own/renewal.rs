@@ -27,6 +27,21 @@ pub(crate) struct Presence {
     pub(crate) addresses: Option<Vec<Address>>,
     /// What it speaks.
     pub(crate) transports: Transports,
+    /// The live suites, best first; `None` leaves them at what the card says.
+    pub(crate) suites: Option<Vec<Suite>>,
+}
+
+impl Presence {
+    /// Whether `card` says otherwise.
+    fn differs_from(&self, card: &Card) -> bool {
+        let moved = self.addresses.as_ref().is_some_and(|it| *it != card.addresses());
+        let suites = self.suites.as_deref().map(codes);
+        moved || suites.is_some_and(|it| it != card.suites())
+    }
+}
+
+fn codes(suites: &[Suite]) -> Vec<u8> {
+    suites.iter().map(|suite| suite.byte()).collect()
 }
 
 /// When the next live key comes into use.
@@ -57,11 +72,10 @@ impl Own {
         self.root.is_some()
     }
 
-    /// Whether the card no longer says where the agent is, is past the middle of its time, or may
-    /// be older than one that peers have seen.
+    /// Whether the card no longer says where the agent is and what suits its machine, is past the
+    /// middle of its time, or may be older than one that peers have seen.
     pub(crate) fn wants_card(&self, presence: &Presence, now: WallTime) -> bool {
-        let moved = presence.addresses.as_ref().is_some_and(|it| *it != self.card.addresses());
-        moved || self.is_behind || self.is_due(now)
+        presence.differs_from(&self.card) || self.is_behind || self.is_due(now)
     }
 
     /// The state was put back: there may be cards of this agent that it does not remember, and
@@ -149,7 +163,9 @@ impl Draft<'_> {
         if let Some(addresses) = &presence.addresses {
             body.addresses.clone_from(addresses);
         }
-        body.suites = Suite::ALL.map(Suite::byte).to_vec();
+        if let Some(suites) = &presence.suites {
+            body.suites = codes(suites);
+        }
         body.capabilities.protocols = [Protocol::Live].into();
         body.capabilities.transports = presence.transports.iter().collect();
         let card = root.sign_card(provider, body, &mut *provider.random());

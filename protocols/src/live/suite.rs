@@ -49,10 +49,19 @@ impl Suite {
         }
     }
 
-    /// The suite that an initiator takes: the first of its own list, in its own order, that the
-    /// responder's card lists too.
+    /// All of them, best first, for a machine that does AES in hardware or does not.
+    pub const fn best_first(has_aes: bool) -> [Self; 2] {
+        if has_aes { [Self::AesGcm, Self::ChaChaPoly] } else { [Self::ChaChaPoly, Self::AesGcm] }
+    }
+
+    /// The suite that two agents use, by their lists, best first: AESGCM where it is the best of
+    /// both, which says that both do AES in hardware; else ChaChaPoly, which is quick everywhere;
+    /// and what both have, where one lacks that.
     pub fn choose(own: &[Self], peer: &[Self]) -> Option<Self> {
-        own.iter().copied().find(|suite| peer.contains(suite))
+        let is_best = |list: &[Self]| list.first() == Some(&Self::AesGcm);
+        let preferred = if is_best(own) && is_best(peer) { Self::AesGcm } else { Self::ChaChaPoly };
+        let is_common = |suite: &Self| own.contains(suite) && peer.contains(suite);
+        Some(preferred).filter(is_common).or_else(|| own.iter().copied().find(is_common))
     }
 
     pub(super) const fn aead(self) -> Aead {
@@ -113,17 +122,24 @@ mod tests {
     }
 
     #[test]
-    fn the_initiator_takes_the_first_of_its_own_suites_that_the_peer_lists() {
+    fn aesgcm_is_used_where_it_is_the_best_of_both_and_chachapoly_else() {
         use Suite::{AesGcm, ChaChaPoly};
-        let table: [(&[Suite], &[Suite], Option<Suite>); 5] = [
-            (&[AesGcm, ChaChaPoly], &[ChaChaPoly, AesGcm], Some(AesGcm)),
-            (&[ChaChaPoly, AesGcm], &[AesGcm, ChaChaPoly], Some(ChaChaPoly)),
-            (&[AesGcm, ChaChaPoly], &[ChaChaPoly], Some(ChaChaPoly)),
+        let (hardware, software) = (&Suite::best_first(true)[..], &Suite::best_first(false)[..]);
+        let table: [(&[Suite], &[Suite], Option<Suite>); 10] = [
+            (hardware, hardware, Some(AesGcm)),
+            (hardware, software, Some(ChaChaPoly)),
+            (software, software, Some(ChaChaPoly)),
+            (hardware, &[AesGcm], Some(AesGcm)),
+            (software, &[AesGcm], Some(AesGcm)),
+            (hardware, &[ChaChaPoly], Some(ChaChaPoly)),
+            (&[AesGcm], &[AesGcm], Some(AesGcm)),
             (&[AesGcm], &[ChaChaPoly], None),
-            (&[AesGcm], &[], None),
+            (hardware, &[], None),
+            (&[], &[], None),
         ];
         for (own, peer, chosen) in table {
             assert_eq!(Suite::choose(own, peer), chosen, "{own:?} to {peer:?}");
+            assert_eq!(Suite::choose(peer, own), chosen, "{peer:?} to {own:?}");
         }
     }
 

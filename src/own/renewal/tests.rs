@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::identity::{Root, Validity};
+use meshwork_protocols::live::Suite;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::time::WallTime;
@@ -84,6 +85,20 @@ fn another_address_makes_a_new_card_with_the_same_keys_and_none_makes_none() {
     assert_eq!(Some(own.card().addresses()), presence.addresses.as_deref());
     assert_eq!(own.card().live_key(), before.live_key());
     assert_eq!(own.card().sequence().value(), before.sequence().value() + 1);
+}
+
+#[test]
+fn a_machine_that_other_suites_suit_gets_a_new_card_that_lists_them_best_first() {
+    let (mut own, _) = agent(None);
+    for has_aes in [true, false] {
+        let suites = Suite::best_first(has_aes);
+        let presence = Presence { suites: Some(suites.to_vec()), ..Presence::default() };
+        assert!(own.wants_card(&presence, NOW));
+        let next = own.next_card(&presence, Rotation::WhenDue, NOW).unwrap().unwrap();
+        own.adopt(next);
+        assert_eq!(own.card().suites(), suites.map(Suite::byte));
+        assert!(!own.wants_card(&presence, NOW) && !own.wants_card(&Presence::default(), NOW));
+    }
 }
 
 #[test]

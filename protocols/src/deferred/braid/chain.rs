@@ -86,9 +86,10 @@ impl Chain {
             self.let_go_before(epoch);
         }
         let chain = self.link_mut(epoch)?.send.as_mut().ok_or(BraidError::EpochGone)?;
-        let chain = Arc::make_mut(chain);
-        let key = chain.next(provider)?;
-        Ok((chain.counter, key))
+        let (next, key) = chain.next(provider)?;
+        let index = next.counter;
+        *chain = Arc::new(next);
+        Ok((index, key))
     }
 
     fn let_go_before(&mut self, epoch: u64) {
@@ -121,7 +122,8 @@ impl Chain {
 
     /// The oldest epoch that has chains.
     fn oldest(&self) -> u64 {
-        (self.newest + 1).saturating_sub(self.links.len() as u64)
+        let others = self.links.len().saturating_sub(1);
+        self.newest.saturating_sub(others as u64)
     }
 }
 
@@ -156,30 +158,28 @@ impl Link {
     fn advance(&mut self, provider: &dyn Provider, index: u32) -> Result<Secret<32>, BraidError> {
         let floor = index.saturating_sub(KEYS_KEPT);
         self.skipped.drop_below(floor);
-        let chain = Arc::make_mut(&mut self.receive);
-        loop {
-            let key = chain.next(provider)?;
-            if chain.counter == index {
-                return Ok(key);
-            }
+        let (mut chain, mut key) = self.receive.next(provider)?;
+        while chain.counter < index {
             if chain.counter >= floor {
                 self.skipped.push(chain.counter, key.expose());
             }
+            (chain, key) = chain.next(provider)?;
         }
+        self.receive = Arc::new(chain);
+        Ok(key)
     }
 }
 
 impl ChainKey {
-    /// The next message key.
-    fn next(&mut self, provider: &dyn Provider) -> Result<Secret<32>, BraidError> {
+    /// Where the chain stands after its next key, and that key.
+    fn next(&self, provider: &dyn Provider) -> Result<(Self, Secret<32>), BraidError> {
         let counter = self.counter.checked_add(1).ok_or(BraidError::Exhausted)?;
         let mut info = [0; 4 + NEXT.len()];
         for (to, from) in info.iter_mut().zip(counter.to_be_bytes().iter().chain(NEXT)) {
             *to = *from;
         }
         let [chain, key] = derive(provider, &NO_SALT, self.key.expose(), &info)?;
-        *self = Self { counter, key: chain };
-        Ok(key)
+        Ok((Self { counter, key: chain }, key))
     }
 }
 

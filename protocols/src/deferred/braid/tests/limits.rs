@@ -1,7 +1,9 @@
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::talk::{Packet, Talk};
-use crate::deferred::braid::{BraidError, KEYS_KEPT, MAX_JUMP, Role};
+use crate::deferred::braid::{Braid, BraidError, KEYS_KEPT, MAX_JUMP, Role};
+use crate::secret::Secret;
 
 fn burst(talk: &mut Talk, count: u32) -> Vec<Packet> {
     (0..count).map(|_| talk.send(Role::Initiator)).collect()
@@ -55,14 +57,26 @@ fn a_record_is_bounded_however_many_messages_are_missing() {
 }
 
 #[test]
-fn the_last_counter_and_the_last_epoch_end_the_session() {
+fn the_last_counter_ends_the_session() {
     let mut talk = Talk::new(24);
-    let last = |braid: &mut crate::deferred::braid::Braid| {
-        let chain = braid.chain.links.last_mut().unwrap().send.as_mut().unwrap();
-        alloc::sync::Arc::make_mut(chain).counter = u32::MAX;
-    };
-    last(&mut talk.initiator);
+    let chain = talk.initiator.chain.links.last_mut().unwrap().send.as_mut().unwrap();
+    Arc::make_mut(chain).counter = u32::MAX - 1;
+    assert_eq!(talk.send(Role::Initiator).message().index, u32::MAX);
     let mut random = talk.random.clone();
     let ended = talk.initiator.send(Talk::provider(Role::Initiator), &mut random);
     assert_eq!(ended.err(), Some(BraidError::Exhausted));
+}
+
+#[test]
+fn the_last_epoch_has_its_chains_and_no_next() {
+    let mut talk = Talk::new(25);
+    talk.until(|initiator, _| initiator.epoch() == 2);
+    let mut record = talk.initiator.encode().expose().to_vec();
+    record[2..10].copy_from_slice(&u64::MAX.to_be_bytes());
+    let mut last = Braid::decode(&record).unwrap();
+    assert_eq!(last.epoch(), u64::MAX);
+    let provider = Talk::provider(Role::Initiator);
+    assert!(last.send(provider, &mut talk.random).is_ok());
+    let next = last.chain.add_epoch(provider, &Secret::new([1; 32]));
+    assert_eq!(next, Err(BraidError::Exhausted));
 }

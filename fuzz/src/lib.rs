@@ -16,6 +16,7 @@
 )]
 
 mod agent;
+mod braid;
 mod call;
 mod control;
 mod identity;
@@ -28,6 +29,7 @@ mod streams;
 mod udp;
 mod wire;
 
+pub use braid::{braid_message, braid_receive, braid_record};
 pub use call::{call_frame, calls};
 pub use control::{control_reply, control_request};
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
@@ -50,6 +52,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("answer", answer),
     ("call_frame", call_frame),
     ("calls", calls),
+    ("braid_message", braid_message),
+    ("braid_receive", braid_receive),
+    ("braid_record", braid_record),
     ("card", card),
     ("card_text", card_text),
     ("contact", contact),

@@ -11,7 +11,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{call, control, live, quic, state, streams, udp};
+use crate::{braid, call, control, live, quic, state, streams, udp};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -26,6 +26,9 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         }
         "call_frame" => call::frames(),
         "calls" => call::conversations(),
+        "braid_message" => braid::messages(),
+        "braid_receive" => braid::heard(),
+        "braid_record" => braid::records(),
         "card" => {
             vec![("own", own.card().as_bytes().to_vec()), ("peer", peer.card().as_bytes().to_vec())]
         }

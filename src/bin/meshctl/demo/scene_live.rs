@@ -15,7 +15,7 @@ use crate::output::{Halt, Output};
 use crate::table::Table;
 
 /// The transports that this build speaks.
-const TRANSPORTS: [Transport; 2] = [Transport::Quic, Transport::Tcp];
+const TRANSPORTS: [Transport; 3] = [Transport::Quic, Transport::Udp, Transport::Tcp];
 
 /// How often each thing is said.
 const ROUNDS: usize = 8;

@@ -45,6 +45,9 @@ use tokio::time::timeout;
 /// Says to a child of this test whom it knows.
 const CHILD: &str = "MESHWORK_TEST_FLOOD_KNOWN";
 
+/// The test that a child runs to be the agent that is flooded, over whichever transport.
+const TO_BE_FLOODED: &str = "a_flood_of_strangers_harms_no_session_and_takes_no_memory";
+
 const STRANGERS: u32 = 10_000;
 const TIME: Duration = Duration::from_secs(10);
 
@@ -68,8 +71,7 @@ async fn a_flood_of_strangers_harms_no_session_and_takes_no_memory() {
         return be_flooded(&known.into_string().unwrap()).await;
     }
     let alice = Agent::builder().in_memory().start().await.unwrap();
-    let name = "a_flood_of_strangers_harms_no_session_and_takes_no_memory";
-    let (child, card) = spawn(&alice.card(), name);
+    let (child, card) = spawn(&alice.card(), TO_BE_FLOODED);
     let card = Arc::new(card);
     alice.meet(Arc::clone(&card)).await.unwrap();
     send(&alice, card.agent()).await;

@@ -42,7 +42,7 @@ fn low_byte(number: u32) -> u8 {
 
 async fn flooded_from(address: fn(u32) -> Ipv4Addr, growth_kib: u64) {
     let alice = Agent::builder().in_memory().transports(&[Transport::Udp]).start().await.unwrap();
-    let (child, card) = spawn(&alice.card());
+    let (child, card) = spawn(&alice.card(), TO_BE_FLOODED);
     let card = Arc::new(card);
     alice.meet(Arc::clone(&card)).await.unwrap();
     // Until all that a first message takes is there.

@@ -44,7 +44,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use meshwork_protocols::identity::{AgentId, Card, Contact};
+use meshwork_protocols::identity::{AgentId, Card, Contact, Transport};
 use meshwork_protocols::wire::MessageId;
 use meshwork_router::{Answer, CommandError, Explanation, Request, Standing, Status};
 use meshwork_state::RestoreEvidence;
@@ -52,6 +52,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Builder;
 use crate::driver::{Order, Shared};
+use crate::streams::{self, OpenStreamError, Stream, Streams, TakeStreamsError};
 
 /// An agent that runs. Clones are handles of the same agent.
 ///
@@ -214,6 +215,35 @@ impl Agent {
     /// Marks a message as processed, as [`Delivery::processed`] does.
     pub async fn processed(&self, sender: AgentId, id: MessageId) -> Result<(), ProcessError> {
         delivery::process(&self.shared, sender, id).await
+    }
+
+    /// Opens a stream of bytes to a known peer, over a session that carries streams (QUIC or TCP),
+    /// which is looked for where none stands. Who takes streams of that name there gets it; that
+    /// nobody does is seen by reading or writing.
+    ///
+    /// Dropped on the way, no stream was opened.
+    pub async fn open_stream(
+        &self,
+        peer: impl Into<Addressee>,
+        name: &str,
+    ) -> Result<Stream, OpenStreamError> {
+        streams::open(&self.shared, &peer.into(), name, None).await
+    }
+
+    /// Opens a stream as [`Agent::open_stream`] does, over this transport and no other.
+    pub async fn open_stream_via(
+        &self,
+        peer: impl Into<Addressee>,
+        name: &str,
+        via: Transport,
+    ) -> Result<Stream, OpenStreamError> {
+        streams::open(&self.shared, &peer.into(), name, Some(via)).await
+    }
+
+    /// Takes the streams that known peers open under this name, until it is dropped. Streams of a
+    /// name that nobody takes are refused by name.
+    pub fn streams(&self, name: &str) -> Result<Streams, TakeStreamsError> {
+        self.shared.streams.take(name)
     }
 
     /// What happens from now on, and what stands since the start.

@@ -48,7 +48,7 @@ pub(crate) use identity::Identity;
 pub(crate) use notices::Notices;
 pub(crate) use order::Order;
 pub(crate) use services::{Handler, NotRegistered, Registration, Services};
-pub(crate) use session::{CallNotBegun, DatagramNotSent};
+pub(crate) use session::{CallNotBegun, DatagramNotSent, Session};
 pub(crate) use sessions::Sessions;
 pub(crate) use shared::Shared;
 pub(crate) use sockets::Sockets;

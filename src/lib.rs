@@ -10,9 +10,11 @@
 //! - [`Agent::inbox`] hands out what arrived; [`Delivery::processed`] tells the sender.
 //! - [`Agent::call`] asks a service of a peer and waits for its answer; [`Agent::serve`] offers one.
 //! - [`Agent::datagram`] sends what may be lost, [`Agent::datagrams`] hands it out.
+//! - [`Agent::open_stream`] opens a stream of bytes to a peer, [`Agent::streams`] takes those that
+//!   peers open.
 //! - [`Agent::watch`] tells what happens, [`Agent::explain`] how a message would go and why.
 //!
-//! [`control`] lets other programs drive an agent, through a socket.
+//! [`files`] sends files over streams, [`control`] lets other programs drive an agent, through a socket.
 //!
 //! Everything runs on the tokio runtime in which the agent was started. Every future here may be
 //! dropped at any point; each method says what is left of what it had begun.
@@ -22,7 +24,9 @@ mod config;
 #[cfg(unix)]
 pub mod control;
 mod driver;
+pub mod files;
 mod own;
+mod streams;
 
 pub use agent::{
     Addressee, Agent, Asked, Call, CallError, CloseError, Counters, Datagram, DatagramError,
@@ -32,10 +36,12 @@ pub use agent::{
 };
 pub use config::{Builder, StartError};
 pub use own::OwnError;
+pub use streams::{OpenStreamError, Stream, StreamError, Streams, TakeStreamsError};
 
 pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact, ServiceName, Transport};
 pub use meshwork_protocols::live::call::{MAX_CALL_BODY, MAX_DEADLINE, Refusal};
 pub use meshwork_protocols::live::datagram::MAX_DATAGRAM;
+pub use meshwork_protocols::live::stream::{Progress as StreamProgress, StreamCode};
 pub use meshwork_protocols::wire::{ContentType, MAX_BODY, MAX_LIFETIME, MessageId, RefusalReason};
 pub use meshwork_protocols::{identity, live, posture, provider, secret, time};
 pub use meshwork_router::{

@@ -1,8 +1,8 @@
 //! The lines of the control socket, by which any program drives an agent.
 
 use meshwork::control::{
-    Body, Code, Delivery, Fault, Identity, Named, Reply, Request, Send, Stand, Status, VERSION,
-    Wait, WaitFor,
+    Body, Code, Delivery, Direction, Fault, Identity, Named, Reply, Request, Send, SendFile, Stand,
+    Status, Transfer, TransferState, VERSION, Via, Wait, WaitFor,
 };
 use meshwork::{Choice, Level, Protocol, Reason};
 use meshwork_protocols::wire::MessageId;
@@ -40,13 +40,22 @@ pub(crate) fn requests() -> Vec<(&'static str, Vec<u8>)> {
         ordered: true,
         wait: Some(Wait { level: WaitFor::Delivered, seconds: 30 }),
     };
+    let file = SendFile {
+        to: peer(),
+        file: "/out/report.pdf".to_owned(),
+        rename: Some("nightly.pdf".to_owned()),
+        name: Some("files".to_owned()),
+        via: Some(Via::Quic),
+    };
     let contact = "mw1..@agent.example.org:7400".to_owned();
     [
         ("id", Request::Id {}),
         ("inbox", Request::Inbox { follow: true }),
         ("meet", Request::Meet { contact, name: Some(peer()) }),
+        ("receive_files", Request::ReceiveFiles { into: "/in".to_owned(), name: None }),
         ("processed", Request::Processed { sender: Agent::peer().id(), message: MESSAGE }),
         ("send_base64", Request::Send(send(&[0, 255]))),
+        ("send_file", Request::SendFile(file)),
         ("send_text", Request::Send(send(b"hello"))),
         ("stand", Request::Stand { peer: peer(), standing: Stand::Known }),
     ]
@@ -62,12 +71,23 @@ pub(crate) fn replies() -> Vec<(&'static str, Vec<u8>)> {
     let choice = Choice { protocol: Protocol::Live, reason: Reason::SessionStands };
     let fault = Fault::new(Code::BadArguments, "a field is not known");
     let status = Status::new(MESSAGE, who.clone(), Level::Processed, choice);
+    let transfer = Transfer {
+        direction: Direction::In,
+        peer: who.clone(),
+        file: "report.pdf".to_owned(),
+        state: TransferState::Failed,
+        bytes: 1,
+        size: 2,
+        path: Some("/in/report.pdf".to_owned()),
+        why: Some("words".to_owned()),
+    };
     [
         ("delivery", Reply::Delivery(delivery(who))),
         ("done", Reply::Done {}),
         ("error", Reply::Error(fault)),
         ("identity", Reply::Identity(Identity { agent, contacts, control: VERSION })),
         ("status", Reply::Status(status)),
+        ("transfer", Reply::Transfer(transfer)),
     ]
     .map(|(name, reply)| (name, serde_json::to_vec(&reply).unwrap()))
     .to_vec()

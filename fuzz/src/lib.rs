@@ -39,7 +39,7 @@ pub use live::{
 pub use quic::{quic_handshake, quic_session};
 pub use router::{delivery, peer_facts, router};
 pub use state::{key_file, state_rows};
-pub use streams::streams;
+pub use streams::{file_header, streams};
 pub use udp::{udp_content, udp_endpoint, udp_packet};
 pub use wire::{frame, message};
 
@@ -62,6 +62,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("control_request", control_request),
     ("delivery", delivery),
     ("endorsement", endorsement),
+    ("file_header", file_header),
     ("frame", frame),
     ("handshake_initiator", handshake_initiator),
     ("handshake_responder", handshake_responder),

@@ -44,6 +44,7 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             ("one_link", endorsement(own.id()).to_bytes().unwrap()),
             ("two_links", chain().to_bytes().unwrap()),
         ],
+        "file_header" => vec![("report", streams::header())],
         "frame" => frames(),
         "handshake_initiator" => vec![("message_2", live::HANDSHAKE.message2.clone())],
         "handshake_responder" => {

@@ -1,5 +1,6 @@
-//! The streams of a session, whose peer says what it likes.
+//! The streams of a session, whose peer says what it likes, and files over them.
 
+use meshwork::files::Header;
 use meshwork_protocols::identity::ServiceName;
 use meshwork_protocols::live::Role;
 use meshwork_protocols::live::stream::{
@@ -34,6 +35,14 @@ pub fn streams(data: &[u8]) {
     }
     end.end();
     assert!(end.next_frame().is_none(), "a frame after the end");
+}
+
+/// A header of a file that was read is written as it was, and its name leads nowhere.
+pub fn file_header(data: &[u8]) {
+    let Ok(Some(header)) = Header::decode(data) else { return };
+    assert!(data.starts_with(&header.encode()), "a second encoding");
+    let name = std::path::Path::new(header.name.as_str());
+    assert_eq!(name.file_name(), Some(name.as_os_str()), "a name that leads elsewhere");
 }
 
 fn act(end: &mut Multiplexer, held: &mut Vec<StreamId>, step: u8) {
@@ -88,6 +97,11 @@ pub(crate) fn conversation() -> Vec<u8> {
     peer.stop(first, StreamCode::DROPPED);
     say(&mut peer, &[7, 7, 9]);
     steps
+}
+
+/// A header as a sender writes it.
+pub(crate) fn header() -> Vec<u8> {
+    Header { name: "report.pdf".parse().unwrap(), size: 123_456 }.encode()
 }
 
 fn name() -> ServiceName {

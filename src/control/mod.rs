@@ -31,6 +31,7 @@ mod roster;
 mod server;
 mod service;
 mod text;
+mod transfer;
 
 #[cfg(test)]
 mod published;
@@ -52,6 +53,7 @@ pub use reply::{
 pub use request::{Call, Decline, Request, Send, Stand, Via, Wait, WaitFor};
 pub use server::{MAX_CONNECTIONS, Server};
 pub use service::{Answer, answer};
+pub use transfer::{Direction, SendFile, Transfer, TransferState};
 
 /// The version of what the lines say. It grows when something is said differently; what is only
 /// added leaves it as it is.

@@ -50,6 +50,13 @@ fn requests() -> Vec<Request> {
         ordered: false,
         wait: None,
     };
+    let file = SendFile {
+        to: peer(),
+        file: "/out/report.pdf".into(),
+        rename: Some("nightly.pdf".into()),
+        name: Some("files".into()),
+        via: Some(Via::Quic),
+    };
     let wait = |level| Some(Wait { level, seconds: 3 });
     let whole = Send {
         body: Body(vec![0xff]),
@@ -95,6 +102,12 @@ fn requests() -> Vec<Request> {
         Request::Decline { call: 7, why: Decline::Failed },
         Request::Decline { call: 7, why: Decline::NotAllowed },
         Request::Decline { call: 7, why: Decline::Busy },
+        Request::SendFile(SendFile { via: None, ..file.clone() }),
+        Request::SendFile(SendFile { via: Some(Via::Udp), rename: None, ..file.clone() }),
+        Request::SendFile(SendFile { via: Some(Via::Tcp), name: None, ..file.clone() }),
+        Request::SendFile(file),
+        Request::ReceiveFiles { into: "/in".into(), name: None },
+        Request::ReceiveFiles { into: "/in".into(), name: Some("other".into()) },
         Request::Watch {},
         Request::Stop {},
     ]
@@ -193,6 +206,16 @@ fn replies() -> Vec<Reply> {
         stored: false,
         waiting: 3,
     };
+    let transfer = Transfer {
+        direction: Direction::In,
+        peer: named(),
+        file: "report.pdf".into(),
+        state: TransferState::Moving,
+        bytes: 1,
+        size: 2,
+        path: None,
+        why: None,
+    };
     let mut replies = vec![
         Reply::Identity(identity),
         Reply::Card(card),
@@ -220,6 +243,17 @@ fn replies() -> Vec<Reply> {
         Reply::Route(route(Search::Untried)),
         Reply::Route(route(Search::UnderWay)),
         Reply::Route(route(Search::Failed)),
+        Reply::Transfer(Transfer { direction: Direction::Out, ..transfer.clone() }),
+        Reply::Transfer(Transfer {
+            state: TransferState::Kept,
+            path: Some("/in/report.pdf".into()),
+            ..transfer.clone()
+        }),
+        Reply::Transfer(Transfer {
+            state: TransferState::Failed,
+            why: Some("words".into()),
+            ..transfer
+        }),
         Reply::Done {},
     ];
     replies.extend(statuses().into_iter().map(Reply::Status));
@@ -239,11 +273,12 @@ fn remind(request: &Request, reply: &Reply, happening: &Happening) {
         Request::Inbox { .. } | Request::Processed { .. } | Request::Explain { .. } => {}
         Request::Strangers {} | Request::Watch {} | Request::Stop {} => {}
         Request::Call(_) | Request::Serve { .. } => {}
+        Request::SendFile(_) | Request::ReceiveFiles { .. } => {}
         Request::Answer { .. } | Request::Decline { .. } => {}
     }
     match reply {
         Reply::Identity(_) | Reply::Card(_) | Reply::Peer(_) | Reply::Status(_) => {}
-        Reply::Delivery(_) | Reply::Route(_) | Reply::Event(_) => {}
+        Reply::Delivery(_) | Reply::Route(_) | Reply::Event(_) | Reply::Transfer(_) => {}
         Reply::Answer(_) | Reply::Asked(_) | Reply::Withdrawn { .. } => {}
         Reply::Done {} | Reply::Error(_) => {}
     }

@@ -7,7 +7,7 @@ use meshwork_router::{Choice, Dialling, Level, Protocol, Reason, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
-use super::{Body, Event, Fault, Moment, Via, text};
+use super::{Body, Event, Fault, Moment, Transfer, Via, text};
 
 /// A line of an answer. On the socket it stands beside the number of the request. An answer is any
 /// number of lines, and then one that says `done` or `error`.
@@ -36,6 +36,8 @@ pub enum Reply {
         /// Its number.
         call: u64,
     },
+    /// How far a file got.
+    Transfer(Transfer),
     /// Something happened.
     Event(Event),
     /// All is done and said.

@@ -4,7 +4,7 @@ use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::wire::{ContentType, MessageId};
 use serde::{Deserialize, Serialize};
 
-use super::{Body, text};
+use super::{Body, SendFile, text};
 use crate::Declined;
 
 /// What is asked. On the socket it stands beside a number of the asker's, `{"id": 1, "do": ..}`,
@@ -112,6 +112,18 @@ pub enum Request {
         /// Why.
         why: Decline,
     },
+    /// Send a file over a stream: a [`Transfer`](super::Transfer) from time to time, and one when the
+    /// peer has kept it.
+    SendFile(SendFile),
+    /// Take the files that known peers send from now on: a [`Transfer`](super::Transfer) each, from
+    /// time to time and when it was kept or not.
+    ReceiveFiles {
+        /// The directory to keep them in, an absolute path. Nothing there is overwritten.
+        into: String,
+        /// Which streams: `files` where it does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
     /// What happens from now on: an [`Event`](super::Event) each.
     Watch {},
     /// End the agent's process.
@@ -121,7 +133,13 @@ pub enum Request {
 impl Request {
     /// Whether its answer goes on until the asker asks something else or goes away.
     pub fn is_endless(&self) -> bool {
-        matches!(self, Self::Watch {} | Self::Inbox { follow: true } | Self::Serve { .. })
+        matches!(
+            self,
+            Self::Watch {}
+                | Self::Inbox { follow: true }
+                | Self::Serve { .. }
+                | Self::ReceiveFiles { .. }
+        )
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::{Address, Transport};
 use meshwork_protocols::live::udp::MAX_UDP_FRAME;
-use meshwork_protocols::live::{Dial, Local, SendError, SessionError, SessionEvent};
+use meshwork_protocols::live::{Dial, Local, Role, SendError, SessionError, SessionEvent};
 use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_transports::DialError;
 
@@ -26,6 +26,7 @@ pub(crate) use self::udp::UdpCarrier;
 use super::Shared;
 use super::gate::Pass;
 use crate::agent::FetchError;
+use crate::streams::{Muxed, SessionStreams};
 
 /// How long a session gets to send its last bytes.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
@@ -90,6 +91,15 @@ impl Carrier {
             Self::Udp(_) => {
                 Carries { transport: Transport::Udp, reliable: false, max_frame: MAX_UDP_FRAME }
             }
+        }
+    }
+
+    /// The streams of an established session in which we have this role.
+    pub(crate) fn streams(&self, role: Role) -> Option<SessionStreams> {
+        match self {
+            Self::Quic(carrier) => carrier.streams().map(SessionStreams::Native),
+            Self::Tcp(_) => Some(SessionStreams::Muxed(Arc::new(Muxed::new(role)))),
+            Self::Udp(_) => None,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::agent::{CloseError, Event};
 impl Driver {
     /// Ends as it has to.
     pub(super) async fn end(mut self, end: End) {
+        self.shared.streams.close();
         match end {
             End::Asked(answer) => {
                 let closed = self.close().await;

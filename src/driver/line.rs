@@ -10,16 +10,23 @@ use meshwork_protocols::live::{
 };
 use meshwork_protocols::time::Timestamp;
 use meshwork_router::Standing;
+use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use super::carrier::{Carrier, CarrierError};
 use super::happening::Happening;
 use super::lines::Lines;
+use super::outbound::Lane;
 use super::session::Session;
 use crate::agent::Tally;
+use crate::streams::{SessionStreams, Stream, take_native};
 
 /// Frames on their way to the driver.
 type Handing = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
+
+/// How much room streams leave: what they seal ahead stands in front of every later frame, so it is
+/// a fourth of what may be sealed, and enough for one write.
+const LEFT_TO_OTHERS: usize = 192 << 10;
 
 /// A session that stands.
 pub(crate) struct Line {
@@ -51,9 +58,9 @@ impl Line {
         if peer.role == Role::Initiator || peer.used == ours.card().sequence() {
             shared.peers.holds(peer.agent, ours.card().hash());
         }
-        let (path, carries) = (lines.next_path(), carrier.carries());
+        let path = lines.next_path();
         let tally = shared.dealings.opened(peer.agent);
-        let session = Arc::new(Session::new(peer.agent, path, carries, tally));
+        let session = Arc::new(Session::new(&peer, path, &carrier, tally));
         lines.tell(Happening::Opened { session: Arc::clone(&session), peer }).await;
         let line = Self { lines: lines.clone(), carrier, session, handing: None };
         let why = line.run().await.err().map(SessionError::from);
@@ -62,6 +69,9 @@ impl Line {
 
     async fn run(mut self) -> Result<(), CarrierError> {
         let _ends = Ends { session: Arc::clone(&self.session), lines: self.lines.clone() };
+        // Dropped with the line.
+        let mut native = JoinSet::new();
+        native.spawn(take_native(Arc::clone(&self.lines.shared), Arc::clone(&self.session)));
         loop {
             self.seal()?;
             if self.session.outbound.is_cut() {
@@ -81,6 +91,7 @@ impl Line {
                     if taken.is_some() { Next::Goes } else { Next::Ends }
                 }
                 () = session.outbound.changed() => Next::Goes,
+                () = session.streams_changed() => Next::Goes,
                 () = timeout(lines, session.calls_timeout()) => {
                     session.calls_tick(&lines.shared);
                     Next::Goes
@@ -98,6 +109,7 @@ impl Line {
         let now = self.lines.shared.clock.now();
         loop {
             self.session.stage_calls(now);
+            self.stage_streams();
             let Some(frame) = self.session.outbound.pop(self.carrier.room()) else { break };
             self.session.tally.sent(frame.len());
             match self.carrier.send(&frame) {
@@ -145,8 +157,40 @@ impl Line {
                 let datagram = datagram::decode(&frame).ok_or(SessionError::Datagram)?;
                 self.lines.shared.datagrams.put(self.session.peer, datagram);
             }
-            // Streams are taken by nobody yet.
-            Traffic::Call | Traffic::Datagram | Traffic::Stream => {}
+            Traffic::Stream => self.take_stream_frame(frame, known())?,
+            Traffic::Call | Traffic::Datagram => {}
+        }
+        Ok(())
+    }
+
+    /// Lets streams stand in their lane with one frame, where the carrier has room for it and for
+    /// what comes meanwhile.
+    fn stage_streams(&self) {
+        let Session { streams: Some(SessionStreams::Muxed(streams)), outbound, .. } =
+            &*self.session
+        else {
+            return;
+        };
+        if self.carrier.room() >= LEFT_TO_OTHERS
+            && outbound.lacks(Lane::Streams)
+            && let Some(frame) = streams.next_frame()
+        {
+            // A session that ends takes none.
+            let _ = outbound.push(Lane::Streams, vec![frame]);
+        }
+    }
+
+    /// A stranger hears nothing of its streams. Once it is known, the session is of no use to them,
+    /// and the next one is.
+    fn take_stream_frame(&self, frame: Vec<u8>, known: bool) -> Result<(), SessionError> {
+        let Some(SessionStreams::Muxed(streams)) = &self.session.streams else { return Ok(()) };
+        if !known {
+            streams.pass_over();
+        } else if streams.is_deaf() {
+            self.session.outbound.end();
+        } else if let Some((id, name)) = streams.receive(frame)? {
+            let stream = Stream::muxed(Arc::clone(streams), id, name, self.session.peer);
+            self.lines.shared.streams.offer(stream);
         }
         Ok(())
     }
@@ -165,7 +209,7 @@ impl Line {
     }
 }
 
-/// Ends the calls of a session with its line, however that ends.
+/// Ends the calls and streams of a session with its line, however that ends.
 struct Ends {
     session: Arc<Session>,
     lines: Lines,
@@ -174,6 +218,9 @@ struct Ends {
 impl Drop for Ends {
     fn drop(&mut self) {
         self.session.end_calls(&self.lines.shared);
+        if let Some(streams) = &self.session.streams {
+            streams.end();
+        }
     }
 }
 

@@ -138,6 +138,11 @@ impl Outbound {
         queue.take(turn)
     }
 
+    /// Whether nothing waits in a lane.
+    pub(crate) fn lacks(&self, lane: Lane) -> bool {
+        self.lock().lane(lane).frames.is_empty()
+    }
+
     /// Whether nothing waits and nothing will come.
     pub(crate) fn is_at_end(&self) -> bool {
         let queue = self.lock();

@@ -3,20 +3,22 @@
 
 mod calls;
 
+use std::future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::live::datagram;
+use meshwork_protocols::live::{PeerInfo, datagram};
 use meshwork_protocols::time::Timestamp;
 use meshwork_router::{Needs, PathId};
 
 pub(crate) use self::calls::CallNotBegun;
 use self::calls::Desk;
-use super::carrier::Carries;
+use super::carrier::{Carrier, Carries};
 use super::outbound::{Lane, Outbound, Refused};
 use crate::agent::DealingsTally;
+use crate::streams::SessionStreams;
 
 /// How often the driver hears that a session is used.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -30,6 +32,8 @@ pub(crate) struct Session {
     /// What waits to go out.
     pub(crate) outbound: Outbound,
     pub(crate) tally: Arc<DealingsTally>,
+    /// Its streams, where the transport carries any.
+    pub(crate) streams: Option<SessionStreams>,
     desk: Mutex<Desk>,
     used: AtomicBool,
     /// In which span of [`TELL_EVERY`] the driver heard that it is used, from one; zero for none.
@@ -38,17 +42,19 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
-        peer: AgentId,
+        peer: &PeerInfo,
         path: PathId,
-        carries: Carries,
+        carrier: &Carrier,
         tally: Arc<DealingsTally>,
     ) -> Self {
+        let carries = carrier.carries();
         Self {
-            peer,
+            peer: peer.agent,
             path,
             carries,
             outbound: Outbound::default(),
             tally,
+            streams: carrier.streams(peer.role),
             desk: Mutex::new(Desk::new(carries)),
             used: AtomicBool::new(false),
             told: AtomicU64::new(0),
@@ -74,6 +80,14 @@ impl Session {
     pub(crate) fn count_use(&self) {
         if self.used.swap(true, Ordering::Relaxed) {
             self.tally.reused();
+        }
+    }
+
+    /// Waits until streams have something to send.
+    pub(super) async fn streams_changed(&self) {
+        match &self.streams {
+            Some(SessionStreams::Muxed(streams)) => streams.changed().await,
+            _ => future::pending().await,
         }
     }
 

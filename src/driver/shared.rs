@@ -15,6 +15,7 @@ use super::{
 };
 use crate::agent::{Addressee, Answered, DealingsBook, Mailbox, Stopped, Tally};
 use crate::config::Transports;
+use crate::streams::StreamDesk;
 
 /// What handles, connections and the driver share. None of it keeps the agent running.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) outsourced: Arc<crate::control::Outsourced>,
     pub(crate) tally: Tally,
     pub(crate) arrivals: watch::Receiver<Arrivals>,
+    pub(crate) streams: Arc<StreamDesk>,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) transports: Transports,

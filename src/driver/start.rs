@@ -77,6 +77,7 @@ impl Driver {
             outsourced: Arc::default(),
             tally: Tally::default(),
             arrivals: arrivals_seen,
+            streams: Arc::default(),
             orders,
             listening: parts.listening,
             transports: parts.transports,

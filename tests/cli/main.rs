@@ -14,6 +14,7 @@ mod control;
 mod demo;
 mod errors_page;
 mod faults;
+mod files;
 mod front_page;
 mod home;
 mod kills;

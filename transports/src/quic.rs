@@ -23,7 +23,7 @@ use quinn_proto::HashedConnectionIdGenerator;
 
 pub use quinn::{
     ConnectionError as QuicError, ReadError as QuicReadError, RecvStream as QuicReceiver,
-    SendStream as QuicSender, WriteError as QuicWriteError,
+    SendStream as QuicSender, VarInt as QuicCode, WriteError as QuicWriteError,
 };
 
 use meshwork_protocols::identity as card;
@@ -53,7 +53,7 @@ const WINDOW_BEFORE: u32 = 40 << 10;
 const WINDOW: u32 = 16 << 20;
 
 /// The same of one stream: a round trip of 100 ms at 40 MB/s.
-const STREAM_WINDOW: u32 = 4 << 20;
+pub const QUIC_STREAM_WINDOW: u32 = 4 << 20;
 
 /// How many streams a trusted peer may have open beside the first.
 const STREAMS: u32 = 256;
@@ -360,7 +360,7 @@ fn transport(streams: u32) -> TransportConfig {
         .max_concurrent_bidi_streams(VarInt::from_u32(streams))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .receive_window(VarInt::from_u32(WINDOW_BEFORE))
-        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .stream_receive_window(VarInt::from_u32(QUIC_STREAM_WINDOW))
         .datagram_receive_buffer_size(Some(DATAGRAMS))
         .crypto_buffer_size(CRYPTO_BUFFER)
         // Says to everybody on the way how long a round trip takes.

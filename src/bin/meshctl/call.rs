@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use meshwork::control::{self, Body, CallAnswer, Code, Fault, Reply, Request};
 
 use crate::access::Access;
 use crate::context::Context;
 use crate::output::Halt;
 use crate::plain::Plain;
+use crate::via::Via;
 use crate::{send, span};
 
 /// Call a service of a peer and print its answer
@@ -45,24 +46,6 @@ pub(crate) struct Call {
     /// Go over this transport and no other
     #[arg(long, value_name = "TRANSPORT")]
     via: Option<Via>,
-}
-
-/// A transport.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Via {
-    Quic,
-    Udp,
-    Tcp,
-}
-
-impl From<Via> for control::Via {
-    fn from(via: Via) -> Self {
-        match via {
-            Via::Quic => Self::Quic,
-            Via::Udp => Self::Udp,
-            Via::Tcp => Self::Tcp,
-        }
-    }
 }
 
 impl Call {

@@ -6,6 +6,7 @@
 //! [`Reply`](meshwork::control::Reply). So `--json` says what the control socket says.
 
 mod access;
+mod bar;
 mod call;
 mod card;
 mod context;
@@ -20,6 +21,7 @@ mod log;
 mod output;
 mod peers;
 mod plain;
+mod receive;
 mod route;
 mod secret_input;
 mod send;
@@ -28,8 +30,10 @@ mod show;
 mod span;
 mod start;
 mod status;
+mod stream;
 mod table;
 mod up;
+mod via;
 mod watch;
 
 use std::process::ExitCode;
@@ -61,6 +65,8 @@ enum Command {
     Send(send::Send),
     Call(call::Call),
     Inbox(inbox::Inbox),
+    Stream(stream::Stream),
+    Receive(receive::Receive),
     Status(status::Status),
     Route(route::Route),
     Watch(watch::Watch),
@@ -97,6 +103,8 @@ async fn run(cli: Cli) -> Result<(), Halt> {
         Command::Send(it) => it.run(&context).await,
         Command::Call(it) => it.run(&context).await,
         Command::Inbox(it) => it.run(&context).await,
+        Command::Stream(it) => it.run(&context).await,
+        Command::Receive(it) => it.run(&context).await,
         Command::Status(it) => it.run(&context).await,
         Command::Route(it) => it.run(&context).await,
         Command::Watch(it) => it.run(&context).await,

@@ -1,8 +1,11 @@
 //! How what an agent says reads for people.
 
+use std::time::Duration;
+
 use meshwork::Standing;
 use meshwork::control::{
-    Delivery, Event, Happening, Moment, Named, Peer, Progress, Route, Status, Via,
+    Delivery, Event, Happening, Moment, Named, Peer, Progress, Route, Status, Transfer,
+    TransferState, Via,
 };
 
 use crate::output::{Halt, Output};
@@ -159,4 +162,73 @@ pub(crate) fn time(moment: Moment) -> String {
 
 fn name(who: &Named) -> String {
     Plain(&who.to_string()).to_string()
+}
+
+/// A file that came in, or did not; nothing while it is on its way.
+pub(crate) fn transfer(transfer: &Transfer) -> Option<String> {
+    let Transfer { peer, file, state, size: bytes, path, why, .. } = transfer;
+    let from = name(peer);
+    match state {
+        TransferState::Moving => None,
+        TransferState::Kept => {
+            let place = path.as_deref().unwrap_or(file);
+            Some(format!("kept       {}  from {from}  {}", Plain(place), size(*bytes)))
+        }
+        TransferState::Failed => {
+            let why = why.as_deref().unwrap_or_default();
+            Some(format!("failed     {}  from {from}: {}", Plain(file), Plain(why)))
+        }
+    }
+}
+
+/// A number of bytes with three digits.
+pub(crate) fn size(bytes: u64) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    scaled(bytes as f64)
+}
+
+/// Bytes a second.
+pub(crate) fn rate(rate: f64) -> String {
+    format!("{}/s", scaled(rate))
+}
+
+fn scaled(bytes: f64) -> String {
+    let mut rest = bytes;
+    for unit in ["B", "kB", "MB", "GB", "TB"] {
+        if rest < 999.5 {
+            let digits = if unit == "B" || rest >= 99.95 { 0 } else { 1 };
+            return format!("{rest:.digits$} {unit}");
+        }
+        rest /= 1_000.0;
+    }
+    format!("{rest:.0} PB")
+}
+
+/// A span of time.
+pub(crate) fn took(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..10 if span.subsec_millis() > 0 => format!("{:.1} s", span.as_secs_f64()),
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_spans_are_short() {
+        let sizes = [0, 999, 1_000, 12_345, 999_499, 999_999, 1_234_567, 5_000_000_000_000];
+        let shown = ["0 B", "999 B", "1.0 kB", "12.3 kB", "999 kB", "1.0 MB", "1.2 MB", "5.0 TB"];
+        for (bytes, shown) in sizes.into_iter().zip(shown) {
+            assert_eq!(size(bytes), shown);
+        }
+        let spans = [(0, "0 s"), (1_500, "1.5 s"), (61_000, "61 s"), (200_000, "3 min")];
+        for (millis, shown) in spans {
+            assert_eq!(took(Duration::from_millis(millis)), shown);
+        }
+    }
 }

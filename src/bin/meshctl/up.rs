@@ -2,6 +2,8 @@
 
 mod serve;
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use meshwork::control::{Code, Fault, Reply, Request, Server, answer};
 use meshwork::identity::Transport;
@@ -11,7 +13,7 @@ use crate::context::Context;
 use crate::interruption::Interruption;
 use crate::output::Halt;
 use crate::settings::Settings;
-use crate::{access, show, start};
+use crate::{access, receive, show, start};
 
 /// Run the agent in the foreground
 #[derive(Args, Debug)]
@@ -43,6 +45,9 @@ pub(crate) struct Up {
     /// Let known peers call this command; may be given more than once
     #[arg(long, value_name = "NAME=COMMAND", value_parser = serve::Service::parse)]
     serve: Vec<serve::Service>,
+    /// Keep the files that known peers send (`meshctl stream`) in this directory
+    #[arg(long, value_name = "DIR")]
+    accept_files: Option<PathBuf>,
     /// End when standard input does: for a process whose children must not outlive it
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
@@ -59,6 +64,7 @@ impl Up {
         let ended = tokio::select! {
             () = server.run(&agent) => Ok(()),
             told = tell(context, &agent) => told,
+            told = take_files(context, &agent, self.accept_files.as_deref()) => told,
             () = interruption.comes() => Ok(()),
             () = stdin_ends(), if self.until_stdin_ends => Ok(()),
         };
@@ -139,6 +145,21 @@ async fn tell(context: &Context, agent: &Agent) -> Result<(), Halt> {
         }
     }
     Err(Fault::new(Code::Disk, "the agent could not go on").into())
+}
+
+/// Takes files, where it was told to, for as long as the agent runs.
+async fn take_files(context: &Context, agent: &Agent, into: Option<&Path>) -> Result<(), Halt> {
+    let Some(into) = into else { return std::future::pending().await };
+    let mut files = answer(agent, receive::request(into, None)?);
+    while let Some(reply) = files.next().await {
+        match reply {
+            Reply::Done {} => break,
+            Reply::Error(fault) => return Err(fault.into()),
+            reply => receive::tell(context, &reply)?,
+        }
+    }
+    // The agent has stopped, which is told elsewhere.
+    std::future::pending().await
 }
 
 /// A card that nobody here can sign goes on naming where the agent was.

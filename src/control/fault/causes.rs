@@ -3,9 +3,11 @@
 use meshwork_protocols::identity::CardError;
 
 use super::{Code, Fault};
+use crate::files::{self, Refusal as FileRefusal};
 use crate::{
-    CallError, CloseError, FetchError, MeetError, PeerError, ProcessError, ReachError, Refusal,
-    SendError, ServeError, StatusError, Stopped,
+    CallError, CloseError, FetchError, MeetError, OpenStreamError, PeerError, ProcessError,
+    ReachError, Refusal, SendError, ServeError, StatusError, Stopped, StreamCode, StreamError,
+    TakeStreamsError,
 };
 
 /// One line an error: its code, and its own words for the cause.
@@ -115,6 +117,52 @@ impl Fault {
             ServeError::TooMany => Code::Busy,
         };
         Self::new(code, format!("{service}: {error}"))
+    }
+}
+
+impl From<OpenStreamError> for Fault {
+    fn from(error: OpenStreamError) -> Self {
+        let code = match error {
+            OpenStreamError::NotReached(error) => return error.into(),
+            OpenStreamError::SessionOver => Code::PeerAway,
+            OpenStreamError::BadName(_) => Code::BadArguments,
+            OpenStreamError::NeedsQuicOrTcp => Code::NoStreams,
+            OpenStreamError::TooMany => Code::TooManyStreams,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+faults! { TakeStreamsError:
+    TakeStreamsError::BadName(_) => BadArguments,
+    TakeStreamsError::NameTaken => StreamsTaken,
+}
+
+faults! { StreamError:
+    StreamError::Reset(StreamCode::NAME_UNKNOWN | StreamCode::NOT_ALLOWED)
+    | StreamError::Stopped(StreamCode::NAME_UNKNOWN | StreamCode::NOT_ALLOWED) => StreamRefused,
+    StreamError::Reset(StreamCode::BUSY) | StreamError::Stopped(StreamCode::BUSY) => Busy,
+    _ => StreamBroken,
+}
+
+faults! { FileRefusal:
+    FileRefusal::BadName => BadFileName,
+    FileRefusal::Exists => FileExists,
+    FileRefusal::Disk => PeerDisk,
+    FileRefusal::Damaged => FileDamaged,
+    FileRefusal::Busy => Busy,
+}
+
+impl From<files::SendError> for Fault {
+    fn from(error: files::SendError) -> Self {
+        match error {
+            files::SendError::Stream(error) => error.into(),
+            files::SendError::Refused(refusal) => refusal.into(),
+            files::SendError::File(_) => Self::new(Code::InputFile, error.to_string()),
+            files::SendError::Name(_) => Self::new(Code::BadFileName, error.to_string()),
+            files::SendError::Changed => Self::new(Code::FileDamaged, error.to_string()),
+            files::SendError::BadAnswer => Self::new(Code::StreamRefused, error.to_string()),
+        }
     }
 }
 

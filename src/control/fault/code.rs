@@ -209,6 +209,33 @@ codes! {
     Stopping = 505, true,
         "The agent is stopping.",
         "start it again with `meshctl up`";
+    NoStreams = 511, false,
+        "The transport carries no streams.",
+        "leave --via out, or take quic or tcp: streams and bulk need one that loses nothing";
+    TooManyStreams = 513, true,
+        "As many streams to the peer are open as may be.",
+        "wait until one has ended";
+    StreamRefused = 514, false,
+        "The peer does not take the stream.",
+        "ask its owner to take files: `meshctl receive --into DIR` there, or `up --accept-files DIR`";
+    StreamBroken = 515, true,
+        "The stream ended before its end.",
+        "try again; what came so far is kept there under the name and .part";
+    StreamsTaken = 516, false,
+        "Somebody takes streams of this name already.",
+        "end the other `meshctl receive`, or choose another --name at both ends";
+    BadFileName = 517, false,
+        "The file has no name that a receiver takes.",
+        "give it another name there with --as";
+    FileExists = 518, false,
+        "The receiver has a file of this name already, which is never overwritten.",
+        "give it another name there with --as, or have the one there moved";
+    FileDamaged = 519, true,
+        "The file did not arrive as it was sent, or changed while it was read.",
+        "send it again, and leave it unchanged meanwhile";
+    PeerDisk = 520, true,
+        "The receiver cannot write the file.",
+        "ask its owner for space; what came so far is kept there under the name and .part";
     DemoFailed = 601, false,
         "The demo lost or doubled a message, or did not finish in time.",
         "look at the table above; a busy machine may need longer, anything else is a bug: report it";

@@ -2,6 +2,7 @@
 
 mod calls;
 mod events;
+mod files;
 mod inbox;
 mod peers;
 mod send;
@@ -57,6 +58,7 @@ impl Drop for Answer {
 }
 
 /// Where the lines go.
+#[derive(Clone)]
 struct Out(mpsc::Sender<Reply>);
 
 impl Out {
@@ -100,6 +102,10 @@ async fn perform(agent: &Agent, request: Request, out: &Out) -> Result<(), Ended
         Request::Serve { services } => calls::serve(agent, services, out).await,
         Request::Answer { call, body } => calls::answer(agent, call, body.0),
         Request::Decline { call, why } => calls::decline(agent, call, why),
+        Request::SendFile(file) => files::send(agent, file, out).await,
+        Request::ReceiveFiles { into, name } => {
+            files::receive(agent, &into, name.as_deref(), out).await
+        }
         Request::Watch {} => events::watch(agent, out).await,
         Request::Stop {} => Ok(()),
     }

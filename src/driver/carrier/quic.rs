@@ -23,6 +23,7 @@ use super::{CarrierError, FAREWELL, turned_out};
 use crate::agent::FetchError;
 use crate::driver::Shared;
 use crate::driver::gate::Pass;
+use crate::streams::Native;
 
 /// How much is read at a time: a few of the largest batches of packets that a kernel hands over.
 const READ: usize = 64 << 10;
@@ -123,6 +124,14 @@ impl QuicCarrier {
         match &self.state {
             State::Standing(standing) => standing.connection.remote(),
             _ => self.remote,
+        }
+    }
+
+    /// QUIC's streams beside the first.
+    pub(super) fn streams(&self) -> Option<Native> {
+        match &self.state {
+            State::Standing(standing) => Some(Native::new(standing.connection.clone())),
+            _ => None,
         }
     }
 

@@ -67,7 +67,6 @@ use self::commits::Commits;
 use self::happening::Happening;
 use self::lines::Lines;
 use self::recovery::Recovery;
-use self::session::Session;
 use self::upkeep::Upkeep;
 use crate::agent::Answered;
 use crate::own::{NextCard, Own, Presence};

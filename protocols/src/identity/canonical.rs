@@ -25,13 +25,13 @@ pub enum EncodingError {
 }
 
 /// The encoding of `value`.
-pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodingError> {
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodingError> {
     postcard::to_allocvec(value).map_err(|_| EncodingError::Malformed)
 }
 
 /// The value that `bytes` are the encoding of. What it allocates is bounded by a small multiple of
 /// their number, which the caller bounds.
-pub(super) fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, EncodingError> {
+pub(crate) fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, EncodingError> {
     let (value, rest) =
         postcard::take_from_bytes::<T>(bytes).map_err(|_| EncodingError::Malformed)?;
     if !rest.is_empty() {

@@ -8,7 +8,7 @@
 mod agent_id;
 mod armour;
 mod byte_array;
-mod canonical;
+pub(crate) mod canonical;
 pub mod card;
 mod contact;
 mod endorsement;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// `parse` makes it and `verify` consumes it; there is no other way to a `T` that somebody else
 /// made.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Unverified<T: Verifiable>(pub(super) T::Claim);
+pub struct Unverified<T: Verifiable>(pub(crate) T::Claim);
 
 /// What is parsed first and verified then.
 pub trait Verifiable {

@@ -12,11 +12,25 @@ pub enum Purpose {
     Endorsement,
     /// A signing pair answers for a live session.
     Hello,
+    /// A signing pair answers for the keys of deferred messages.
+    Bundle,
+    /// A signing pair answers for a pool of one-time keys.
+    Pool,
+    /// A signing pair answers for a deferred session that it begins.
+    Introduction,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Card, Self::Revocation, Self::Endorsement, Self::Hello];
+    pub const ALL: [Self; 7] = [
+        Self::Card,
+        Self::Revocation,
+        Self::Endorsement,
+        Self::Hello,
+        Self::Bundle,
+        Self::Pool,
+        Self::Introduction,
+    ];
 
     /// Its name inside the signed bytes, where a zero byte ends it.
     pub const fn label(self) -> &'static str {
@@ -25,6 +39,9 @@ impl Purpose {
             Self::Revocation => "revocation",
             Self::Endorsement => "endorsement",
             Self::Hello => "hello",
+            Self::Bundle => "bundle",
+            Self::Pool => "pool",
+            Self::Introduction => "introduction",
         }
     }
 }

@@ -7,10 +7,12 @@
 //! - [`identity`]: an agent's id, cards and revocations.
 //! - [`noise`]: whole handshakes of the live suite.
 //! - [`primitives`]: known answers of single primitives.
+//! - [`ratchet`]: what the official client of deferred messages sent and stored.
 
 pub mod identity;
 pub mod noise;
 pub mod primitives;
+pub mod ratchet;
 
 use core::ops::Deref;
 

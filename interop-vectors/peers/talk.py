@@ -40,7 +40,7 @@ class Meshctl:
         self.environment = os.environ | {"XDG_DATA_HOME": os.path.join(folder, "data")}
         self.run("init", "--name", "rust")
         self.process = subprocess.Popen(
-            [*self.base, "up", "--json", "--listen", "127.0.0.1:0"],
+            [*self.base, "up", "--json", "--listen", "127.0.0.1:0", "--transports", "quic,udp,tcp"],
             env=self.environment,
             stdout=subprocess.PIPE,
             text=True,

@@ -39,7 +39,7 @@ pub(crate) struct Up {
     /// The address by which others reach it, if another: tcp:host:port
     #[arg(long, value_name = "ADDRESS")]
     advertise: Option<String>,
-    /// What it speaks, to listen and to dial: quic, tcp, or both with a comma between
+    /// What it speaks, to listen and to dial: some of quic, udp, tcp, with commas between
     #[arg(long, value_name = "LIST")]
     transports: Option<String>,
     /// Let known peers call this command; may be given more than once

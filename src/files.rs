@@ -8,7 +8,7 @@
 //! not want it, it stops the stream with one of the [codes](Refusal); where the content is not what
 //! it was, it resets its answer.
 //!
-//! - [`send`] and [`receive`] are the two ends, over streams of the name [`NAME`] or another.
+//! - [`send`] and [`Incoming`] are the two ends, over streams of the name [`NAME`] or another.
 //! - [`FileName`] is a name that is safe to be created in a directory.
 //!
 //! Knows streams as bytes, and nothing of agents.

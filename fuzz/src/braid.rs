@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use meshwork_protocols::deferred::braid::{Braid, BraidMessage, MAX_BRAID_MESSAGE, Role};
 use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::Secret;
 
 use crate::agent::Seeded;
@@ -80,17 +81,24 @@ static MOMENTS: LazyLock<Vec<Moment>> = LazyLock::new(|| {
     let [mut speaker, mut listener] = [Role::Initiator, Role::Responder]
         .map(|role| Braid::new(&Secret::new([7; 32]), role, &Pure).unwrap());
     let mut moments: Vec<Moment> = Vec::new();
-    for turn in 0..400 {
+    for _ in 0..20_000 {
+        if moments.len() == STATES.len() {
+            break;
+        }
         let (next, field, _) = speaker.send(&Pure, &mut random).unwrap();
         speaker = next;
         let name = STATES[usize::from(listener.encode().expose()[1]) - 1];
         if moments.iter().all(|moment| moment.name != name) {
             moments.push(Moment { name, braid: listener.clone(), next: field.clone() });
         }
-        if turn % 11 != 3 {
+        // Some states hear something only where messages are lost, and where one end speaks twice.
+        let [loss, turn] = (&mut random as &mut dyn Random).array();
+        if loss >= 85 {
             (listener, _) = listener.receive(&Pure, &field).unwrap();
         }
-        std::mem::swap(&mut speaker, &mut listener);
+        if turn >= 100 {
+            std::mem::swap(&mut speaker, &mut listener);
+        }
     }
     assert_eq!(moments.len(), STATES.len());
     moments

@@ -8,7 +8,7 @@ use meshwork_protocols::live::stream::{
 };
 
 /// A peer that keeps no rule against an end that reads, writes and lets go. `data` is a list of
-/// steps: one below [`OWN_STEPS`] is ours; else it is the length of a frame of the peer's. What
+/// steps: one below `OWN_STEPS` is ours; else it is the length of a frame of the peer's. What
 /// decodes is written as it was read, and what we say decodes.
 pub fn streams(data: &[u8]) {
     let mut end = Multiplexer::new(Role::Responder);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use meshwork::identity::Transport;
 use meshwork::{Agent, AgentId, Builder, Delivery, Event, Inbox, MessageId, StartError, Watch};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -75,6 +76,19 @@ pub(crate) async fn in_memory() -> Agent {
 /// Two agents in memory that know each other.
 pub(crate) async fn acquainted() -> (Agent, Agent) {
     let (one, other) = (in_memory().await, in_memory().await);
+    introduce(&one, &other).await;
+    (one, other)
+}
+
+/// An agent in memory that speaks one transport.
+pub(crate) async fn in_memory_over(transport: Transport) -> Agent {
+    let builder = Agent::builder().in_memory().listen("127.0.0.1:0").transports(&[transport]);
+    builder.start().await.unwrap()
+}
+
+/// The same over one transport.
+pub(crate) async fn acquainted_over(transport: Transport) -> (Agent, Agent) {
+    let (one, other) = (in_memory_over(transport).await, in_memory_over(transport).await);
     introduce(&one, &other).await;
     (one, other)
 }

@@ -9,7 +9,9 @@ use meshwork::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::common::{PATIENCE, acquainted, in_memory, next, until};
+use crate::common::{
+    PATIENCE, acquainted, acquainted_over, in_memory, in_memory_over, next, until,
+};
 
 const NAME: &str = "files";
 
@@ -55,14 +57,21 @@ async fn a_stream_carries_bytes_both_ways_and_each_way_ends_by_itself() {
 
 #[tokio::test]
 async fn who_writes_faster_than_the_peer_reads_waits() {
-    let (alice, bob) = acquainted().await;
+    // What a stream may keep that nobody reads: over QUIC the window of one stream.
+    for (transport, most) in [(Transport::Tcp, 1 << 20), (Transport::Quic, 4 << 20)] {
+        writes_faster_than_the_peer_reads(transport, most).await;
+    }
+}
+
+async fn writes_faster_than_the_peer_reads(transport: Transport, most: usize) {
+    let (alice, bob) = acquainted_over(transport).await;
     let (mut here, mut there) = stream(&alice, &bob).await;
     let chunk = pattern(64 << 10);
     let mut written = 0;
     while let Ok(taken) = timeout(Duration::from_millis(500), here.write(&chunk)).await {
         written += taken.unwrap();
     }
-    assert!(written < 1 << 20, "{written} bytes went where nobody reads");
+    assert!(written < most, "{written} bytes went where nobody reads, over {transport}");
     let mut read = vec![0; written];
     there.read_exact(&mut read).await.unwrap();
     timeout(PATIENCE, here.write_all(&chunk)).await.unwrap().unwrap();
@@ -132,7 +141,8 @@ async fn what_was_shut_down_still_arrives_when_its_writer_is_gone() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_session_and_says_how_much_the_peer_is_known_to_have_taken() {
-    let (alice, bob) = acquainted().await;
+    // Over QUIC only what is beyond the peer's window is known to be taken.
+    let (alice, bob) = acquainted_over(Transport::Tcp).await;
     let (mut here, mut there) = stream(&alice, &bob).await;
     here.write_all(&pattern(100_000)).await.unwrap();
     let mut read = vec![0; 60_000];
@@ -164,8 +174,21 @@ async fn a_session_that_ends_in_good_order_is_no_end_of_its_streams() {
 }
 
 #[tokio::test]
-async fn a_strangers_stream_hears_nothing_until_the_owner_knows_it() {
-    let (alice, bob) = (in_memory().await, in_memory().await);
+async fn a_strangers_stream_over_quic_is_refused_and_nothing_of_it_is_kept() {
+    let alice = in_memory_over(Transport::Quic).await;
+    let bob = in_memory_over(Transport::Quic).await;
+    alice.meet(bob.card()).await.unwrap();
+    let mut coming = bob.streams(NAME).unwrap();
+    let mut refused = alice.open_stream(bob.id(), NAME).await.unwrap();
+    let error = timeout(PATIENCE, refused.read_u8()).await.unwrap().unwrap_err();
+    assert_eq!(why(&error), StreamError::Reset(StreamCode::NOT_ALLOWED));
+    assert!(timeout(Duration::from_millis(10), coming.next()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_strangers_stream_over_tcp_hears_nothing_until_the_owner_knows_it() {
+    let alice = in_memory_over(Transport::Tcp).await;
+    let bob = in_memory_over(Transport::Tcp).await;
     alice.meet(bob.card()).await.unwrap();
     let mut coming = bob.streams(NAME).unwrap();
     let mut silent = alice.open_stream(bob.id(), NAME).await.unwrap();

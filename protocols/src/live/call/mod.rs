@@ -8,8 +8,8 @@
 //! answers are sent again, with growing pauses, until the other end has shown that it has them; the
 //! callee remembers which calls it has dealt with, so that each runs at most once.
 //!
-//! - [`frame`]: what is said. [`outgoing`], [`incoming`]: the calls of each direction.
-//! - [`dealt`]: which calls a callee has dealt with. [`resend`]: when something is said again.
+//! - `frame`: what is said. `outgoing`, `incoming`: the calls of each direction.
+//! - `dealt`: which calls a callee has dealt with. `resend`: when something is said again.
 
 mod dealt;
 mod frame;

@@ -207,10 +207,11 @@ fn frames_go_both_ways_however_the_stream_is_cut() {
 }
 
 #[test]
-fn the_initiators_order_of_suites_decides() {
-    let lists: [(&[u8], &[u8], Option<Suite>); 5] = [
+fn the_orders_of_suites_in_both_cards_decide() {
+    let lists: [(&[u8], &[u8], Option<Suite>); 6] = [
         (&[1, 2], &[2, 1], Some(ChaChaPoly)),
-        (&[2, 1], &[1, 2], Some(AesGcm)),
+        (&[2, 1], &[1, 2], Some(ChaChaPoly)),
+        (&[2, 1], &[2, 1], Some(AesGcm)),
         (&[0x77, 2, 1], &[1, 0x77], Some(ChaChaPoly)),
         (&[1], &[2], None),
         (&[0x77], &[0x77], None),

@@ -202,7 +202,7 @@ fn all_that_is_said_before_the_peer_is_accepted_goes_to_who_asked() {
     let mut world = world_of_bob(Limits::default());
     let stranger = Stranger::new(ALICE, 1);
     assert_eq!(stranger.knock(&mut world, [0; 11]).len(), 1);
-    let elsewhere = Stranger { at: address(66, 6), ..Stranger::new(ALICE, 1) };
+    let elsewhere = Stranger { at: address(66, 6), ..stranger };
     assert!(elsewhere.knock(&mut world, [0; 11]).is_empty());
     assert_eq!(world.at(BOB).tally().repeated, 1);
 }

@@ -2,11 +2,9 @@
 
 use meshwork_protocols::identity::Transport;
 
-/// All that this build speaks, in the order in which a peer is tried over them.
+/// All that this build speaks, in the order in which a peer is tried over them. All of it is spoken
+/// where nobody says otherwise.
 const ALL: [Transport; 3] = [Transport::Quic, Transport::Udp, Transport::Tcp];
-
-/// What is spoken where nobody says otherwise.
-const USUAL: [Transport; 2] = [Transport::Quic, Transport::Tcp];
 
 /// The transports that an agent speaks.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -14,7 +12,7 @@ pub(crate) struct Transports(Vec<Transport>);
 
 impl Default for Transports {
     fn default() -> Self {
-        Self(USUAL.to_vec())
+        Self(ALL.to_vec())
     }
 }
 
@@ -53,6 +51,7 @@ mod tests {
         assert_eq!(of(&[Tcp, Udp, Quic]), [Quic, Udp, Tcp]);
         assert_eq!(of(&[Tcp]), [Tcp]);
         assert_eq!(of(&[]), []);
-        assert!(Transports::default().speak(Quic) && !Transports::of(&[Udp]).speak(Quic));
+        assert_eq!(Transports::default(), Transports::of(&[Udp, Tcp, Quic]));
+        assert!(!Transports::of(&[Udp]).speak(Quic));
     }
 }

@@ -3,6 +3,7 @@
 //! Starts agents as processes of their own and plays scenes on them. A scene is a file; what it
 //! shows comes from the agents' answers alone.
 
+mod echo;
 mod member;
 mod mesh;
 mod proxy;

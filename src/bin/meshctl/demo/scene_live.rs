@@ -8,8 +8,10 @@ use meshwork::control::{Code, Fault};
 use meshwork::identity::Transport;
 use meshwork::{Address, Agent, FirstContact};
 use serde::Serialize;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::echo::{self, ECHO, Heard};
 use super::proxy::Proxy;
 use crate::output::{Halt, Output};
 use crate::table::Table;
@@ -36,6 +38,8 @@ pub(super) struct Row {
     messages: usize,
     calls: usize,
     datagrams: usize,
+    /// Streams whose every byte came back; none where the transport carries no streams.
+    streams: Option<usize>,
     /// What arrived and was never said so.
     changed: usize,
     flipped: u64,
@@ -48,7 +52,10 @@ pub(super) struct Row {
 impl Row {
     /// Datagrams may be lost; the rest may not.
     fn holds(&self) -> bool {
-        self.messages == ROUNDS && self.calls == ROUNDS && self.changed == 0
+        self.messages == ROUNDS
+            && self.calls == ROUNDS
+            && self.streams.is_none_or(|streams| streams == ROUNDS)
+            && self.changed == 0
     }
 
     fn came_of_it(&self) -> String {
@@ -77,6 +84,7 @@ pub(super) async fn play(output: Output) -> Result<(), Halt> {
         "MESSAGES",
         "CALLS",
         "DATAGRAMS",
+        "STREAMS",
         "CHANGED",
     ]);
     for row in &rows {
@@ -91,6 +99,7 @@ pub(super) async fn play(output: Output) -> Result<(), Halt> {
             of(row.messages),
             of(row.calls),
             of(row.datagrams),
+            row.streams.map_or_else(|| "refused".into(), of),
             row.changed.to_string(),
         ]);
     }
@@ -114,10 +123,13 @@ async fn over(transport: Transport) -> Result<Row, Halt> {
     }
     alice.meet(bob.card()).await.map_err(|error| setup(&error))?;
     bob.meet(alice.card()).await.map_err(|error| setup(&error))?;
-    let _echo =
-        bob.serve("echo", |asked| async { Ok(asked.body) }).map_err(|error| setup(&error))?;
+    let _echo = bob.serve(ECHO, |asked| async { Ok(asked.body) }).map_err(|error| setup(&error))?;
+    let streams = bob.streams(ECHO).map_err(|error| setup(&error))?;
+    // Dropped, it ends.
+    let mut answering = JoinSet::new();
+    answering.spawn(echo::answer(streams));
     let mut row = Row { over: transport.to_string(), ..Row::default() };
-    talk(&alice, &bob, &proxy, &mut row).await?;
+    talk([&alice, &bob], transport, &proxy, &mut row).await?;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let tried = &proxy.tried;
     (row.flipped, row.repeated, row.forged) =
@@ -129,7 +141,12 @@ async fn over(transport: Transport) -> Result<Row, Halt> {
     Ok(row)
 }
 
-async fn talk(alice: &Agent, bob: &Agent, proxy: &Proxy, row: &mut Row) -> Result<(), Halt> {
+async fn talk(
+    [alice, bob]: [&Agent; 2],
+    transport: Transport,
+    proxy: &Proxy,
+    row: &mut Row,
+) -> Result<(), Halt> {
     let mut datagrams = bob.datagrams();
     for round in 0..ROUNDS {
         // A session stands before anybody meddles with it.
@@ -143,6 +160,7 @@ async fn talk(alice: &Agent, bob: &Agent, proxy: &Proxy, row: &mut Row) -> Resul
             Some(_) => row.changed += 1,
             None => {}
         }
+        stream(alice, bob, transport, &said, row).await;
         // It may be lost, and so may the session.
         let _ = timeout(PATIENCE, alice.datagram(bob.id(), &said)).await;
     }
@@ -162,7 +180,7 @@ async fn talk(alice: &Agent, bob: &Agent, proxy: &Proxy, row: &mut Row) -> Resul
 /// A call of what may safely run twice: made again where its session ended.
 async fn call(alice: &Agent, bob: &Agent, said: &str) -> Option<Vec<u8>> {
     for _ in 0..TRIES {
-        match alice.call(bob.id(), "echo", said).deadline(Duration::from_secs(2)).await {
+        match alice.call(bob.id(), ECHO, said).deadline(Duration::from_secs(2)).await {
             Ok(answer) => return Some(answer),
             Err(error) if error.is_worth_a_retry() => {
                 tokio::time::sleep(PAUSE).await;
@@ -171,6 +189,23 @@ async fn call(alice: &Agent, bob: &Agent, said: &str) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+/// A stream there and back, made again where its session ended.
+async fn stream(alice: &Agent, bob: &Agent, transport: Transport, said: &str, row: &mut Row) {
+    for _ in 0..TRIES {
+        match echo::ask(alice, bob, transport, said.as_bytes()).await {
+            Heard::Back(back) if back == said.as_bytes() => {
+                *row.streams.get_or_insert_default() += 1;
+                return;
+            }
+            Heard::Back(_) => row.changed += 1,
+            Heard::Refused => return,
+            Heard::CutOff => tokio::time::sleep(PAUSE).await,
+        }
+    }
+    // It counts as one that did not come back.
+    row.streams.get_or_insert_default();
 }
 
 /// How many messages arrived once as they were said, and how many otherwise.

@@ -52,6 +52,7 @@ pub(crate) struct OutboxRow {
     /// The order in which messages were accepted.
     pub(crate) sequence: u64,
     /// The encoded [`Message`].
+    #[serde(with = "meshwork_protocols::wire::bytes")]
     pub(crate) message: Vec<u8>,
     /// The packet, once a stored session sealed it: a resend sends these bytes again.
     pub(crate) sealed: Option<Vec<u8>>,

@@ -35,6 +35,7 @@ pub enum Payload {
         /// The lowest place in the order that the sender still tries to fill.
         lowest_wanted: u64,
         /// The encoding of a [`Message`](super::Message).
+        #[serde(with = "super::bytes")]
         message: Vec<u8>,
     },
     /// Receipts, at most [`MAX_RECEIPTS`].

@@ -127,6 +127,7 @@ pub struct Message {
     /// What the body is.
     pub content_type: ContentType,
     /// The body.
+    #[serde(with = "super::bytes")]
     pub body: Vec<u8>,
 }
 

@@ -3,6 +3,7 @@
 //! Everything is postcard behind one type byte, decoded strictly: one encoding for each value, no
 //! trailing byte, every length bounded. It knows neither who sealed it nor on which path it came.
 
+pub mod bytes;
 mod frame;
 mod message;
 mod receipt;

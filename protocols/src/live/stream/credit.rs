@@ -5,7 +5,7 @@
 
 use super::receiving::{FIRST_CREDIT, MOST_CREDIT};
 
-/// What the streams of one session may be allowed beyond their first credit: eight that are read as
+/// What the streams of one session may be allowed beyond their first credit: sixteen that are read as
 /// fast as they come have all that a stream may have. With the first credits of all streams that
 /// may be open (8 MiB) a session keeps at most 16 MiB that was not read.
 pub(super) const POOL: u32 = 8 << 20;
@@ -64,8 +64,8 @@ mod tests {
     #[test]
     fn many_streams_get_less_each_and_never_less_than_the_first_credit() {
         assert_eq!(Pool::share(0), MOST_CREDIT);
-        assert_eq!(Pool::share(8), MOST_CREDIT);
-        assert_eq!(Pool::share(16), MOST_CREDIT / 2);
+        assert_eq!(Pool::share(16), MOST_CREDIT);
+        assert_eq!(Pool::share(32), MOST_CREDIT / 2);
         assert_eq!(Pool::share(100_000), FIRST_CREDIT);
     }
 }

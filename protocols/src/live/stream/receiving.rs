@@ -13,9 +13,10 @@ use super::violation::StreamViolation;
 /// request and its answer. A stream that nobody reads costs no more.
 pub const FIRST_CREDIT: u32 = 32 << 10;
 
-/// How many bytes may come ahead of what was read: at 100 ms there and back this carries 10 MiB a
-/// second, and it is what a slow reader makes us keep.
-pub const MOST_CREDIT: u32 = 1 << 20;
+/// How many bytes may come ahead of what was read: at 100 ms there and back this carries 5 MiB a
+/// second, and it is what a slow reader makes us keep. On a fast path it is also what stands before
+/// whatever else the session carries; long paths have QUIC.
+pub const MOST_CREDIT: u32 = 512 << 10;
 
 /// What came and was not read, and how much more may come.
 #[derive(Debug)]

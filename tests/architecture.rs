@@ -21,7 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["meshwork-protocols", "meshwork-router", "meshwork-state", "meshwork-transports"],
     ),
     ("meshwork-interop-vectors", &["meshwork-protocols"]),
-    ("meshwork-simulator", &["meshwork-protocols", "meshwork-router", "meshwork-state"]),
+    (
+        "meshwork-simulator",
+        &["meshwork-protocols", "meshwork-router", "meshwork-state", "meshwork-transports"],
+    ),
     ("meshwork-fuzz", &["meshwork", "meshwork-protocols", "meshwork-router", "meshwork-state"]),
 ];
 

@@ -9,6 +9,8 @@ mod violation;
 use std::collections::{BTreeMap, BTreeSet};
 
 use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::live::udp::packet::Packet;
+use meshwork_protocols::provider::TAG_LENGTH;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::{MessageId, Receipt, Verdict};
 use meshwork_router::{Delivery, Level, PeerFacts, Router, Standing, Suspicion};
@@ -29,6 +31,8 @@ pub(crate) struct Checker {
     messages: BTreeMap<u64, Message>,
     numbers: BTreeMap<(Host, MessageId), u64>,
     hosts: BTreeMap<Host, Memory>,
+    /// The tags of all that sessions over UDP sealed and sent.
+    sent: BTreeSet<[u8; TAG_LENGTH]>,
     /// Hosts whose disk was ever put back.
     put_back: BTreeSet<Host>,
     /// Hosts that do not keep to the protocol.
@@ -214,6 +218,16 @@ impl Checker {
         let suspect = if suspicion == Suspicion::WeAreRestored { host } else { peer };
         if !self.put_back.contains(&suspect) && !self.hostile.contains(&suspect) {
             self.violated(Violation::CrashSuspected { host, suspect, suspicion });
+        }
+    }
+
+    /// A datagram leaves. What a session sealed leaves once: sent again it would end in the replay
+    /// window, and whoever sends it would wait for an answer in vain. Handshakes say the same again.
+    pub(crate) fn datagram_leaves(&mut self, host: Host, datagram: &[u8]) {
+        let is_sealed = matches!(Packet::decode(datagram), Some(Packet::Data { .. }));
+        let tag = datagram.last_chunk().filter(|_| is_sealed);
+        if tag.is_some_and(|tag| !self.sent.insert(*tag)) {
+            self.violated(Violation::SentAsItWas { host });
         }
     }
 

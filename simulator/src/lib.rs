@@ -6,7 +6,7 @@
 //!
 //! - [`seeded`], [`queue`], [`clock`], [`network`], [`disk`]: the world.
 //! - [`provider`], [`recorder`]: primitives that cost a microsecond, and a watch over any.
-//! - [`datagrams`], [`chain`]: what stands in for live sessions over UDP and for a ratchet.
+//! - [`quic`]: QUIC on virtual time; [`chain`]: what stands in for a ratchet.
 //! - [`node`]: a machine, its agent and its driver.
 //! - [`scenario`], [`world`], [`checker`], [`broken`]: what happens, and what must hold.
 
@@ -15,7 +15,6 @@ pub mod campaign;
 pub mod chain;
 pub mod checker;
 pub mod clock;
-pub mod datagrams;
 pub mod disk;
 pub mod happening;
 pub mod mesh;
@@ -24,8 +23,8 @@ pub mod node;
 pub mod note;
 pub mod provider;
 pub mod queue;
+pub mod quic;
 pub mod recorder;
-pub mod replay_window;
 pub mod scenario;
 pub mod seeded;
 pub mod trace;

@@ -11,6 +11,7 @@ mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 pub use self::faults::NetworkFaults;
@@ -24,6 +25,27 @@ use crate::seeded::Seeded;
 /// A machine on the network.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Host(pub usize);
+
+impl Host {
+    /// Where its port is.
+    pub fn address(self) -> SocketAddr {
+        let number = u32::try_from(self.0).unwrap_or(u32::MAX);
+        SocketAddr::from((Ipv4Addr::from_bits(FIRST_ADDRESS.saturating_add(number)), PORT))
+    }
+
+    /// Whose port is there.
+    pub fn at(address: SocketAddr) -> Option<Self> {
+        let IpAddr::V4(ip) = address.ip() else { return None };
+        let number = ip.to_bits().checked_sub(FIRST_ADDRESS)?;
+        usize::try_from(number).ok().map(Self)
+    }
+}
+
+/// 10.0.0.1: each machine is one further.
+const FIRST_ADDRESS: u32 = 0x0a00_0001;
+
+/// The port of every agent.
+const PORT: u16 = 7;
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,9 +4,12 @@ mod application;
 mod book;
 mod disk_work;
 mod habits;
+mod links;
 mod process;
+mod quic;
 mod surroundings;
 mod tcp;
+mod udp;
 mod ways;
 
 use std::time::Duration;
@@ -191,7 +194,7 @@ impl Node {
             Arrival::Answered(stream) => process.answered(around, stream),
             Arrival::Bytes { stream, bytes } => process.stream_bytes(around, stream, &bytes),
             Arrival::Ended(stream) => process.stream_ended(around, stream),
-            Arrival::Datagram { from, bytes } => process.datagram(around, from, &bytes),
+            Arrival::Datagram { from, bytes } => process.datagram(around, from, bytes),
             Arrival::Mail { from, bytes } => process.mail(around, from, &bytes),
         });
     }

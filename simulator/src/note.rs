@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use meshwork_protocols::identity::Transport;
 use meshwork_protocols::wire::{Frame, MessageId, Payload};
 use meshwork_router::{Choice, CloseReason, Level, Misbehaviour, Needs, Suspicion};
 
@@ -30,6 +31,10 @@ pub enum Deed {
     },
     /// The store was opened again.
     Reopened,
+    /// A session with a host is looked for over a transport.
+    Tries(Transport, Host),
+    /// A session with a host stands over it.
+    Stands(Transport, Host),
     /// A frame came out of a path.
     Received(FrameKind, Host),
     /// The network changed.
@@ -159,6 +164,10 @@ impl fmt::Display for Deed {
             Self::Committed { rows, durable: true } => write!(f, "commits {rows} row(s)"),
             Self::Committed { rows, durable: false } => write!(f, "fails to commit {rows} row(s)"),
             Self::Reopened => f.write_str("opens its store again"),
+            Self::Tries(transport, to) => write!(f, "tries {to} over {transport}"),
+            Self::Stands(transport, with) => {
+                write!(f, "has a session with {with} over {transport}")
+            }
             Self::Received(kind, from) => write!(f, "hears {kind} of {from}"),
             Self::Cut => f.write_str("is cut off from some"),
             Self::Healed => f.write_str("reaches everybody"),

@@ -26,9 +26,9 @@ use crate::seeded::Seeded;
 /// What a run is about.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Scenario {
-    /// Live sessions over streams.
+    /// Live sessions over TCP, QUIC and UDP.
     Live,
-    /// Live sessions over datagrams.
+    /// Live sessions over QUIC and UDP.
     Datagram,
     /// Stored sessions by mail, and disks that are put back.
     Stored,
@@ -75,7 +75,7 @@ impl Scenario {
 
     /// What happens in the run of a seed.
     pub fn plan(self, random: &mut Seeded) -> Plan {
-        match self {
+        let mut plan = match self {
             Self::Live => live::plan(random),
             Self::Datagram => datagram::plan(random),
             Self::Stored => stored::plan(random),
@@ -83,7 +83,11 @@ impl Scenario {
             Self::Ordered => ordered::plan(random),
             Self::Strangers => strangers::plan(random),
             Self::Disk => disk::plan(random),
+        };
+        if !plan.habits.ways.carry_all() {
+            plan.largest = plan.largest.min(FITS_UDP);
         }
+        plan
     }
 }
 
@@ -151,11 +155,11 @@ pub struct Plan {
 
 impl Plan {
     /// What most scenarios have in common: two to four agents that know each other, live sessions
-    /// over streams, a bad network, bad disks, and some crashes.
+    /// over one transport or all, a bad network, bad disks, and some crashes.
     fn stormy(random: &mut Seeded) -> Self {
         let habits = Habits {
             policy: Policy::default(),
-            ways: Ways { streams: true, ..Ways::default() },
+            ways: Ways::live(random),
             disk: DiskFaults::storm(random),
             slowest_reading: random.span(Duration::ZERO, Duration::from_secs(20)),
             unread: if random.chance(500) { random.below(600) } else { 0 },
@@ -176,7 +180,11 @@ impl Plan {
             lifetimes: vec![A_WHILE, A_DAY],
             named: random.below(1_000),
             ordered: random.below(300),
-            largest: if random.chance(100) { 40_000 } else { 200 },
+            largest: match random.below(1_000) {
+                0..50 => TOO_LARGE_FOR_UDP,
+                50..150 => FITS_UDP,
+                _ => 200,
+            },
             crashes: random.index(8),
             cuts: random.index(4),
             clocks_set: random.index(3),
@@ -201,6 +209,12 @@ impl Plan {
         self
     }
 }
+
+/// A body of several datagrams.
+const FITS_UDP: usize = 40_000;
+
+/// A body that takes another way than a session over UDP.
+const TOO_LARGE_FOR_UDP: usize = 120_000;
 
 /// Long enough for a storm, with clocks that differ by minutes.
 const A_WHILE: Duration = Duration::from_secs(30 * 60);

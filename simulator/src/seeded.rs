@@ -67,6 +67,13 @@ impl Seeded {
         least + Duration::from_micros(self.below(u64::try_from(width).unwrap_or(u64::MAX)))
     }
 
+    /// That many bytes.
+    pub fn bytes<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
+        let mut bytes = [0; LENGTH];
+        self.fill(&mut bytes);
+        bytes
+    }
+
     /// One of `choices`.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
         choices.get(self.index(choices.len()))

@@ -51,7 +51,7 @@ fn who_tells_the_witness_early_takes_a_crash_for_a_restore() {
 
 #[test]
 fn who_sends_the_same_datagram_again_is_caught() {
-    assert!(matches!(caught(Broken::EchoesDatagrams), Violation::NotConverged { .. }));
+    assert!(matches!(caught(Broken::EchoesDatagrams), Violation::SentAsItWas { .. }));
 }
 
 #[test]

@@ -50,13 +50,13 @@ const WINDOW_BEFORE: u32 = 40 << 10;
 
 /// What may come and not be taken, of all streams, from a trusted peer: four of the largest frames
 /// on each of a few streams.
-const WINDOW: u32 = 16 << 20;
+pub const QUIC_WINDOW: u32 = 16 << 20;
 
 /// The same of one stream: a round trip of 100 ms at 40 MB/s.
 pub const QUIC_STREAM_WINDOW: u32 = 4 << 20;
 
 /// How many streams a trusted peer may have open beside the first.
-const STREAMS: u32 = 256;
+pub const QUIC_STREAMS: u32 = 256;
 
 /// How many bytes of datagrams may wait to be taken; older ones are lost first.
 const DATAGRAMS: usize = 64 << 10;
@@ -177,7 +177,7 @@ impl QuicEndpoint {
         keys: Arc<dyn ClientCrypto>,
     ) -> Result<QuicConnecting, QuicDialError> {
         let mut config = ClientConfig::new(keys);
-        config.version(self.version).transport_config(Arc::new(transport(0)));
+        config.version(self.version).transport_config(Arc::new(quic_transport(0)));
         // It refuses addresses that its socket cannot reach, and to begin when it is closed.
         let connecting = self.endpoint.connect_with(config, to, NO_NAME);
         let connecting = connecting.map_err(|_| NOT_REACHED)?;
@@ -335,23 +335,23 @@ impl QuicConnection {
 
     /// The other end has proved who it is: it may open streams, and send as fast as it is read.
     pub fn trust(&self) {
-        self.0.set_receive_window(VarInt::from_u32(WINDOW));
-        self.0.set_max_concurrent_bi_streams(VarInt::from_u32(STREAMS));
+        self.0.set_receive_window(VarInt::from_u32(QUIC_WINDOW));
+        self.0.set_max_concurrent_bi_streams(VarInt::from_u32(QUIC_STREAMS));
     }
 }
 
 fn server_config(keys: Arc<dyn ServerCrypto>) -> ServerConfig {
     let mut config = ServerConfig::with_crypto(keys);
     config
-        .transport_config(Arc::new(transport(1)))
+        .transport_config(Arc::new(quic_transport(1)))
         .max_incoming(MAX_INCOMING)
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFERS);
     config
 }
 
-/// For a connection whose other end may open so many streams at first.
-fn transport(streams: u32) -> TransportConfig {
+/// How a connection is set up whose other end may open so many streams before it is trusted.
+pub fn quic_transport(streams: u32) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
         .initial_rtt(FIRST_ROUND_TRIP)

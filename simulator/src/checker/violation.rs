@@ -13,6 +13,8 @@ use crate::recorder::Reuse;
 pub enum Violation {
     #[error(transparent)]
     KeyReused(#[from] Reuse),
+    #[error("{host}: what a session sealed was sent again as it was")]
+    SentAsItWas { host: Host },
     #[error("{host}: message {id} to {to} was accepted and is {level:?}; came: {came}")]
     NotKept { host: Host, to: Host, id: MessageId, level: Option<Level>, came: bool },
     #[error("{host}: message {id} of {from} came twice: {how}")]

@@ -34,14 +34,36 @@ pub struct Habits {
 /// Which ways an agent has to others.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Ways {
-    /// Live sessions over streams.
-    pub streams: bool,
-    /// Live sessions over datagrams.
-    pub datagrams: bool,
+    /// Live sessions over TCP.
+    pub tcp: bool,
+    /// Live sessions over QUIC.
+    pub quic: bool,
+    /// Live sessions over UDP.
+    pub udp: bool,
     /// Mail.
     pub mail: bool,
     /// The stored chain.
     pub chain: bool,
+}
+
+impl Ways {
+    /// Live sessions over one transport or over all, each as often as another.
+    pub fn live(random: &mut Seeded) -> Self {
+        let only = random.below(4);
+        let has = |number| only == number || only == 3;
+        Self { tcp: has(0), quic: has(1), udp: has(2), ..Self::default() }
+    }
+
+    /// Whether a message of any size has a way.
+    pub const fn carry_all(self) -> bool {
+        self.tcp || self.quic || self.chain
+    }
+
+    /// Live sessions over what may be lost, doubled and late.
+    pub fn datagrams(random: &mut Seeded) -> Self {
+        let only = random.below(3);
+        Self { quic: only != 0, udp: only != 1, ..Self::default() }
+    }
 }
 
 /// How a disk fails. The chances are per thousand commits.
@@ -106,18 +128,15 @@ impl DiskFaults {
 }
 
 impl Habits {
-    /// The transports to try, the last first.
+    /// The transports to try, the last first. The product races them; here each comes first now
+    /// and then.
     pub(super) fn transports(&self, random: &mut Seeded) -> Vec<Transport> {
-        let mut transports = Vec::new();
-        if self.ways.streams {
-            transports.push(Transport::Tcp);
-        }
-        if self.ways.datagrams {
-            transports.push(Transport::Udp);
-        }
-        if random.chance(500) {
-            transports.reverse();
-        }
+        let Ways { tcp, quic, udp, .. } = self.ways;
+        let all = [(tcp, Transport::Tcp), (udp, Transport::Udp), (quic, Transport::Quic)];
+        let mut transports: Vec<_> =
+            all.into_iter().filter(|(has, _)| *has).map(|(_, transport)| transport).collect();
+        let first = random.index(transports.len());
+        transports.rotate_left(first);
         transports
     }
 

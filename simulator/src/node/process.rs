@@ -9,6 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::identity::{AgentId, Transport};
+use meshwork_protocols::live::Directory;
+use meshwork_protocols::live::admission::{Admission, Limits};
+use meshwork_protocols::live::udp::{SessionIndex, UdpEndpoint};
 use meshwork_protocols::time::Timestamp;
 use meshwork_router::{
     Config, Input, Needs, Output, PathChange, PathId, PathKind, PathOpened, Router, StoredProtocol,
@@ -22,11 +25,14 @@ use super::surroundings::Surroundings;
 use super::tcp::TcpLink;
 use super::{Crash, Habits};
 use crate::broken::Broken;
-use crate::datagrams::{Datagrams, Party, SessionIndex};
 use crate::happening::{Happening, Start};
 use crate::network::{Host, StreamId};
 use crate::note::{Decision, FrameKind};
+use crate::quic::{Party, QuicIndex, QuicPort};
 use crate::seeded::Seeded;
+
+/// What each frame was sealed as on each session, and where the datagrams went.
+pub(super) type Echoes = BTreeMap<(SessionIndex, Vec<u8>), Vec<(Host, Vec<u8>)>>;
 
 /// One start of an agent.
 #[derive(Debug)]
@@ -37,14 +43,16 @@ pub(super) struct Process {
     pub(super) router: Router,
     pub(super) disk_work: DiskWork,
     pub(super) links: BTreeMap<StreamId, TcpLink>,
-    pub(super) datagrams: Datagrams,
+    pub(super) udp: UdpEndpoint,
+    pub(super) quic: QuicPort,
     /// What carries each path, and to whom.
     pub(super) ways: BTreeMap<PathId, (Way, AgentId)>,
     /// The searches for sessions, with the transports that are left to try.
     pub(super) dialling: BTreeMap<Search, Vec<Transport>>,
-    pub(super) datagram_dials: BTreeMap<SessionIndex, Search>,
+    /// What each way was dialled for, until a session stands on it.
+    pub(super) dialled: BTreeMap<Way, Search>,
     /// What each frame was sealed as, for the one variant that sends it again like that.
-    pub(super) echoes: BTreeMap<(SessionIndex, Vec<u8>), (Host, Vec<u8>)>,
+    pub(super) echoes: Echoes,
     pub(super) random: Seeded,
     pub(super) habits: Habits,
     pub(super) application: Application,
@@ -54,10 +62,11 @@ pub(super) struct Process {
 }
 
 /// What carries a path.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Way {
     Stream(StreamId),
-    Datagrams(SessionIndex),
+    Udp(SessionIndex),
+    Quic(QuicIndex),
     Mail(Host),
 }
 
@@ -97,15 +106,18 @@ impl Process {
         };
         let rows = Box::new(Arc::clone(&state));
         let router = Router::restore(rows, config, Box::new(routers), around.read_clock()).ok()?;
-        let party = Party {
-            provider: Arc::clone(&around.mesh.watched.volatile),
-            own: agent.id(),
-            secret: agent.agreement.clone(),
-            peers: Arc::clone(&around.mesh.agreements),
-            directory: Arc::<Book>::clone(&book),
-        };
-        let mut random = random.fork("process", u64::from(start.0));
-        let datagrams = Datagrams::new(party, &mut random);
+        let (local, directory) = (&agent.local, || Arc::<Book>::clone(&book) as Arc<dyn Directory>);
+        let reset = random.fork("quic reset", 0).bytes();
+        let random = random.fork("process", u64::from(start.0));
+        let udp = UdpEndpoint::new(
+            Arc::clone(local),
+            directory(),
+            Box::new(Admission::new(Limits::default())),
+            around.read_clock(),
+            Box::new(random.fork("udp", 0)),
+        );
+        let party = Party { local: Arc::clone(local), directory: directory() };
+        let quic = QuicPort::new(party, reset, &random.fork("quic", 0)).ok()?;
         Some(Self {
             start,
             disk_work: DiskWork::new(opening.restored.is_some()),
@@ -113,10 +125,11 @@ impl Process {
             book,
             router,
             links: BTreeMap::new(),
-            datagrams,
+            udp,
+            quic,
             ways: BTreeMap::new(),
             dialling: BTreeMap::new(),
-            datagram_dials: BTreeMap::new(),
+            dialled: BTreeMap::new(),
             echoes: BTreeMap::new(),
             random,
             habits,
@@ -180,7 +193,8 @@ impl Process {
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         let router = self.router.next_timeout().map(|at| at.monotonic);
         let links = self.links.values().filter_map(TcpLink::next_timeout).min();
-        [router, links, self.datagrams.next_timeout(), self.disk_work.next_timeout()]
+        let udp = self.udp.next_timeout().map(|at| at.monotonic);
+        [router, links, udp, self.quic.next_timeout(), self.disk_work.next_timeout()]
             .into_iter()
             .flatten()
             .min()
@@ -191,8 +205,10 @@ impl Process {
         let now = around.read_clock();
         self.testify(now);
         self.links_timeout(around, now)?;
-        self.datagrams.handle_timeout(now.monotonic);
-        self.after_datagrams(around)?;
+        self.udp.handle_timeout(now);
+        self.after_udp(around)?;
+        self.quic.handle_timeout(now);
+        self.after_quic(around)?;
         if is_due(self.router.next_timeout(), now) {
             self.handle(around, Input::Tick)?;
         }

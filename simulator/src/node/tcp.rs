@@ -4,14 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::Transport;
-use meshwork_protocols::live::{Dial, Directory, PeerInfo, Role, SessionEvent, TcpSession};
+use meshwork_protocols::live::{Dial, Directory, TcpSession};
 use meshwork_protocols::time::Timestamp;
-use meshwork_protocols::wire::MAX_FRAME;
-use meshwork_router::{PathId, PathKind};
 
 use super::Crash;
-use super::process::{Process, Search, Way};
+use super::process::{Process, Way};
 use super::surroundings::Surroundings;
 use crate::network::{Host, StreamId};
 
@@ -20,10 +17,6 @@ use crate::network::{Host, StreamId};
 pub(super) struct TcpLink {
     /// There is none while the stream is being opened.
     session: Option<TcpSession>,
-    /// Whom we dialled, if we did.
-    dialled: Option<Search>,
-    /// The path, once the session stands.
-    path: Option<PathId>,
 }
 
 impl TcpLink {
@@ -33,11 +26,11 @@ impl TcpLink {
 }
 
 impl Process {
-    /// Opens a stream to `host`, for a session that is looked for.
-    pub(super) fn call(&mut self, around: &mut Surroundings<'_>, host: Host, search: Search) {
+    /// Opens a stream to `host`.
+    pub(super) fn call(&mut self, around: &mut Surroundings<'_>, host: Host) -> Way {
         let stream = around.network.call(around.host, host, around.queue);
-        let link = TcpLink { session: None, dialled: Some(search), path: None };
-        self.links.insert(stream, link);
+        self.links.insert(stream, TcpLink { session: None });
+        Way::Stream(stream)
     }
 
     /// Somebody opened a stream to us.
@@ -50,8 +43,7 @@ impl Process {
             around.read_clock(),
             random,
         );
-        let link = TcpLink { session: Some(session), dialled: None, path: None };
-        self.links.insert(stream, link);
+        self.links.insert(stream, TcpLink { session: Some(session) });
     }
 
     /// The stream that we opened stands: the handshake begins.
@@ -60,7 +52,7 @@ impl Process {
         around: &mut Surroundings<'_>,
         stream: StreamId,
     ) -> Result<(), Crash> {
-        let Some((peer, _)) = self.links.get(&stream).and_then(|link| link.dialled) else {
+        let Some((peer, _)) = self.dialled.get(&Way::Stream(stream)).copied() else {
             return Ok(());
         };
         let host = around.mesh.host(&peer);
@@ -84,7 +76,7 @@ impl Process {
                 self.flush(around, stream);
                 Ok(())
             }
-            Err(_) => self.drop_stream(around, stream),
+            Err(_) => self.way_ended(around, Way::Stream(stream)),
         }
     }
 
@@ -104,10 +96,10 @@ impl Process {
         let events: Vec<_> = std::iter::from_fn(|| session.poll()).collect();
         self.flush(around, stream);
         for event in events {
-            self.session_event(around, stream, event)?;
+            self.session_event(around, Way::Stream(stream), event)?;
         }
         self.flush(around, stream);
-        if broken { self.drop_stream(around, stream) } else { Ok(()) }
+        if broken { self.way_ended(around, Way::Stream(stream)) } else { Ok(()) }
     }
 
     /// The stream is gone.
@@ -120,7 +112,7 @@ impl Process {
             // Truncated or not, what is to be done is the same here.
             let _ = session.receive_end();
         }
-        self.drop_stream(around, stream)
+        self.way_ended(around, Way::Stream(stream))
     }
 
     /// Seals a frame and writes it.
@@ -161,88 +153,15 @@ impl Process {
                 late.push(*stream);
             }
         }
-        late.into_iter().try_for_each(|stream| self.drop_stream(around, stream))
+        late.into_iter().try_for_each(|stream| self.way_ended(around, Way::Stream(stream)))
     }
 
-    fn session_event(
-        &mut self,
-        around: &mut Surroundings<'_>,
-        stream: StreamId,
-        event: SessionEvent,
-    ) -> Result<(), Crash> {
-        match event {
-            SessionEvent::Established(peer) => self.established(around, stream, *peer),
-            SessionEvent::Frame(frame) => {
-                // The router may have closed the path at an earlier frame of the same bytes.
-                match self.links.get(&stream).and_then(|link| link.path) {
-                    Some(path) => self.received(around, path, &frame),
-                    None => Ok(()),
-                }
-            }
-            SessionEvent::CardWanted => {
-                let dialled = self.links.get(&stream).and_then(|link| link.dialled);
-                if let Some(search) = dialled
-                    && let Some(host) = around.mesh.host(&search.0)
-                {
-                    self.book.set_holder(search.0, false);
-                    self.forget_stream(around, stream);
-                    self.call(around, host, search);
-                }
-                Ok(())
-            }
-            _ => self.drop_stream(around, stream),
-        }
-    }
-
-    fn established(
-        &mut self,
-        around: &mut Surroundings<'_>,
-        stream: StreamId,
-        peer: PeerInfo,
-    ) -> Result<(), Crash> {
-        let ours = around.mesh.agent(around.host).map(|agent| agent.card().sequence());
-        self.book.learn(Arc::clone(&peer.card));
-        self.book.set_holder(peer.agent, Some(peer.used) == ours);
-        self.dial_ended(peer.agent, Transport::Tcp);
-        let kind = PathKind::Live {
-            transport: Transport::Tcp,
-            largest_frame: MAX_FRAME,
-            initiated: peer.role == Role::Initiator,
-            posture: peer.posture,
-            card: peer.card,
-            lineage: peer.lineage,
-            remembered: peer.remembered,
-        };
-        let path = self.next_path();
-        if let Some(link) = self.links.get_mut(&stream) {
-            link.path = Some(path);
-        }
-        self.open_path(around, path, Way::Stream(stream), (peer.agent, kind))
-    }
-
-    /// The stream is of no more use: the router hears of it.
-    fn drop_stream(
-        &mut self,
-        around: &mut Surroundings<'_>,
-        stream: StreamId,
-    ) -> Result<(), Crash> {
-        let Some(link) = self.forget_stream(around, stream) else { return Ok(()) };
-        match (link.path, link.dialled) {
-            (Some(path), _) => self.close_path(around, path),
-            (None, Some(search)) => self.dial_failed(around, search),
-            (None, None) => Ok(()),
-        }
-    }
-
-    fn forget_stream(
-        &mut self,
-        around: &mut Surroundings<'_>,
-        stream: StreamId,
-    ) -> Option<TcpLink> {
+    /// The stream is of no more use.
+    pub(super) fn forget_stream(&mut self, around: &mut Surroundings<'_>, stream: StreamId) {
         self.flush(around, stream);
-        let link = self.links.remove(&stream)?;
-        around.network.hang_up(around.host, stream, around.queue);
-        Some(link)
+        if self.links.remove(&stream).is_some() {
+            around.network.hang_up(around.host, stream, around.queue);
+        }
     }
 
     fn flush(&mut self, around: &mut Surroundings<'_>, stream: StreamId) {

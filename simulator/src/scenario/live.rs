@@ -1,4 +1,4 @@
-//! Live sessions over streams: crashes at every step of a commit, partitions, streams that break,
+//! Live sessions over TCP, QUIC and UDP: crashes at every step of a commit, partitions, streams that break,
 //! and sessions that both ends open at once.
 
 use super::Plan;

@@ -11,9 +11,8 @@ pub(super) fn plan(random: &mut Seeded) -> Plan {
     let mut plan = Plan::stormy(random);
     plan.agents = 2;
     plan.habits.ways = match random.below(3) {
-        0 => Ways { streams: true, ..Ways::default() },
-        1 => Ways { datagrams: true, ..Ways::default() },
-        _ => Ways { streams: true, mail: true, chain: true, ..Ways::default() },
+        0 | 1 => Ways::live(random),
+        _ => Ways { mail: true, chain: true, ..Ways::live(random) },
     };
     plan.lifetimes = vec![Duration::from_secs(2), Duration::from_secs(15), A_DAY, A_DAY];
     plan.ordered = 700 + random.below(301);

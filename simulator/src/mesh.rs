@@ -8,7 +8,7 @@ use meshwork_protocols::identity::{
     AgentId, Card, CardBody, CardError, LiveKey, Root, Sequence, SigningPair, Validity,
 };
 use meshwork_protocols::live::{Local, LocalError, Suite};
-use meshwork_protocols::provider::{CryptoError, Provider};
+use meshwork_protocols::provider::{CryptoError, DeferredProvider, Provider};
 use meshwork_protocols::secret::Secret;
 
 use crate::clock::EPOCH;
@@ -22,14 +22,14 @@ pub struct Watched {
     /// For keys that die with their process, and for nonces that are drawn.
     pub volatile: Arc<dyn Provider>,
     /// For keys of stored sessions.
-    pub stored: Arc<dyn Provider>,
+    pub stored: Arc<dyn DeferredProvider>,
     /// Who watches.
     pub recorder: Recorder,
 }
 
 impl Watched {
     /// Puts `provider` under watch.
-    pub fn new(provider: &Arc<dyn Provider>, random: &Seeded) -> Self {
+    pub fn new(provider: &Arc<dyn DeferredProvider>, random: &Seeded) -> Self {
         let recorder = Recorder::default();
         let watch =
             |judged, name| recorder.watch(Arc::clone(provider), judged, &random.fork(name, 0));

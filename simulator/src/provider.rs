@@ -8,6 +8,7 @@
 //! crate and cannot reach it.
 
 mod aead;
+mod deferred;
 mod dh;
 mod kem;
 mod mix;

@@ -9,16 +9,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use meshwork_protocols::provider::split_kem::{CT1_LENGTH, CT2_LENGTH, SplitHeader, VECTOR_LENGTH};
 use meshwork_protocols::provider::{
-    Aead, AeadKey, CryptoError, Kem, KemKeyPair, Operation, Provider, Sha256, Signature,
-    SigningKey, TAG_LENGTH, X25519Key,
+    Aead, AeadKey, CryptoError, DeferredProvider, Kem, KemKeyPair, Operation, Provider, Sha256,
+    Signature, SigningKey, SplitKem, TAG_LENGTH, X25519Key, XEDDSA_LENGTH,
 };
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 
 use crate::seeded::Seeded;
 
-/// When a key and nonce count as used.
+/// When a key and nonce of an authenticated cipher count as used. A block cipher's always do when
+/// [`Recorder::left_unauthenticated`] is told of what it sealed: only stored sessions have one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Judged {
     /// At once: the key is of this process alone, or the nonce is drawn.
@@ -33,12 +35,15 @@ pub struct Recorder(Arc<Mutex<Record>>);
 
 #[derive(Debug, Default)]
 struct Record {
-    /// What may leave, by the packet's tag.
-    prepared: BTreeMap<[u8; TAG_LENGTH], Prepared>,
-    /// The tag under which each key and nonce was used.
-    used: BTreeMap<Pair, [u8; TAG_LENGTH]>,
+    /// What may leave.
+    prepared: BTreeMap<Mark, Prepared>,
+    /// What each key and nonce was used for.
+    used: BTreeMap<Pair, Mark>,
     reused: Option<Reuse>,
 }
+
+/// What tells one sealing from all others: its tag, and where a cipher has none, all that it made.
+type Mark = Vec<u8>;
 
 /// A packet that may leave.
 #[derive(Clone, Debug)]
@@ -67,10 +72,10 @@ impl Recorder {
     /// from `random`, so that a run repeats.
     pub fn watch(
         &self,
-        inner: Arc<dyn Provider>,
+        inner: Arc<dyn DeferredProvider>,
         judged: Judged,
         random: &Seeded,
-    ) -> Arc<dyn Provider> {
+    ) -> Arc<dyn DeferredProvider> {
         Arc::new(Watched {
             inner,
             judged,
@@ -81,11 +86,12 @@ impl Recorder {
 
     /// A packet of a stored session leaves its process; its tag is its end. Says what is inside.
     pub fn left(&self, packet: &[u8]) -> Option<Vec<u8>> {
-        let tag = packet.last_chunk()?;
-        let mut record = self.record();
-        let Prepared { pair, plaintext } = record.prepared.get(tag)?.clone();
-        record.mark(pair, *tag, true);
-        Some(plaintext)
+        self.left_marked(packet.last_chunk::<TAG_LENGTH>()?)
+    }
+
+    /// What a cipher without a tag made leaves its process. Says what is inside.
+    pub fn left_unauthenticated(&self, ciphertext: &[u8]) -> Option<Vec<u8>> {
+        self.left_marked(ciphertext)
     }
 
     /// The first key and nonce that sealed two packets.
@@ -98,12 +104,19 @@ impl Recorder {
         self.record().used.len()
     }
 
-    fn sealed(&self, pair: Pair, tag: [u8; TAG_LENGTH]) {
-        self.record().mark(pair, tag, false);
+    fn left_marked(&self, mark: &[u8]) -> Option<Vec<u8>> {
+        let mut record = self.record();
+        let Prepared { pair, plaintext } = record.prepared.get(mark)?.clone();
+        record.mark(pair, mark.to_vec(), true);
+        Some(plaintext)
     }
 
-    fn prepared(&self, pair: Pair, tag: [u8; TAG_LENGTH], plaintext: Vec<u8>) {
-        self.record().prepared.insert(tag, Prepared { pair, plaintext });
+    fn sealed(&self, pair: Pair, mark: &[u8]) {
+        self.record().mark(pair, mark.to_vec(), false);
+    }
+
+    fn prepared(&self, pair: Pair, mark: &[u8], plaintext: Vec<u8>) {
+        self.record().prepared.insert(mark.to_vec(), Prepared { pair, plaintext });
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -113,23 +126,39 @@ impl Recorder {
 
 impl Record {
     /// Marks a pair as used; `again` allows the very same packet to leave more than once.
-    fn mark(&mut self, pair: Pair, tag: [u8; TAG_LENGTH], again: bool) {
-        match self.used.insert(pair, tag) {
-            Some(before) if !(again && before == tag) => {
-                self.reused.get_or_insert(Reuse { nonce: pair.nonce });
-            }
-            _ => {}
+    fn mark(&mut self, pair: Pair, mark: Mark, again: bool) {
+        let is_other = |before: &Mark| !(again && *before == mark);
+        if self.used.get(&pair).is_some_and(is_other) {
+            self.reused.get_or_insert(Reuse { nonce: pair.nonce });
         }
+        self.used.insert(pair, mark);
+    }
+}
+
+impl Pair {
+    fn new(key: [u8; 32], nonce: &[u8]) -> Self {
+        let mut pair = Self { key, nonce: [0; 24] };
+        for (to, from) in pair.nonce.iter_mut().zip(nonce) {
+            *to = *from;
+        }
+        pair
     }
 }
 
 /// A provider under watch.
 #[derive(Debug)]
 struct Watched {
-    inner: Arc<dyn Provider>,
+    inner: Arc<dyn DeferredProvider>,
     judged: Judged,
     recorder: Recorder,
     random: Mutex<Seeded>,
+}
+
+impl Watched {
+    fn hash(&self, key: &[u8; 32]) -> [u8; 32] {
+        let provider: &dyn Provider = self.inner.as_ref();
+        provider.digest(&[key])
+    }
 }
 
 impl Provider for Watched {
@@ -212,10 +241,86 @@ impl Provider for Watched {
     fn aead(&self, algorithm: Aead, key: &Secret<32>) -> Box<dyn AeadKey> {
         Box::new(WatchedKey {
             inner: self.inner.aead(algorithm, key),
-            key: self.inner.digest(&[key.expose()]),
+            key: self.hash(key.expose()),
             judged: self.judged,
             recorder: self.recorder.clone(),
         })
+    }
+}
+
+impl SplitKem for Watched {
+    fn split_header(&self, public: &[u8]) -> Result<SplitHeader, CryptoError> {
+        self.inner.split_header(public)
+    }
+
+    fn split_begin(
+        &self,
+        header: &SplitHeader,
+        message: &Secret<32>,
+    ) -> ([u8; CT1_LENGTH], Secret<32>) {
+        self.inner.split_begin(header, message)
+    }
+
+    fn split_finish(
+        &self,
+        header: &SplitHeader,
+        vector: &[u8; VECTOR_LENGTH],
+        message: &Secret<32>,
+    ) -> Result<[u8; CT2_LENGTH], CryptoError> {
+        self.inner.split_finish(header, vector, message)
+    }
+}
+
+impl DeferredProvider for Watched {
+    fn sha3_256(&self, parts: &[&[u8]]) -> Secret<32> {
+        self.inner.sha3_256(parts)
+    }
+
+    fn shake256(&self, parts: &[&[u8]]) -> Secret<32> {
+        self.inner.shake256(parts)
+    }
+
+    fn xeddsa_sign(
+        &self,
+        secret: &Secret<32>,
+        message: &[u8],
+        random: &mut dyn Random,
+    ) -> [u8; XEDDSA_LENGTH] {
+        self.inner.xeddsa_sign(secret, message, random)
+    }
+
+    fn xeddsa_verify(
+        &self,
+        public: &[u8; 32],
+        message: &[u8],
+        signature: &[u8; XEDDSA_LENGTH],
+    ) -> Result<(), CryptoError> {
+        self.inner.xeddsa_verify(public, message, signature)
+    }
+
+    fn x25519_check_strict(&self, public: &[u8; 32]) -> Result<(), CryptoError> {
+        self.inner.x25519_check_strict(public)
+    }
+
+    fn aes_256_cbc_encrypt(
+        &self,
+        key: &[u8; 32],
+        iv: &[u8; 16],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        let ciphertext = self.inner.aes_256_cbc_encrypt(key, iv, plaintext)?;
+        let pair = Pair::new(self.hash(key), iv);
+        self.recorder.prepared(pair, &ciphertext, plaintext.to_vec());
+        Ok(ciphertext)
+    }
+
+    fn aes_256_cbc_decrypt(
+        &self,
+        key: &[u8; 32],
+        iv: &[u8; 16],
+        ciphertext: &[u8],
+    ) -> Result<SecretBytes, CryptoError> {
+        self.inner.aes_256_cbc_decrypt(key, iv, ciphertext)
     }
 }
 
@@ -237,13 +342,10 @@ impl AeadKey for WatchedKey {
     ) -> Result<[u8; TAG_LENGTH], CryptoError> {
         let plaintext = (self.judged == Judged::WhenLeft).then(|| in_out.to_vec());
         let tag = self.inner.seal_in_place(nonce, associated, in_out)?;
-        let mut pair = Pair { key: self.key, nonce: [0; 24] };
-        for (to, from) in pair.nonce.iter_mut().zip(nonce) {
-            *to = *from;
-        }
+        let pair = Pair::new(self.key, nonce);
         match plaintext {
-            Some(plaintext) => self.recorder.prepared(pair, tag, plaintext),
-            None => self.recorder.sealed(pair, tag),
+            Some(plaintext) => self.recorder.prepared(pair, &tag, plaintext),
+            None => self.recorder.sealed(pair, &tag),
         }
         Ok(tag)
     }
@@ -269,6 +371,22 @@ impl fmt::Debug for WatchedKey {
 mod tests {
     use super::*;
     use crate::provider::Simulated;
+
+    #[test]
+    fn a_block_cipher_uses_its_key_when_what_it_made_leaves() {
+        let (recorder, seed) = (Recorder::default(), Seeded::new(1));
+        let inner = Arc::new(Simulated::new(&seed));
+        let provider = recorder.watch(inner, Judged::WhenSealed, &seed);
+        let seal = |plaintext: &[u8]| provider.aes_256_cbc_encrypt(&[1; 32], &[2; 16], plaintext);
+        let (lost, packet) = (seal(b"lost in a crash").unwrap(), seal(b"sealed after").unwrap());
+        for _ in 0..2 {
+            let inside = recorder.left_unauthenticated(&packet);
+            assert_eq!(inside.as_deref(), Some(b"sealed after".as_slice()));
+        }
+        assert_eq!((recorder.reused(), recorder.used()), (None, 1));
+        recorder.left_unauthenticated(&lost);
+        assert!(recorder.reused().is_some());
+    }
 
     fn watched(judged: Judged) -> (Recorder, Box<dyn AeadKey>) {
         let (recorder, seed) = (Recorder::default(), Seeded::new(1));

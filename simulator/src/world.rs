@@ -7,7 +7,7 @@ mod weather;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::provider::Provider;
+use meshwork_protocols::provider::DeferredProvider;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_router::Request;
 
@@ -111,7 +111,7 @@ struct World {
 
 impl World {
     fn new(plan: &Plan, random: &Seeded, options: Options) -> Result<Self, Violation> {
-        let provider: Arc<dyn Provider> = match options.primitives {
+        let provider: Arc<dyn DeferredProvider> = match options.primitives {
             Primitives::Simulated => Arc::new(Simulated::new(random)),
             Primitives::Pure => Arc::new(Pure),
         };

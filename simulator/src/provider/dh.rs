@@ -36,7 +36,7 @@ impl fmt::Debug for SimulatedX25519 {
 }
 
 /// The public key: a power of the generator, then 24 bytes that follow from it.
-fn public(secret: &Secret<32>) -> [u8; 32] {
+pub(super) fn public(secret: &Secret<32>) -> [u8; 32] {
     encode(power(GENERATOR, exponent(secret)))
 }
 
@@ -46,13 +46,18 @@ fn agree(secret: &Secret<32>, public: &[u8; 32]) -> Result<Secret<32>, CryptoErr
     if public == &[0; 32] {
         return Err(CryptoError::InvalidKey);
     }
-    let element = u64::from_le_bytes(*public.first_chunk().ok_or(CryptoError::WrongLength)?);
-    if !(2..PRIME).contains(&element) || encode(element) != *public {
+    let Some(element) = element(public) else {
         let nobody = Mixer::new(Domain::DhNobody).with_sized(secret.expose()).with_sized(public);
         return Ok(Secret::new(nobody.finish()));
-    }
+    };
     let shared = power(element, exponent(secret));
     Ok(Secret::new(Mixer::new(Domain::DhShared).with_sized(&shared.to_le_bytes()).finish()))
+}
+
+/// The power that a public key is; nothing where it is none.
+pub(super) fn element(public: &[u8; 32]) -> Option<u64> {
+    let element = u64::from_le_bytes(*public.first_chunk()?);
+    ((2..PRIME).contains(&element) && encode(element) == *public).then_some(element)
 }
 
 fn exponent(secret: &Secret<32>) -> u64 {

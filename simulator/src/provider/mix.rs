@@ -19,6 +19,10 @@ pub(super) enum Domain {
     Signature,
     AeadStream,
     AeadTag,
+    Sha3,
+    Shake,
+    XEdDsa,
+    BlockStream,
 }
 
 /// A mixing under way: four lanes, folded by 64 x 64 -> 128 bit multiplication.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use meshwork_protocols::identity::{AgentId, CardHash, Newest};
 use meshwork_protocols::lineage::{Incarnation, Lineage};
-use meshwork_protocols::provider::Provider;
+use meshwork_protocols::provider::DeferredProvider;
 use meshwork_protocols::time::WallTime;
 
 use super::*;
@@ -56,7 +56,7 @@ struct Pair {
 impl Pair {
     fn new(seed: u64, loss: u64) -> Self {
         let random = Seeded::new(seed);
-        let provider: Arc<dyn Provider> = Arc::new(Simulated::new(&random));
+        let provider: Arc<dyn DeferredProvider> = Arc::new(Simulated::new(&random));
         let watched = Watched::new(&provider, &random);
         let mesh = Mesh::draw(watched, 2, &mut random.fork("mesh", 0)).unwrap();
         let ports = [0, 1].map(|host| {

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use meshwork_protocols::identity::{AgentId, Card, CardHash, Newest, Transport};
@@ -10,6 +11,7 @@ use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::live::Directory;
 use meshwork_router::{PeerFacts, Standing};
 use meshwork_state::{Batch, Change, Namespace, Rows, StoreError};
+use tokio::sync::Notify;
 
 use super::Vault;
 
@@ -28,6 +30,8 @@ const SLICE: usize = 64;
 pub(crate) struct PeerIndex {
     vault: Arc<Vault>,
     known: RwLock<Known>,
+    /// How somebody stands may have changed.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -54,7 +58,7 @@ struct Entry {
 impl PeerIndex {
     /// Reads what the rows hold.
     pub(crate) fn load(vault: Arc<Vault>) -> Result<Self, StoreError> {
-        let this = Self { vault, known: RwLock::default() };
+        let this = Self { vault, known: RwLock::default(), changed: Notify::new() };
         this.reload()?;
         Ok(this)
     }
@@ -74,6 +78,8 @@ impl PeerIndex {
         let mut known = self.write();
         known.peers = read.peers;
         known.names = read.names;
+        drop(known);
+        self.changed.notify_waiters();
         Ok(())
     }
 
@@ -93,6 +99,8 @@ impl PeerIndex {
                 Change::Delete => known.remove(&agent),
             }
         }
+        drop(known);
+        self.changed.notify_waiters();
         Ok(())
     }
 
@@ -109,6 +117,25 @@ impl PeerIndex {
     /// How a peer stands with the owner; `None` for one that is not kept.
     pub(crate) fn standing(&self, agent: &AgentId) -> Option<Standing> {
         self.read().peers.get(agent).map(|entry| entry.standing)
+    }
+
+    /// Whether calls, datagrams and streams of this agent are heard. Who is not known gets silence,
+    /// and nothing of it is kept but messages, which are the router's.
+    pub(crate) fn is_heard(&self, agent: &AgentId) -> bool {
+        self.standing(agent) == Some(Standing::Known)
+    }
+
+    /// Waits until an agent is heard. Dropping the future loses nothing.
+    pub(crate) async fn until_heard(&self, agent: &AgentId) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From now on no change is missed.
+            changed.as_mut().enable();
+            if self.is_heard(agent) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Keeps a verified card for a while.

@@ -9,7 +9,6 @@ use meshwork_protocols::live::{
     Local, PeerInfo, Role, SendError, SessionError, SessionEvent, Traffic, datagram,
 };
 use meshwork_protocols::time::Timestamp;
-use meshwork_router::Standing;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
@@ -145,19 +144,17 @@ impl Line {
     fn sort(&mut self, frame: Vec<u8>, for_router: &mut Vec<Vec<u8>>) -> Result<(), SessionError> {
         self.session.tally.received(frame.len());
         let traffic = Traffic::of(&frame);
-        // Who is not known gets no answer, and nothing of it is kept but messages.
-        let known =
-            || self.lines.shared.peers.standing(&self.session.peer) == Some(Standing::Known);
+        let is_heard = || self.lines.shared.peers.is_heard(&self.session.peer);
         match traffic {
             Traffic::Router => for_router.push(frame),
-            Traffic::Call if known() => {
+            Traffic::Call if is_heard() => {
                 self.session.receive_call(&self.lines.shared, &frame)?;
             }
-            Traffic::Datagram if known() => {
+            Traffic::Datagram if is_heard() => {
                 let datagram = datagram::decode(&frame).ok_or(SessionError::Datagram)?;
                 self.lines.shared.datagrams.put(self.session.peer, datagram);
             }
-            Traffic::Stream => self.take_stream_frame(frame, known())?,
+            Traffic::Stream => self.take_stream_frame(frame, is_heard())?,
             Traffic::Call | Traffic::Datagram => {}
         }
         Ok(())
@@ -180,11 +177,11 @@ impl Line {
         }
     }
 
-    /// A stranger hears nothing of its streams. Once it is known, the session is of no use to them,
-    /// and the next one is.
-    fn take_stream_frame(&self, frame: Vec<u8>, known: bool) -> Result<(), SessionError> {
+    /// What is passed over of a stranger's streams is missing from them: once it is known, the
+    /// session is of no use to them, and the next one is.
+    fn take_stream_frame(&self, frame: Vec<u8>, is_heard: bool) -> Result<(), SessionError> {
         let Some(SessionStreams::Muxed(streams)) = &self.session.streams else { return Ok(()) };
-        if !known {
+        if !is_heard {
             streams.pass_over();
         } else if streams.is_deaf() {
             self.session.outbound.end();

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::live::stream::{MAX_UNACCEPTED, StreamCode};
-use meshwork_router::Standing;
 use tokio::task::JoinSet;
 
 use super::{NativeStream, SessionStreams, Stream};
 use crate::driver::{Session, Shared};
 
 /// Takes up the streams that the peer opens over a session, for as long as it stands. Who is not
-/// known is told that it may not, so that nothing of it is kept.
+/// heard can open none, so that nothing of it is kept and nothing is said; once it is, it can.
 pub(crate) async fn take_native(shared: Arc<Shared>, session: Arc<Session>) {
     let Some(SessionStreams::Native(streams)) = &session.streams else { return };
+    shared.peers.until_heard(&session.peer).await;
+    streams.let_open();
     let mut naming = JoinSet::new();
     loop {
         let mut stream = tokio::select! {
@@ -24,8 +25,9 @@ pub(crate) async fn take_native(shared: Arc<Shared>, session: Arc<Session>) {
             },
             Some(_) = naming.join_next() => continue,
         };
-        if shared.peers.standing(&session.peer) != Some(Standing::Known) {
-            stream.release(StreamCode::NOT_ALLOWED);
+        if !shared.peers.is_heard(&session.peer) {
+            // No longer: over the next session it can open none.
+            session.outbound.end();
         } else if naming.len() >= MAX_UNACCEPTED {
             stream.release(StreamCode::BUSY);
         } else {

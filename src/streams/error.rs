@@ -20,8 +20,9 @@ pub enum OpenStreamError {
     /// UDP carries no streams: leave the transport open, or take QUIC or TCP.
     #[error("streams need QUIC or TCP")]
     NeedsQuicOrTcp,
-    /// As many streams to the peer are open as may be: when one ends, another may be opened.
-    #[error("as many streams to the peer are open as may be")]
+    /// As many streams to the peer are open as it lets be: when one ends, another may be opened. One
+    /// that does not know this agent lets none be.
+    #[error("as many streams to the peer are open as it lets be")]
     TooMany,
     /// The session ended meanwhile: try again.
     #[error("the session with the peer ended meanwhile; try again")]

@@ -22,7 +22,7 @@ use super::{OpenStreamError, StreamError};
 /// How long a stream may take to say what it is for: it says so with its first bytes.
 const NAME: Duration = Duration::from_secs(10);
 
-/// How long a stream may wait to be opened because as many are open as may be.
+/// How long a stream may wait to be opened because as many are open as the peer lets be.
 const OPENING: Duration = Duration::from_secs(1);
 
 /// The streams of one session over QUIC.
@@ -48,6 +48,11 @@ impl Native {
     /// The session is over: no stream of it goes on.
     pub(crate) fn end(&self) {
         self.connection.close();
+    }
+
+    /// The peer may open streams.
+    pub(crate) fn let_open(&self) {
+        self.connection.trust();
     }
 
     pub(super) async fn open(&self, name: &ServiceName) -> Result<NativeStream, OpenStreamError> {

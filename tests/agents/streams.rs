@@ -174,15 +174,24 @@ async fn a_session_that_ends_in_good_order_is_no_end_of_its_streams() {
 }
 
 #[tokio::test]
-async fn a_strangers_stream_over_quic_is_refused_and_nothing_of_it_is_kept() {
+async fn a_stranger_opens_no_stream_over_quic_until_the_owner_knows_it() {
     let alice = in_memory_over(Transport::Quic).await;
     let bob = in_memory_over(Transport::Quic).await;
     alice.meet(bob.card()).await.unwrap();
     let mut coming = bob.streams(NAME).unwrap();
-    let mut refused = alice.open_stream(bob.id(), NAME).await.unwrap();
-    let error = timeout(PATIENCE, refused.read_u8()).await.unwrap().unwrap_err();
-    assert_eq!(why(&error), StreamError::Reset(StreamCode::NOT_ALLOWED));
+    let error = alice.open_stream(bob.id(), NAME).await.unwrap_err();
+    assert_eq!(error, OpenStreamError::TooMany);
     assert!(timeout(Duration::from_millis(10), coming.next()).await.is_err());
+    // The same session will do from now on.
+    bob.meet(alice.card()).await.unwrap();
+    bob.stand(alice.id(), Standing::Known).await.unwrap();
+    let mut stream = alice.open_stream(bob.id(), NAME).await.unwrap();
+    stream.write_all(b"now").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut text = String::new();
+    let mut taken = timeout(PATIENCE, coming.next()).await.unwrap().unwrap();
+    taken.read_to_string(&mut text).await.unwrap();
+    assert_eq!((text.as_str(), alice.counters().established), ("now", 1));
 }
 
 #[tokio::test]

@@ -179,9 +179,6 @@ impl QuicCarrier {
         let mut buffered = HELD_BEFORE;
         loop {
             if let Some(event) = standing.session.poll() {
-                if matches!(event, SessionEvent::Established(_)) {
-                    standing.connection.trust();
-                }
                 return Ok(event);
             }
             let timeout = standing.session.next_timeout().map(|at| shared.clock.instant(at));

@@ -25,7 +25,7 @@ use crate::gap::Gaps;
 use crate::held::Held;
 use crate::inbox::Inbox;
 use crate::incoming::ANSWER_EVERY;
-use crate::input::{PathChange, PathKind, PathOpened};
+use crate::input::{PathChange, PathKind, PathOpened, PathRenewed};
 use crate::ledger::Ledger;
 use crate::lineage;
 use crate::needs::Needs;
@@ -170,6 +170,7 @@ impl Desk {
     ) -> Result<(), StoreError> {
         match *change {
             PathChange::Opened(ref opened) => self.path_opened(step, opened)?,
+            PathChange::Renewed(ref renewed) => self.path_renewed(step, renewed)?,
             PathChange::Closed(path) => self.path_closed(step, path),
             PathChange::DialFailed { peer, needs } => {
                 let now = step.now.monotonic;
@@ -308,6 +309,24 @@ impl Desk {
         self.owed.schedule(&peer, step.now.monotonic);
         self.gaps.ask_at(peer, step.now.monotonic);
         self.dirty.insert(peer);
+        Ok(())
+    }
+
+    /// What a Hello says counts in a session that goes on as in a new one.
+    fn path_renewed(
+        &mut self,
+        step: &mut Transition<'_>,
+        renewed: &PathRenewed,
+    ) -> Result<(), StoreError> {
+        let PathRenewed { path, ref card, lineage, remembered } = *renewed;
+        if !self.paths.renewed(path, lineage.incarnation) {
+            return Ok(());
+        }
+        if self.greet(step, card, lineage, remembered)? {
+            self.cards.insert(path, Arc::clone(card));
+        } else {
+            step.close(path, CloseReason::CardRefused);
+        }
         Ok(())
     }
 

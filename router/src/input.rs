@@ -38,6 +38,8 @@ pub enum Input<'a> {
 pub enum PathChange {
     /// A path can carry frames.
     Opened(PathOpened),
+    /// A session has new keys, by a whole new handshake in its place.
+    Renewed(PathRenewed),
     /// A path is gone, with everything that was on it.
     Closed(PathId),
     /// Nothing answered at any address of this peer that could offer what was needed, or none is
@@ -62,6 +64,19 @@ pub struct PathOpened {
     pub peer: AgentId,
     /// What it is.
     pub kind: PathKind,
+}
+
+/// What the Hello of a new handshake said, in a session that goes on.
+#[derive(Debug)]
+pub struct PathRenewed {
+    /// The session.
+    pub path: PathId,
+    /// The card that the Hello named.
+    pub card: Arc<Card>,
+    /// Where the peer's state stands.
+    pub lineage: Lineage,
+    /// What the peer remembers of ours.
+    pub remembered: Option<Lineage>,
 }
 
 /// What a path is.

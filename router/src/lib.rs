@@ -49,7 +49,7 @@ pub use desk::Config;
 pub use event::{Event, Level, Misbehaviour};
 pub use group_commit::{Group, GroupCommit};
 pub use inbox::{Delivery, INBOX_BYTES, INBOX_MESSAGES};
-pub use input::{Input, PathChange, PathKind, PathOpened};
+pub use input::{Input, PathChange, PathKind, PathOpened, PathRenewed};
 pub use lineage::Suspicion;
 pub use meshwork_protocols::live::admission::{Admission, Admitted, Applicant, Limits};
 pub use needs::Needs;

@@ -132,6 +132,15 @@ impl Paths {
         Opened { is_used, replaced }
     }
 
+    /// A session has new keys; `false` where it does not stand.
+    pub(crate) fn renewed(&mut self, path: PathId, incarnation: Incarnation) -> bool {
+        let Some(Path { kind: Kind::Live(live), .. }) = self.paths.get_mut(&path) else {
+            return false;
+        };
+        live.incarnation = incarnation;
+        true
+    }
+
     /// Adds a way for sealed packets; the newest is used.
     pub(crate) fn open_mail(&mut self, path: PathId, peer: AgentId, now: Duration) {
         self.mail.insert(peer, path);

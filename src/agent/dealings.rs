@@ -15,7 +15,7 @@ const PEERS: usize = 65_536;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dealings {
-    /// Sessions that were opened, whoever dialled.
+    /// Handshakes that ended, whoever dialled: of new sessions, and of new keys for one over UDP.
     pub handshakes: u64,
     /// How often a session that had been used was used again instead of a new one: for what the
     /// router sent at once, a call, a datagram or a stream.
@@ -41,6 +41,10 @@ pub(crate) struct DealingsTally {
 }
 
 impl DealingsTally {
+    pub(crate) fn shook_hands(&self) {
+        add(&self.handshakes, 1);
+    }
+
     pub(crate) fn reused(&self) {
         add(&self.reuses, 1);
     }
@@ -78,7 +82,7 @@ impl DealingsBook {
             any.and_then(|any| book.remove(&any));
         }
         let tally = Arc::clone(book.entry(peer).or_default());
-        add(&tally.handshakes, 1);
+        tally.shook_hands();
         tally
     }
 

@@ -15,6 +15,8 @@ use crate::agent::FetchError;
 pub(crate) enum Happening {
     /// A session stands.
     Opened { session: Arc<Session>, peer: Box<PeerInfo> },
+    /// A session has new keys, by a whole new handshake in its place.
+    Renewed { path: PathId, peer: Box<PeerInfo> },
     /// Frames came in.
     Frames {
         path: PathId,

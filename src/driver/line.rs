@@ -126,6 +126,7 @@ impl Line {
         while let Some(event) = self.carrier.poll() {
             match event {
                 SessionEvent::Frame(frame) => self.sort(frame, &mut frames)?,
+                SessionEvent::Renewed(peer) => self.renewed(peer).await,
                 _ => closed = true,
             }
         }
@@ -138,6 +139,18 @@ impl Line {
             self.finish_handing().await;
         }
         moved.map(|()| if closed { Next::Ends } else { Next::Goes })
+    }
+
+    /// A new handshake counts as one, and what its Hello said too.
+    async fn renewed(&mut self, peer: Box<PeerInfo>) {
+        let (shared, path) = (&self.lines.shared, self.session.path);
+        self.session.tally.shook_hands();
+        shared.peers.keep(&peer.card);
+        let ours = shared.identity.local();
+        if peer.used == ours.card().sequence() {
+            shared.peers.holds(peer.agent, ours.card().hash());
+        }
+        self.lines.tell(Happening::Renewed { path, peer }).await;
     }
 
     /// Gives a frame to whom it is for; what the router gets is gathered.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::live::{PeerInfo, Role, SessionError};
 use meshwork_router::{
-    Command, Input, Meeting, Needs, PathChange, PathId, PathKind, PathOpened, Request, Ticket,
+    Command, Input, Meeting, Needs, PathChange, PathId, PathKind, PathOpened, PathRenewed, Request,
+    Ticket,
 };
 use meshwork_state::StoreError;
 use tokio::time;
@@ -148,6 +149,11 @@ impl Driver {
                 self.shared.sessions.insert(Arc::clone(&session));
                 self.router.handle(now, Input::PathChanged(change));
                 self.prefer_session(session.peer);
+            }
+            Happening::Renewed { path, peer } => {
+                let PeerInfo { card, lineage, remembered, .. } = *peer;
+                let renewed = PathRenewed { path, card, lineage, remembered };
+                self.router.handle(now, Input::PathChanged(PathChange::Renewed(renewed)));
             }
             Happening::Used(path) => {
                 self.router.handle(now, Input::PathChanged(PathChange::Used(path)));

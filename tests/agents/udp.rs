@@ -1,6 +1,7 @@
 //! Sessions over datagrams, at the port of QUIC and TCP.
 
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use meshwork::identity::Transport::{self, Quic, Tcp, Udp};
 use meshwork::{Agent, Level};
@@ -48,6 +49,21 @@ async fn a_message_that_udp_does_not_carry_takes_another_way() {
     introduce(&alice, &bob).await;
     talk(&alice, &bob, 10).await;
     talk(&alice, &bob, 200_000).await;
+}
+
+#[tokio::test]
+#[ignore = "new keys are due after two minutes"]
+async fn new_keys_over_udp_count_as_a_handshake_of_the_same_session() {
+    let (alice, bob) = (speaking(&[Udp]).await, speaking(&[Udp]).await);
+    introduce(&alice, &bob).await;
+    talk(&alice, &bob, 10).await;
+    tokio::time::sleep(Duration::from_secs(123)).await;
+    talk(&alice, &bob, 10).await;
+    for (agent, peer) in [(&alice, &bob), (&bob, &alice)] {
+        let dealings = agent.peer(peer.id()).await.unwrap().unwrap().dealings;
+        assert_eq!((dealings.handshakes, dealings.sessions), (2, 1));
+        assert_eq!((agent.counters().established, agent.counters().broken), (1, 0));
+    }
 }
 
 #[tokio::test]

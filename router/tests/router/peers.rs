@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{DAY, Node, Pair, card, text};
-use meshwork_protocols::identity::Transport;
+use meshwork_protocols::identity::{Card, Transport};
 use meshwork_protocols::lineage::{Incarnation, Lineage};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_router::{
     CloseReason, CommandError, Event, FirstContact, Input, Level, Meeting, PathChange, PathId,
-    PathKind, PathOpened, Policy, Request, Standing, Suspicion,
+    PathKind, PathOpened, PathRenewed, Policy, Request, Standing, Suspicion,
 };
 use meshwork_state::Namespace;
 
@@ -214,6 +214,33 @@ fn a_forgotten_peer_leaves_nothing_and_what_it_was_sent_expires() {
     assert_eq!(pair.a.send(text(peer, "hello")), Err(CommandError::UnknownPeer));
     let kept = |namespace| pair.a.rows().iter().any(|row| row.0 == namespace);
     assert!(!kept(Namespace::Peer) && !kept(Namespace::Outbox));
+}
+
+#[test]
+fn what_the_hello_of_new_keys_says_counts_as_that_of_a_new_session() {
+    let mut pair = Pair::new();
+    pair.connect_over(Transport::Udp);
+    let (path, card) = (pair.path(), Arc::clone(&pair.a.card));
+    let mut renew = |card: &Arc<Card>, incarnation, number| {
+        pair.b.events.clear();
+        pair.b.closed.clear();
+        let lineage = Lineage {
+            incarnation: Incarnation::from_bytes([incarnation; 16]),
+            parent: Incarnation::from_bytes([4; 16]),
+            number,
+        };
+        let card = Arc::clone(card);
+        let renewed = PathRenewed { path, card, lineage, remembered: None };
+        pair.b.handle(Input::PathChanged(PathChange::Renewed(renewed)));
+        pair.b.commit();
+        let told = pair.b.events.iter().find_map(|event| match event {
+            Event::Lineage { suspicion, .. } => Some(*suspicion),
+            _ => None,
+        });
+        (told, pair.b.closed.clone())
+    };
+    assert_eq!(renew(&card, 5, 2_000), (None, vec![]));
+    assert_eq!(renew(&card, 6, 2_001), (Some(Suspicion::PeerCloned), vec![]));
 }
 
 #[test]

@@ -84,15 +84,11 @@ impl UdpCarrier {
     }
 
     pub(super) fn poll(&mut self) -> Option<SessionEvent> {
-        loop {
-            match self.port.poll(self.session)? {
-                // New keys are the endpoint's business.
-                Ok(SessionEvent::Renewed(_)) => {}
-                Ok(event) => return Some(event),
-                Err(error) => {
-                    self.broken = Some(error);
-                    return None;
-                }
+        match self.port.poll(self.session)? {
+            Ok(event) => Some(event),
+            Err(error) => {
+                self.broken = Some(error);
+                None
             }
         }
     }

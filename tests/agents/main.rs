@@ -13,6 +13,7 @@ mod common;
 mod delivery;
 mod files;
 mod hostile;
+mod killed;
 mod limits;
 mod paths;
 mod peers;

@@ -22,7 +22,7 @@ use super::endpoint::SessionIndex;
 use super::greeting::Greeting;
 use super::initiator::Accepted;
 use super::keys::{Keys, RENEW_AFTER};
-use super::liveness::{Due, Liveness};
+use super::liveness::{Due, Liveness, Said};
 use super::out::{Out, UdpEvent};
 use super::pace::Pace;
 use super::packet::{MAC, MAX_CONTENT};
@@ -514,12 +514,15 @@ impl Session {
 
     /// Says something of the session's own, where the peer may be told so much.
     fn say(&mut self, now: Timestamp, age: Age, content: &Content<'_>, out: &mut Out) {
-        let asks = matches!(content, Content::Ping | Content::Challenge(_) | Content::Hello { .. });
+        let said = match content {
+            Content::Ping | Content::Challenge(_) | Content::Hello { .. } => Said::Asked,
+            _ => Said::Told,
+        };
         let Some(standing) = self.of_age(age) else { return };
         match standing.keys.seal(content) {
             Ok(datagram) if self.route.allows(datagram.len()) => {
                 self.route.sent(datagram.len());
-                self.life.said(now, asks);
+                self.life.said(now, said);
                 out.transmit(self.route.address(), datagram);
             }
             Ok(_) => {}
@@ -562,7 +565,7 @@ impl Session {
             let datagram = standing.keys.seal_draft(draft)?;
             route.sent(datagram.len());
             pace.sent(now, counter, datagram.len());
-            self.life.said(now, true);
+            self.life.said(now, Said::Frame);
             self.renewal.used = true;
             out.transmit(route.address(), datagram);
         }
@@ -633,7 +636,7 @@ impl Session {
             Due::Nothing => {}
             Due::Ask => {
                 // Also where the path allows no question, or our Hello asks.
-                self.life.said(now, true);
+                self.life.said(now, Said::Asked);
                 self.say(now, Age::Current, &Content::Ping, out);
             }
             Due::Gone => self.end(SessionError::Silent, out),

@@ -31,5 +31,9 @@ pub use sending::send;
 /// What streams with files are opened for, unless both ends say otherwise.
 pub const NAME: &str = "files";
 
+/// How many bytes a file may have, unless the receiver says otherwise: a peer that is known fills no
+/// disk by one file that nobody expected.
+pub const MAX_FILE: u64 = 4 << 30;
+
 /// How much of a file is read, or written, at a time: a thread's hop is then paid by 256 KiB.
 const CHUNK: usize = 256 << 10;

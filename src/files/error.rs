@@ -59,6 +59,14 @@ pub enum ReceiveError {
     /// What came is not what was announced.
     #[error("the file did not arrive as it was sent")]
     Damaged,
+    /// It is larger than may be.
+    #[error("the file has {size} bytes, and at most {most} are taken")]
+    TooLarge {
+        /// How many bytes it was announced to have.
+        size: u64,
+        /// How many it may have.
+        most: u64,
+    },
     /// The stream ended before the file.
     #[error(transparent)]
     Stream(StreamError),
@@ -72,6 +80,7 @@ impl ReceiveError {
             Self::Exists | Self::Coming => Some(Refusal::Exists),
             Self::Disk(_) => Some(Refusal::Disk),
             Self::Damaged => Some(Refusal::Damaged),
+            Self::TooLarge { .. } => Some(Refusal::TooLarge),
             Self::Stream(_) => None,
         }
     }

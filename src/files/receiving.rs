@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::header::FIXED;
 use super::place::Place;
 use super::sending::KEPT;
-use super::{CHUNK, FileName, Header, HeaderError, ReceiveError};
+use super::{CHUNK, FileName, Header, HeaderError, MAX_FILE, ReceiveError};
 use crate::Stream;
 
 /// A file that is coming in.
@@ -31,9 +31,19 @@ pub struct Kept {
 }
 
 impl Incoming {
-    /// Waits for what a file is called and how large it is. A name that is not safe is refused.
-    pub async fn begin(mut stream: Stream) -> Result<Self, ReceiveError> {
-        match read_header(&mut stream).await {
+    /// Waits for what a file is called and how large it is. A name that is not safe is refused, and
+    /// so is a file of more than [`MAX_FILE`] bytes.
+    pub async fn begin(stream: Stream) -> Result<Self, ReceiveError> {
+        Self::begin_up_to(MAX_FILE, stream).await
+    }
+
+    /// The same where a file may have so many bytes. No more are ever taken than were announced.
+    pub async fn begin_up_to(most: u64, mut stream: Stream) -> Result<Self, ReceiveError> {
+        let header = read_header(&mut stream).await.and_then(|header| match header.size {
+            size if size > most => Err(ReceiveError::TooLarge { size, most }),
+            _ => Ok(header),
+        });
+        match header {
             Ok(header) => Ok(Self { stream, header }),
             Err(error) => Err(refuse(stream, error)),
         }

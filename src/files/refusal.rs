@@ -21,10 +21,14 @@ pub enum Refusal {
     /// As many files are coming in as may.
     #[error("the receiver takes too many files at once")]
     Busy,
+    /// It is larger than the receiver takes any.
+    #[error("the file is larger than the receiver takes any")]
+    TooLarge,
 }
 
 impl Refusal {
-    const ALL: [Self; 5] = [Self::BadName, Self::Exists, Self::Disk, Self::Damaged, Self::Busy];
+    const ALL: [Self; 6] =
+        [Self::BadName, Self::Exists, Self::Disk, Self::Damaged, Self::Busy, Self::TooLarge];
 
     /// As a stream says it.
     pub const fn code(self) -> StreamCode {

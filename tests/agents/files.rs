@@ -103,6 +103,28 @@ async fn a_file_arrives_whole_under_its_name_and_its_sender_knows() {
 }
 
 #[tokio::test]
+async fn a_file_may_have_as_many_bytes_as_the_receiver_says_and_not_one_more() {
+    let pair = Pair::new().await;
+    for (name, size) in [("most", 3_u64), ("one more", 4)] {
+        let (mut coming, into) =
+            (pair.bob.streams(files::NAME).unwrap(), pair.into.path().to_owned());
+        let taking = tokio::spawn(async move {
+            let stream = coming.next().await.unwrap();
+            Incoming::begin_up_to(3, stream).await?.keep(&into, &provider(), |_, _| {}).await
+        });
+        let sent = pair.send(&vec![7; usize::try_from(size).unwrap()], name).await;
+        match taken(taking).await {
+            Ok(kept) => assert_eq!((kept.size, sent.unwrap()), (3, 3)),
+            Err(error) => {
+                assert!(matches!(error, ReceiveError::TooLarge { size: 4, most: 3 }), "{error}");
+                assert!(matches!(sent, Err(SendError::Refused(Refusal::TooLarge))), "{sent:?}");
+            }
+        }
+    }
+    assert_eq!(names(pair.into.path()), ["most"]);
+}
+
+#[tokio::test]
 async fn nothing_is_overwritten_be_it_there_before_or_meanwhile() {
     let pair = Pair::new().await;
     fs::write(pair.at("there"), "before").unwrap();

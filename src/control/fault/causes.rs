@@ -151,6 +151,7 @@ faults! { FileRefusal:
     FileRefusal::Disk => PeerDisk,
     FileRefusal::Damaged => FileDamaged,
     FileRefusal::Busy => Busy,
+    FileRefusal::TooLarge => FileTooLarge,
 }
 
 impl From<files::SendError> for Fault {

@@ -236,6 +236,9 @@ codes! {
     PeerDisk = 520, true,
         "The receiver cannot write the file.",
         "ask its owner for space; what came so far is kept there under the name and .part";
+    FileTooLarge = 521, false,
+        "The file is larger than the receiver takes any.",
+        "send it in pieces, or have it fetched another way";
     DemoFailed = 601, false,
         "The demo lost or doubled a message, or did not finish in time.",
         "look at the table above; a busy machine may need longer, anything else is a bug: report it";

@@ -33,12 +33,11 @@ impl Guarded {
         let Self { admission, random, inside } = self;
         let admitted = admission.admit(address, &mut **random);
         inside.insert(admitted.applicant, holder);
-        self.turn_out(admitted.evicted);
+        admitted.evicted.into_iter().for_each(|evicted| self.turn_out(evicted));
         admitted.applicant
     }
 
-    fn turn_out(&mut self, evicted: Option<Applicant>) {
-        let Some(evicted) = evicted else { return };
+    fn turn_out(&mut self, evicted: Applicant) {
         if let Some(Holder::Told(told)) = self.inside.remove(&evicted) {
             // Nobody listens: it is gone already.
             let _ = told.send(evicted);
@@ -68,12 +67,12 @@ impl Gate {
         self.lock().admit(address, Holder::Told(told))
     }
 
-    /// So many bytes are now buffered for this one. Somebody may have to go for them.
+    /// So many bytes are now held for this one. Others may have to go for them.
     pub(crate) fn buffered(&self, applicant: Applicant, bytes: usize) {
         let mut guarded = self.lock();
         let Guarded { admission, random, .. } = &mut *guarded;
         let evicted = admission.buffered(applicant, bytes, &mut **random);
-        guarded.turn_out(evicted);
+        evicted.into_iter().for_each(|evicted| guarded.turn_out(evicted));
     }
 
     /// This one proved itself, or is gone.
@@ -98,7 +97,7 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// So many bytes are now buffered for the holder. Somebody may have to go for them.
+    /// So many bytes are now held for the holder. Others may have to go for them.
     pub(crate) fn buffered(&self, bytes: usize) {
         self.gate.buffered(self.applicant, bytes);
     }
@@ -129,7 +128,7 @@ mod tests {
 
     use super::{Gate, Pass};
 
-    const LIMITS: Limits = Limits { of_prefix: 2, of_all: 2, bytes: 100 };
+    const LIMITS: Limits = Limits { of_prefix: 2, of_all: 2, bytes_of_prefix: 100, bytes: 100 };
 
     fn gate() -> Arc<Gate> {
         Arc::new(Gate::new(LIMITS, Pure.random()))

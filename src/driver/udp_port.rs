@@ -354,9 +354,9 @@ impl Caps for GateCaps {
         applicant: Applicant,
         bytes: usize,
         _: &mut dyn Random,
-    ) -> Option<Applicant> {
+    ) -> Vec<Applicant> {
         self.gate.buffered(applicant, bytes);
-        None
+        Vec::new()
     }
 
     fn leave(&mut self, applicant: Applicant) {

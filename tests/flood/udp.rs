@@ -10,12 +10,6 @@ use meshwork_protocols::random::Random;
 
 use super::*;
 
-/// How much the memory may grow for who has the addresses of one prefix.
-const OF_ONE_KIB: u64 = 3 << 10;
-
-/// How much it may for all together.
-const OF_ALL_KIB: u64 = 24 << 10;
-
 /// How long one stranger goes on.
 const EACH: Duration = Duration::from_millis(40);
 

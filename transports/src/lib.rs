@@ -27,8 +27,8 @@ pub use listener::Listener;
 pub use port::{Datagram, Datagrams, Port};
 #[cfg(feature = "quic")]
 pub use quic::{
-    QUIC_STREAM_WINDOW, QUIC_STREAMS, QUIC_WINDOW, QuicCode, QuicConnecting, QuicConnection,
-    QuicDialError, QuicEndpoint, QuicError, QuicIncoming, QuicKeys, QuicReadError, QuicReceiver,
-    QuicSender, QuicWriteError, UNVALIDATED_HANDSHAKES, quic_transport,
+    QUIC_STREAM_WINDOW, QUIC_STREAMS, QUIC_WINDOW, QUIC_WINDOW_BEFORE, QuicCode, QuicConnecting,
+    QuicConnection, QuicDialError, QuicEndpoint, QuicError, QuicIncoming, QuicKeys, QuicReadError,
+    QuicReceiver, QuicSender, QuicWriteError, quic_transport,
 };
 pub use race::race;

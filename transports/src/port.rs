@@ -21,6 +21,11 @@ use crate::quic::{QuicEndpoint, QuicKeys};
 /// as a datagram may be.
 const WAITING_DATAGRAMS: usize = 1_024;
 
+/// How many buffers are given to the kernel at a time, of the 32 that QUIC reserves. Each holds up to
+/// 64 datagrams of one sender (94 KB), so that a flood fills less than a mebibyte of them, and who
+/// sends much is still read hundreds of datagrams at a time.
+const BUFFERS: usize = 8;
+
 /// A UDP socket that is open and not yet read.
 #[derive(Debug)]
 pub struct Port(std::net::UdpSocket);
@@ -171,6 +176,8 @@ impl AsyncUdpSocket for Sorted {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        let few = bufs.len().min(BUFFERS);
+        let bufs = bufs.get_mut(..few).unwrap_or_default();
         let count = ready!(self.socket.poll_recv(cx, bufs, meta))?;
         for (buffer, meta) in bufs.iter_mut().zip(meta).take(count) {
             self.sort(buffer, meta);

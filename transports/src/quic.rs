@@ -9,15 +9,14 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key};
 use quinn::crypto::{ClientConfig as ClientCrypto, ServerConfig as ServerCrypto};
 use quinn::{
     AsyncUdpSocket, ClientConfig, Connecting, Connection, ConnectionError, Endpoint,
-    EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt, ZeroRttAccepted,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 
@@ -29,7 +28,7 @@ pub use quinn::{
 use meshwork_protocols::identity as card;
 use tokio::time::timeout;
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, Verdict};
 use crate::dial::{CONNECT, STAGGER, resolve};
 use crate::port::canonical;
 use crate::{DialError, race};
@@ -38,15 +37,17 @@ use crate::{DialError, race};
 /// sent again three times within the five seconds that a stranger has.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// How long a connection may be silent before it counts as dead, in milliseconds: nobody else says
-/// that the other end was killed, unless it starts again at the same port.
-const IDLE: u32 = 20_000;
+/// How long a connection may be silent before it counts as dead, in milliseconds, as over UDP: nobody
+/// else says that the other end was killed, unless it starts again at the same port, and what waits
+/// goes elsewhere only then.
+const IDLE: u32 = 8_000;
 
 /// How often a silent connection says that it is there: thrice before it would count as dead.
-const KEEPALIVE: Duration = Duration::from_secs(6);
+const KEEPALIVE: Duration = Duration::from_millis(2_500);
 
-/// What may come before a peer is trusted: the longest Hello, and what else a stream needs.
-const WINDOW_BEFORE: u32 = 40 << 10;
+/// What may come and not be taken before a peer is trusted: a Hello with a card of the usual size
+/// (11 KiB) comes whole, a longer one asks for more on the way.
+pub const QUIC_WINDOW_BEFORE: u32 = 16 << 10;
 
 /// What may come and not be taken, of all streams, from a trusted peer: four of the largest frames
 /// on each of a few streams.
@@ -65,17 +66,13 @@ const DATAGRAMS: usize = 64 << 10;
 const CRYPTO_BUFFER: usize = 8 << 10;
 
 /// How many first packets may wait to be taken up.
-const MAX_INCOMING: usize = 512;
+const MAX_INCOMING: usize = 128;
 
 /// What may come behind a first packet before that is taken up.
 const INCOMING_BUFFER: u64 = 8 << 10;
 
 /// The same behind all of them.
-const INCOMING_BUFFERS: u64 = 1 << 20;
-
-/// How many handshakes may be under way before addresses are validated first: a Retry costs some
-/// microseconds, and an answer to message 1 a hundred.
-pub const UNVALIDATED_HANDSHAKES: usize = 32;
+const INCOMING_BUFFERS: u64 = 256 << 10;
 
 /// What a socket speaks QUIC with.
 #[derive(Clone)]
@@ -94,7 +91,6 @@ pub struct QuicKeys {
 pub struct QuicEndpoint {
     endpoint: Endpoint,
     version: u32,
-    handshakes: Arc<AtomicUsize>,
     attempts: Arc<Mutex<Attempts>>,
 }
 
@@ -110,7 +106,7 @@ impl QuicEndpoint {
         let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new_with_abstract_socket(config, server, socket, runtime)?;
         let attempts = Arc::new(Mutex::new(Attempts::new(Instant::now())));
-        Ok(Self { endpoint, version: keys.version, handshakes: Arc::default(), attempts })
+        Ok(Self { endpoint, version: keys.version, attempts })
     }
 
     /// Where it is.
@@ -119,27 +115,27 @@ impl QuicEndpoint {
     }
 
     /// Waits for somebody who dials; `None` once the endpoint is closed. While many handshakes are
-    /// under way, an address has to show first that it receives; where too many began within a
-    /// second, silence answers. Dropping the future loses nothing.
+    /// held, an address has to show first that it receives; where more would be than may, silence
+    /// answers. Dropping the future loses nothing.
     pub async fn accept(&self) -> Option<QuicIncoming> {
         loop {
             let incoming = self.endpoint.accept().await?;
-            let busy = self.handshakes.load(Ordering::Relaxed) >= UNVALIDATED_HANDSHAKES;
-            if busy && !incoming.remote_address_validated() {
-                // It may: an address that is not validated has not had its Retry.
-                let _ = incoming.retry();
-            } else if self.admit(incoming.remote_address().ip()) {
-                return Some(QuicIncoming { incoming, handshakes: Arc::clone(&self.handshakes) });
-            } else {
-                incoming.ignore();
+            let from = incoming.remote_address().ip();
+            let is_validated = incoming.remote_address_validated();
+            match lock(&self.attempts).admit(Instant::now(), from, is_validated) {
+                Verdict::Begins => {
+                    let attempts = Arc::clone(&self.attempts);
+                    let place =
+                        Place { attempts, from, connection: None, state: PlaceState::Begun };
+                    return Some(QuicIncoming { incoming, place });
+                }
+                Verdict::Validates => {
+                    // It may: an address that is not validated has not had its Retry.
+                    let _ = incoming.retry();
+                }
+                Verdict::Ignored => incoming.ignore(),
             }
         }
-    }
-
-    fn admit(&self, from: IpAddr) -> bool {
-        // Each change under the lock is whole.
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.admit(Instant::now(), from)
     }
 
     /// Dials from the first endpoint that reaches an address, and waits for the end of the handshake.
@@ -181,7 +177,7 @@ impl QuicEndpoint {
         // It refuses addresses that its socket cannot reach, and to begin when it is closed.
         let connecting = self.endpoint.connect_with(config, to, NO_NAME);
         let connecting = connecting.map_err(|_| NOT_REACHED)?;
-        Ok(QuicConnecting { connecting, _counted: None })
+        Ok(QuicConnecting { handshake: Handshake::Dialled(connecting) })
     }
 
     /// Waits until no connection is left, and those that were closed have said so.
@@ -228,7 +224,7 @@ impl fmt::Debug for QuicKeys {
 #[derive(Debug)]
 pub struct QuicIncoming {
     incoming: Incoming,
-    handshakes: Arc<AtomicUsize>,
+    place: Place,
 }
 
 impl QuicIncoming {
@@ -239,9 +235,17 @@ impl QuicIncoming {
 
     /// Begins the handshake, under the keys as they are now.
     pub fn answer(self, keys: Arc<dyn ServerCrypto>) -> Result<QuicConnecting, ConnectionError> {
-        let counted = Counted::one_more(self.handshakes);
-        let connecting = self.incoming.accept_with(Arc::new(server_config(keys)))?;
-        Ok(QuicConnecting { connecting, _counted: Some(counted) })
+        let Self { incoming, mut place } = self;
+        let connecting = incoming.accept_with(Arc::new(server_config(keys)))?;
+        // Nothing is sent early: the handle alone is wanted.
+        let handshake = match connecting.into_0rtt() {
+            Ok((connection, ended)) => {
+                place.connection = Some(connection.clone());
+                Handshake::Answered { connection, ended, place }
+            }
+            Err(connecting) => Handshake::Dialled(connecting),
+        };
+        Ok(QuicConnecting { handshake })
     }
 
     /// Does not answer at all.
@@ -250,93 +254,172 @@ impl QuicIncoming {
     }
 }
 
-/// A handshake that is under way.
+/// A place among the handshakes that are held: given back when the peer has proved itself, or when
+/// the connection has left the memory after it was given up: three probe timeouts later (RFC 9000,
+/// section 10.2).
 #[derive(Debug)]
-struct Counted(Arc<AtomicUsize>);
+struct Place {
+    attempts: Arc<Mutex<Attempts>>,
+    from: IpAddr,
+    connection: Option<Connection>,
+    state: PlaceState,
+}
 
-impl Counted {
-    fn one_more(count: Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+/// How far the one who holds a place has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum PlaceState {
+    Begun,
+    /// The handshake is done.
+    Standing,
+    Proved,
+}
+
+impl Place {
+    /// How long the connection stays in memory if it is given up now.
+    fn lingers(&self) -> Duration {
+        let Some(connection) = &self.connection else { return Duration::ZERO };
+        match connection.close_reason() {
+            // quinn-proto sets no timer where the very first packet is the end.
+            Some(ConnectionError::ConnectionClosed(_) | ConnectionError::ApplicationClosed(_))
+                if self.state == PlaceState::Begun =>
+            {
+                Duration::from_millis(IDLE.into())
+            }
+            _ => 3 * probe_timeout(connection),
+        }
     }
 }
 
-impl Drop for Counted {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let lingers = self.lingers();
+        let mut attempts = lock(&self.attempts);
+        match self.state {
+            PlaceState::Proved => attempts.proved(self.from),
+            _ => attempts.given_up(Instant::now(), self.from, lingers),
+        }
     }
 }
 
+/// A round trip, four times its variation, which is half of it at first, and the longest delay of an
+/// acknowledgement (RFC 9002, section 6.2.1).
+fn probe_timeout(connection: &Connection) -> Duration {
+    const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
+    3 * connection.rtt() + MAX_ACK_DELAY
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change under a lock here is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A handshake that is under way.
-#[derive(Debug)]
 pub struct QuicConnecting {
-    connecting: Connecting,
-    _counted: Option<Counted>,
+    handshake: Handshake,
+}
+
+enum Handshake {
+    Dialled(Connecting),
+    Answered { connection: Connection, ended: ZeroRttAccepted, place: Place },
 }
 
 impl QuicConnecting {
     /// Where the other end is.
     pub fn remote(&self) -> SocketAddr {
-        canonical(self.connecting.remote_address())
+        canonical(match &self.handshake {
+            Handshake::Dialled(connecting) => connecting.remote_address(),
+            Handshake::Answered { connection, .. } => connection.remote_address(),
+        })
     }
 
     /// Waits for the end of the handshake. Dropping the future gives it up.
     pub async fn finish(self) -> Result<QuicConnection, ConnectionError> {
-        self.connecting.await.map(QuicConnection)
+        let (connection, mut place) = match self.handshake {
+            Handshake::Dialled(connecting) => (connecting.await?, None),
+            Handshake::Answered { connection, ended, place } => {
+                ended.await;
+                (connection, Some(place))
+            }
+        };
+        if let Some(error) = connection.close_reason() {
+            return Err(error);
+        }
+        if let Some(place) = &mut place {
+            place.state = PlaceState::Standing;
+        }
+        Ok(QuicConnection { connection, place: Arc::new(Mutex::new(place)) })
+    }
+}
+
+impl fmt::Debug for QuicConnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuicConnecting").field("remote", &self.remote()).finish_non_exhaustive()
     }
 }
 
 /// A connection whose handshake is done.
 #[derive(Clone, Debug)]
-pub struct QuicConnection(Connection);
+pub struct QuicConnection {
+    connection: Connection,
+    /// Until the other end has proved who it is.
+    place: Arc<Mutex<Option<Place>>>,
+}
 
 impl QuicConnection {
     /// What the keys know of the handshake, as a type of theirs.
     pub fn handshake_data(&self) -> Option<Box<dyn Any>> {
-        self.0.handshake_data()
+        self.connection.handshake_data()
     }
 
     /// Opens a stream, once the other end lets one more be open.
     pub async fn open_stream(&self) -> Result<(QuicSender, QuicReceiver), QuicError> {
-        self.0.open_bi().await
+        self.connection.open_bi().await
     }
 
     /// Waits for a stream that the other end has opened, and said something on. Dropping the future
     /// loses nothing.
     pub async fn accept_stream(&self) -> Result<(QuicSender, QuicReceiver), QuicError> {
-        self.0.accept_bi().await
+        self.connection.accept_bi().await
     }
 
     /// The longest datagram that goes now, if the other end takes any.
     pub fn max_datagram(&self) -> Option<usize> {
-        self.0.max_datagram_size()
+        self.connection.max_datagram_size()
     }
 
     /// Sends a datagram, which may be lost: it is where it is longer than
     /// [`max_datagram`](Self::max_datagram). Older ones that wait make room.
     pub fn send_datagram(&self, datagram: Vec<u8>) {
-        let _ = self.0.send_datagram(datagram.into());
+        let _ = self.connection.send_datagram(datagram.into());
     }
 
     /// Waits for a datagram. Dropping the future loses nothing.
     pub async fn receive_datagram(&self) -> Result<Vec<u8>, QuicError> {
-        self.0.read_datagram().await.map(Into::into)
+        self.connection.read_datagram().await.map(Into::into)
     }
 
     /// Closes it at once, whatever is under way.
     pub fn close(&self) {
-        self.0.close(VarInt::from_u32(0), &[]);
+        self.connection.close(VarInt::from_u32(0), &[]);
     }
 
     /// Where the other end is now.
     pub fn remote(&self) -> SocketAddr {
-        canonical(self.0.remote_address())
+        canonical(self.connection.remote_address())
     }
 
-    /// The other end has proved who it is: it may open streams, and send as fast as it is read.
+    /// The other end has proved who it is: it takes no place of those who have not.
+    pub fn proved(&self) {
+        if let Some(mut place) = lock(&self.place).take() {
+            place.state = PlaceState::Proved;
+        }
+    }
+
+    /// The other end has proved who it is, and is known: it may open streams, and send as fast as it
+    /// is read.
     pub fn trust(&self) {
-        self.0.set_receive_window(VarInt::from_u32(QUIC_WINDOW));
-        self.0.set_max_concurrent_bi_streams(VarInt::from_u32(QUIC_STREAMS));
+        self.connection.set_receive_window(VarInt::from_u32(QUIC_WINDOW));
+        self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(QUIC_STREAMS));
     }
 }
 
@@ -359,7 +442,7 @@ pub fn quic_transport(streams: u32) -> TransportConfig {
         .keep_alive_interval(Some(KEEPALIVE))
         .max_concurrent_bidi_streams(VarInt::from_u32(streams))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .receive_window(VarInt::from_u32(WINDOW_BEFORE))
+        .receive_window(VarInt::from_u32(QUIC_WINDOW_BEFORE))
         .stream_receive_window(VarInt::from_u32(QUIC_STREAM_WINDOW))
         .datagram_receive_buffer_size(Some(DATAGRAMS))
         .crypto_buffer_size(CRYPTO_BUFFER)

@@ -4,6 +4,7 @@
 //! whether to go on with it, and with whom not, out.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::random::Random;
@@ -15,13 +16,16 @@ pub struct Limits {
     pub of_prefix: usize,
     /// The most in all.
     pub of_all: usize,
-    /// The most bytes buffered for all of them.
+    /// The most bytes held for those of one prefix: a few dozen that are under way at once, or
+    /// thirty of the longest Hellos.
+    pub bytes_of_prefix: usize,
+    /// The most bytes held for all of them.
     pub bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { of_prefix: 64, of_all: 4_096, bytes: 16 << 20 }
+        Self { of_prefix: 64, of_all: 4_096, bytes_of_prefix: 1 << 20, bytes: 16 << 20 }
     }
 }
 
@@ -43,9 +47,16 @@ pub struct Admitted {
 pub struct Admission {
     limits: Limits,
     applicants: BTreeMap<Applicant, (Prefix, usize)>,
-    prefixes: BTreeMap<Prefix, BTreeSet<Applicant>>,
+    prefixes: BTreeMap<Prefix, Neighbours>,
     bytes: usize,
     next: u64,
+}
+
+/// Those of one prefix.
+#[derive(Debug, Default)]
+struct Neighbours {
+    applicants: BTreeSet<Applicant>,
+    bytes: usize,
 }
 
 /// The part of an address that one party can have cheaply.
@@ -65,12 +76,10 @@ impl Admission {
     pub fn admit(&mut self, address: IpAddr, random: &mut dyn Random) -> Admitted {
         let prefix = Prefix::of(address);
         let of_prefix = self.prefixes.get(&prefix);
-        let evicted = if of_prefix.is_some_and(|some| some.len() >= self.limits.of_prefix) {
-            of_prefix.and_then(|some| pick(some.iter(), some.len(), random))
-        } else if self.applicants.len() >= self.limits.of_all {
-            pick(self.applicants.keys(), self.applicants.len(), random)
-        } else {
-            None
+        let evicted = match of_prefix {
+            Some(some) if some.applicants.len() >= self.limits.of_prefix => some.pick(random),
+            _ if self.applicants.len() >= self.limits.of_all => self.pick(random),
+            _ => None,
         };
         if let Some(evicted) = evicted {
             self.leave(evicted);
@@ -78,26 +87,42 @@ impl Admission {
         let applicant = Applicant(self.next);
         self.next += 1;
         self.applicants.insert(applicant, (prefix, 0));
-        self.prefixes.entry(prefix).or_default().insert(applicant);
+        self.prefixes.entry(prefix).or_default().applicants.insert(applicant);
         Admitted { applicant, evicted }
     }
 
-    /// So many bytes are now buffered for this one; returns one that has to go for them.
+    /// So many bytes are now held for this one; returns those that have to go for them.
     pub fn buffered(
         &mut self,
         applicant: Applicant,
         bytes: usize,
         random: &mut dyn Random,
-    ) -> Option<Applicant> {
-        let (_, held) = self.applicants.get_mut(&applicant)?;
-        self.bytes = self.bytes - *held + bytes;
-        *held = bytes;
-        if self.bytes <= self.limits.bytes {
-            return None;
+    ) -> Vec<Applicant> {
+        let Some((prefix, held)) = self.applicants.get_mut(&applicant) else { return Vec::new() };
+        let (prefix, before) = (*prefix, core::mem::replace(held, bytes));
+        self.bytes = self.bytes - before + bytes;
+        if let Some(some) = self.prefixes.get_mut(&prefix) {
+            some.bytes = some.bytes - before + bytes;
         }
-        let evicted = pick(self.applicants.keys(), self.applicants.len(), random)?;
-        self.leave(evicted);
-        Some(evicted)
+        let mut evicted = Vec::new();
+        while let Some(one) = self.one_too_many(prefix, random) {
+            self.leave(one);
+            evicted.push(one);
+        }
+        evicted
+    }
+
+    /// One that has to go where more is held than may be, of this prefix or in all.
+    fn one_too_many(&self, prefix: Prefix, random: &mut dyn Random) -> Option<Applicant> {
+        match self.prefixes.get(&prefix) {
+            Some(some) if some.bytes > self.limits.bytes_of_prefix => some.pick(random),
+            _ if self.bytes > self.limits.bytes => self.pick(random),
+            _ => None,
+        }
+    }
+
+    fn pick(&self, random: &mut dyn Random) -> Option<Applicant> {
+        pick(self.applicants.keys(), self.applicants.len(), random)
     }
 
     /// This one proved itself, or is gone.
@@ -105,8 +130,9 @@ impl Admission {
         let Some((prefix, bytes)) = self.applicants.remove(&applicant) else { return };
         self.bytes -= bytes;
         if let Some(some) = self.prefixes.get_mut(&prefix) {
-            some.remove(&applicant);
-            if some.is_empty() {
+            some.bytes -= bytes;
+            some.applicants.remove(&applicant);
+            if some.applicants.is_empty() {
                 self.prefixes.remove(&prefix);
             }
         }
@@ -120,6 +146,12 @@ impl Admission {
     /// Whether there is nobody.
     pub fn is_empty(&self) -> bool {
         self.applicants.is_empty()
+    }
+}
+
+impl Neighbours {
+    fn pick(&self, random: &mut dyn Random) -> Option<Applicant> {
+        pick(self.applicants.iter(), self.applicants.len(), random)
     }
 }
 
@@ -162,7 +194,7 @@ mod tests {
         }
     }
 
-    const LIMITS: Limits = Limits { of_prefix: 3, of_all: 5, bytes: 100 };
+    const LIMITS: Limits = Limits { of_prefix: 3, of_all: 5, bytes_of_prefix: 70, bytes: 100 };
 
     fn from(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -196,11 +228,27 @@ mod tests {
         let (mut admission, mut random) = (Admission::new(LIMITS), Counting(0));
         let first = admission.admit(from("10.0.0.1"), &mut random).applicant;
         let second = admission.admit(from("10.0.1.1"), &mut random).applicant;
-        assert_eq!(admission.buffered(first, 60, &mut random), None);
-        assert_eq!(admission.buffered(first, 50, &mut random), None);
-        assert_eq!(admission.buffered(second, 50, &mut random), None);
-        assert!(admission.buffered(second, 51, &mut random).is_some());
+        assert_eq!(admission.buffered(first, 60, &mut random), []);
+        assert_eq!(admission.buffered(first, 50, &mut random), []);
+        assert_eq!(admission.buffered(second, 50, &mut random), []);
+        assert_eq!(admission.buffered(second, 51, &mut random).len(), 1);
         assert_eq!(admission.len(), 1);
+    }
+
+    #[test]
+    fn bytes_of_one_prefix_cost_no_other_its_place() {
+        let (mut admission, mut random) = (Admission::new(LIMITS), Counting(0));
+        let other = admission.admit(from("10.0.1.1"), &mut random).applicant;
+        assert_eq!(admission.buffered(other, 30, &mut random), []);
+        let three = [1, 2, 3]
+            .map(|host| admission.admit(IpAddr::from([10, 0, 0, host]), &mut random).applicant);
+        assert_eq!(admission.buffered(three[0], 1, &mut random), []);
+        assert_eq!(admission.buffered(three[1], 1, &mut random), []);
+        assert_eq!(admission.buffered(three[2], 68, &mut random), []);
+        // As many go as have to: here all, if the last one is that which holds too much.
+        let gone = admission.buffered(three[2], 71, &mut random);
+        assert!(gone.contains(&three[2]) && !gone.contains(&other), "{gone:?}");
+        assert_eq!(admission.len(), 4 - gone.len());
     }
 
     #[test]

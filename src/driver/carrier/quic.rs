@@ -14,8 +14,8 @@ use meshwork_protocols::live::{
     Dial, Directory, Local, SendError, SessionError, SessionEvent, Traffic,
 };
 use meshwork_transports::{
-    QuicConnecting, QuicConnection, QuicDialError, QuicEndpoint, QuicError, QuicIncoming,
-    QuicReadError, QuicReceiver, QuicSender, QuicWriteError,
+    QUIC_WINDOW_BEFORE, QuicConnecting, QuicConnection, QuicDialError, QuicEndpoint, QuicError,
+    QuicIncoming, QuicReadError, QuicReceiver, QuicSender, QuicWriteError,
 };
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -35,9 +35,9 @@ const GIVEN_AHEAD: usize = 256 << 10;
 /// How long a connection may take nothing of what is written before it counts as dead.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// What a connection and its handshake may hold of a peer that has not proved itself, beside the
-/// bytes of its Hello.
-const HELD_BEFORE: usize = 16 << 10;
+/// What a connection and its handshake hold of a peer that has not proved itself: measured, and as
+/// much as may come and not be taken.
+const HELD_BEFORE: usize = (32 << 10) + QUIC_WINDOW_BEFORE as usize;
 
 /// The first stream goes before all others: what is small and urgent is on it.
 const FIRST: i32 = 1;
@@ -179,6 +179,9 @@ impl QuicCarrier {
         let mut buffered = HELD_BEFORE;
         loop {
             if let Some(event) = standing.session.poll() {
+                if matches!(event, SessionEvent::Established(_)) {
+                    standing.connection.proved();
+                }
                 return Ok(event);
             }
             let timeout = standing.session.next_timeout().map(|at| shared.clock.instant(at));

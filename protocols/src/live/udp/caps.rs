@@ -1,6 +1,7 @@
 //! The caps on who has not proved itself, as an endpoint sees them. They may be shared with others
 //! that listen; an [`Admission`] of its own will do where there are none.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
@@ -12,13 +13,13 @@ pub trait Caps: fmt::Debug + Send {
     /// Somebody came from an address.
     fn admit(&mut self, from: IpAddr, random: &mut dyn Random) -> Admitted;
 
-    /// So many bytes are now held for this one; returns one that has to go for them.
+    /// So many bytes are now held for this one; returns those that have to go for them.
     fn buffered(
         &mut self,
         applicant: Applicant,
         bytes: usize,
         random: &mut dyn Random,
-    ) -> Option<Applicant>;
+    ) -> Vec<Applicant>;
 
     /// This one proved itself, or is gone.
     fn leave(&mut self, applicant: Applicant);
@@ -37,7 +38,7 @@ impl Caps for Admission {
         applicant: Applicant,
         bytes: usize,
         random: &mut dyn Random,
-    ) -> Option<Applicant> {
+    ) -> Vec<Applicant> {
         Self::buffered(self, applicant, bytes, random)
     }
 

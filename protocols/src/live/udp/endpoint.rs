@@ -580,8 +580,9 @@ impl UdpEndpoint {
     }
 
     fn weigh(&mut self, index: u32) {
-        let evicted = self.lobby.weigh(index, self.random.as_mut());
-        self.abandon(evicted);
+        for evicted in self.lobby.weigh(index, self.random.as_mut()) {
+            self.abandon(Some(evicted));
+        }
         self.turn_out();
     }
 

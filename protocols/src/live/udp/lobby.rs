@@ -4,6 +4,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -59,11 +60,11 @@ impl Lobby {
         self.by_index.insert(index, answering);
     }
 
-    /// This one holds more or less now; the index of one that has to go for it.
-    pub(super) fn weigh(&mut self, index: u32, random: &mut dyn Random) -> Option<u32> {
-        let answering = self.by_index.get(&index)?;
-        let evicted = self.caps.buffered(answering.applicant, answering.held(), random)?;
-        self.index(evicted)
+    /// This one holds more or less now; the indices of those that have to go for it.
+    pub(super) fn weigh(&mut self, index: u32, random: &mut dyn Random) -> Vec<u32> {
+        let Some(answering) = self.by_index.get(&index) else { return Vec::new() };
+        let evicted = self.caps.buffered(answering.applicant, answering.held(), random);
+        evicted.into_iter().filter_map(|name| self.index(name)).collect()
     }
 
     /// The index of one that has to go for somebody who came elsewhere.

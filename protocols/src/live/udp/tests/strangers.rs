@@ -131,7 +131,7 @@ fn under_load_a_cookie_is_asked_for_and_nothing_is_kept() {
 
 #[test]
 fn one_prefix_holds_what_it_may_and_the_whole_too() {
-    let limits = Limits { of_prefix: 4, of_all: 10, bytes: 1 << 20 };
+    let limits = Limits { of_prefix: 4, of_all: 10, ..Limits::default() };
     let mut world = world_of_bob(limits);
     for nth in 0..20 {
         Stranger::new(address(1, nth), nth.into()).knock(&mut world, [0; 11]);
@@ -249,7 +249,7 @@ fn parts_that_fit_nothing_are_counted_and_change_nothing() {
 #[test]
 fn a_crowd_of_strangers_harms_no_session_that_stands() {
     let mut pair = Pair::open(1);
-    let limits = Limits { of_prefix: 4, of_all: 4, bytes: 1 << 20 };
+    let limits = Limits { of_prefix: 4, of_all: 4, ..Limits::default() };
     for nth in 0..200_u8 {
         let mut stranger = Stranger::new(address(nth, 1), nth.into());
         if stranger.enter(&mut pair.world) {
@@ -281,8 +281,8 @@ fn what_shared_caps_turn_out_goes() {
             admitted
         }
 
-        fn buffered(&mut self, _: Applicant, _: usize, _: &mut dyn Random) -> Option<Applicant> {
-            None
+        fn buffered(&mut self, _: Applicant, _: usize, _: &mut dyn Random) -> Vec<Applicant> {
+            Vec::new()
         }
 
         fn leave(&mut self, applicant: Applicant) {

@@ -43,6 +43,10 @@ const TRIES: u32 = 16;
 /// handshake up answers it anew.
 const START_OVER: u32 = 4;
 
+/// The most answers that are ever taken for the peer's: it gives another only where it had to forget
+/// the one before, which it keeps for five seconds of the minute that an opening may take.
+const TAKEN: usize = 64;
+
 /// A session that is being dialled, or given new keys.
 pub(super) struct Dialling {
     /// What becomes of it.
@@ -67,12 +71,13 @@ pub(super) struct Dialling {
     /// What it fails with, if nothing better comes.
     suspicion: SessionError,
     answered: Option<Answered>,
+    /// The hashes of the answers that ever were. One that comes again would lead to the keys that it
+    /// led to before, under which something was sealed.
+    taken: Vec<[u8; 32]>,
 }
 
 /// An answer that shows a key of the dialled card.
 struct Answered {
-    /// The hash of the Noise message.
-    answer: [u8; 32],
     message3: Vec<u8>,
     opening: Opening,
 }
@@ -128,6 +133,7 @@ impl Dialling {
             ends: now + MAX_OPENING,
             suspicion: SessionError::TimedOut,
             answered: None,
+            taken: Vec::new(),
         };
         (_, dialling.noise) = drawn.initiate(dialling.terms(&dialling.prologue()), &[])?;
         dialling.drawn = Some(drawn);
@@ -178,20 +184,21 @@ impl Dialling {
     ) -> Result<(), Ignored> {
         let provider = Arc::clone(self.local.provider());
         let answer = provider.digest(&[noise]);
-        if self.answered.as_ref().is_some_and(|answered| answered.answer == answer) {
+        if self.taken.contains(&answer) {
             return Err(Ignored::Repeated);
         }
         if self.drawn.is_none() {
             return Err(Ignored::Unexpected);
         }
-        if !self.tries.take(now) {
+        if self.taken.len() >= TAKEN || !self.tries.take(now) {
             return Err(Ignored::TooMany);
         }
-        let answered = self.try_answer(now, sender, noise, answer, random).map_err(|error| {
+        let answered = self.try_answer(now, sender, noise, random).map_err(|error| {
             self.suspect(now, error);
             Ignored::NotAuthentic
         })?;
         self.answered = Some(answered);
+        self.taken.push(answer);
         self.retry = Retry::new(now);
         self.say_message3(out);
         Ok(())
@@ -202,7 +209,6 @@ impl Dialling {
         now: Timestamp,
         sender: u32,
         noise: &[u8],
-        answer: [u8; 32],
         random: &mut dyn Random,
     ) -> Result<Answered, SessionError> {
         let prologue = self.prologue();
@@ -224,7 +230,7 @@ impl Dialling {
         let keys = Keys::new(provider, &established, self.index, sender);
         let greeting = Greeting::new(now, hello, self.replaces.unwrap_or(0));
         let opening = Opening::new(keys, exchange, Some(greeting));
-        Ok(Answered { answer, message3, opening })
+        Ok(Answered { message3, opening })
     }
 
     /// An answer shows a key that the dialled card does not name. An injector's does; so does that

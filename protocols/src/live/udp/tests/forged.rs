@@ -2,6 +2,8 @@
 
 extern crate std;
 
+use alloc::collections::BTreeMap;
+
 use super::*;
 use crate::identity::Transport;
 use crate::live::fixture::{aws, live_key};
@@ -222,6 +224,36 @@ fn at_most_sixteen_answers_are_tried_at_once() {
     pair.world.forge = None;
     pair.world.run(Duration::from_secs(2));
     pair.talk(1);
+}
+
+/// An answer leads to the same keys each time.
+#[test]
+fn an_answer_that_was_left_for_a_later_one_is_not_gone_back_to() {
+    let mut pair = Pair::dialling(1);
+    pair.world.log = Some(Vec::new());
+    // Bob hears first messages alone, and has forgotten the first answer when he gives another.
+    pair.world.fate = Some(Box::new(|_, flying: &mut Flying| {
+        usize::from(flying.from == BOB || is_message1(&flying.datagram))
+    }));
+    pair.world.run(Duration::from_secs(8));
+    let log = pair.world.log.clone().unwrap();
+    let answers = log.iter().filter(|flying| is_message2(&flying.datagram));
+    let (first, last) = (answers.clone().next().unwrap(), answers.last().unwrap());
+    assert_ne!(first.datagram, last.datagram);
+    let repeated = pair.world.at(ALICE).tally().repeated;
+    pair.world.deliver(first.clone());
+    assert_eq!(pair.world.at(ALICE).tally().repeated, repeated + 1);
+    pair.world.fate = None;
+    pair.world.run(Duration::from_secs(8));
+    pair.talk(1);
+    let mut sealed = BTreeMap::new();
+    for Flying { from, datagram, .. } in pair.world.log.take().unwrap() {
+        if let Some(packet::Packet::Data { receiver, counter }) = packet::Packet::decode(&datagram)
+        {
+            let before = sealed.insert((from, receiver, counter), datagram.clone());
+            assert!(before.is_none_or(|before| before == datagram), "one key and counter, twice");
+        }
+    }
 }
 
 #[test]

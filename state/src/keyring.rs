@@ -22,10 +22,7 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// The key of the rows of `namespace`.
     fn of(&self, namespace: Namespace) -> &RecordKey {
-        match namespace {
-            Namespace::Session => &self.session.key,
-            _ => &self.data,
-        }
+        if Namespace::OF_SESSIONS.contains(&namespace) { &self.session.key } else { &self.data }
     }
 
     /// The plaintext of the record that stands there.
@@ -116,14 +113,15 @@ impl SessionKey {
         Ok(Self { key: maker.key(&secret, Purpose::Session)?, since })
     }
 
-    /// Seals a row of a session.
+    /// Seals a row of one of [`Namespace::OF_SESSIONS`].
     pub(crate) fn seal(
         &self,
+        namespace: Namespace,
         key: &[u8],
         plaintext: &SecretBytes,
         random: &mut dyn Random,
     ) -> Result<SecretBytes, StoreError> {
-        self.key.seal(Namespace::Session, key, plaintext.expose(), random)
+        self.key.seal(namespace, key, plaintext.expose(), random)
     }
 }
 

@@ -25,17 +25,23 @@ pub enum Namespace {
     Held = 8,
     /// Ciphertexts seen, by hash.
     Ciphertext = 9,
-    /// States of stored sessions, by peer. Sealed under the session data key, which is replaced
-    /// daily and at teardown, so that an old copy of the file does not bring back a used key.
+    /// States of stored sessions, by peer.
     Session = 10,
     /// Ordered messages that wait for an earlier one, by sender and place; and how far each
     /// conversation got, by sender.
     Gap = 11,
+    /// The agent's own prekeys, and the bundle that offers them.
+    Prekey = 12,
+    /// By peer: its newest bundle with a one-time key for us, and the one-time key that it has of
+    /// ours.
+    Bundle = 13,
+    /// First messages that used own prekeys, by what they used.
+    UsedPrekey = 14,
 }
 
 impl Namespace {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Meta,
         Self::Own,
         Self::Peer,
@@ -48,7 +54,14 @@ impl Namespace {
         Self::Ciphertext,
         Self::Session,
         Self::Gap,
+        Self::Prekey,
+        Self::Bundle,
+        Self::UsedPrekey,
     ];
+
+    /// Those that are sealed under the session key, which is replaced daily and at teardown, so
+    /// that an old copy of the file does not bring back a key that was used.
+    pub const OF_SESSIONS: [Self; 2] = [Self::Session, Self::Prekey];
 
     /// The number on disk.
     pub const fn number(self) -> u8 {

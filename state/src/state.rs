@@ -218,9 +218,11 @@ impl State {
             let mut sealed = Batch::new();
             sealed.put(Namespace::Meta, meta::SESSION_KEY, record);
             let view = View { sealed: &*self.store, keys: &keys };
-            for (key, value) in view.scan(Namespace::Session, &[], None, usize::MAX)? {
-                let record = fresh.seal(&key, &value, random)?;
-                sealed.put(Namespace::Session, key, record);
+            for namespace in Namespace::OF_SESSIONS {
+                for (key, value) in view.scan(namespace, &[], None, usize::MAX)? {
+                    let record = fresh.seal(namespace, &key, &value, random)?;
+                    sealed.put(namespace, key, record);
+                }
             }
             self.commit_sealed(sealed, &keys, random)?;
             keys.session = fresh;

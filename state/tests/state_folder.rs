@@ -19,8 +19,8 @@ use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_state::suites::SeededRandom;
 use meshwork_state::{
     Batch, Cipher, CreateError, FileWitness, KeyFileError, Namespace, OpenError, RedbStore,
-    RestoreEvidence, Rows, SESSION_KEY_LIFETIME, STORE_FILE, Sealing, State, StoreError, Unlock,
-    UnlockError, UnlockKind, key_file,
+    RestoreEvidence, Row, Rows, SESSION_KEY_LIFETIME, STORE_FILE, Sealing, State, StoreError,
+    Unlock, UnlockError, UnlockKind, key_file,
 };
 use tempfile::TempDir;
 
@@ -389,16 +389,17 @@ fn session_records(home: &Home) -> Vec<SecretBytes> {
     let copy = home.root.path().join("copy to look at");
     home.copy_state_to(&copy);
     let store = RedbStore::open(&copy.join(STORE_FILE)).unwrap();
-    let mut records: Vec<_> = store
-        .scan(Namespace::Session, b"", None, usize::MAX)
-        .unwrap()
-        .into_iter()
-        .map(|(_, record)| record)
-        .collect();
+    let mut records: Vec<_> = of_sessions(&store).into_iter().map(|(_, record)| record).collect();
     records.push(store.get(Namespace::Meta, b"session-key").unwrap().unwrap());
     drop(store);
     fs::remove_dir_all(copy).unwrap();
     records
+}
+
+/// All rows that stand under the session key.
+fn of_sessions(rows: &dyn Rows) -> Vec<Row> {
+    let scan = |namespace| rows.scan(namespace, b"", None, usize::MAX).unwrap();
+    Namespace::OF_SESSIONS.into_iter().flat_map(scan).collect()
 }
 
 /// How many of the records stand in the file: each is known by eight bytes of its nonce.
@@ -427,12 +428,13 @@ fn a_new_session_key_leaves_neither_the_old_one_nor_what_it_sealed() {
         let mut batch = row(&format!("row {number}"), &"x".repeat(300));
         for peer in 0..number % 11 {
             let session = SecretBytes::new(vec![7; 5_000 * peer as usize]);
-            batch.put(Namespace::Session, (number * 11 + peer).to_be_bytes(), session);
+            let namespace = Namespace::OF_SESSIONS[number as usize % 2];
+            batch.put(namespace, (number * 11 + peer).to_be_bytes(), session);
         }
         state.commit(&batch).unwrap();
     }
     let old = session_records(&home);
-    let rows = state.scan(Namespace::Session, b"", None, usize::MAX).unwrap();
+    let rows = of_sessions(&state);
     assert_eq!(rows.len() + 1, old.len());
     let path = home.directory().join(STORE_FILE);
     assert_eq!(count_in(&fs::read(&path).unwrap(), &old), old.len());
@@ -445,11 +447,11 @@ fn a_new_session_key_leaves_neither_the_old_one_nor_what_it_sealed() {
     assert_eq!(count_in(&after, &old), 0);
     assert_eq!(count_in(&after, &session_records(&home)), old.len());
 
-    assert_eq!(state.scan(Namespace::Session, b"", None, usize::MAX).unwrap(), rows);
+    assert_eq!(of_sessions(&state), rows);
     state.commit(&row("still", "writable")).unwrap();
     state.close().unwrap();
     let state = home.open().unwrap();
-    assert_eq!(state.scan(Namespace::Session, b"", None, usize::MAX).unwrap(), rows);
+    assert_eq!(of_sessions(&state), rows);
     assert_eq!(state.session_key_age(later), Ok(Duration::ZERO));
 }
 

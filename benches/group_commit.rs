@@ -17,7 +17,8 @@ use meshwork_protocols::provider::Provider;
 use meshwork_protocols::provider::aws::AwsLc;
 use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_router::{
-    Command, Config, Event, Input, Meeting, Outgoing, Output, Policy, Request, Router, Ticket,
+    Command, Config, Event, Input, Meeting, Outgoing, Output, Policy, Request, Router, Stored,
+    Ticket,
 };
 use meshwork_state::{Batch, FileWitness, Sealing, State, Unlock};
 
@@ -79,7 +80,7 @@ impl Bench {
             restored: false,
             policy: Policy::default(),
             provider: Arc::clone(&provider),
-            stored: None,
+            stored: Stored::None,
         };
         let rows = Box::new(Arc::clone(&state));
         let router = Router::restore(rows, config, provider.random(), NOW)?;

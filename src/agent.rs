@@ -14,6 +14,7 @@ mod inbox;
 mod meeting;
 mod message;
 mod peer;
+mod prekeys;
 mod service;
 mod watch;
 
@@ -32,6 +33,7 @@ pub use inbox::Inbox;
 pub use meeting::Whom;
 pub use message::Message;
 pub use peer::{Peer, Stranger};
+pub use prekeys::PrekeyError;
 pub use service::{Asked, Declined, ServeError, Serving};
 pub use watch::Watch;
 
@@ -46,7 +48,7 @@ use std::sync::Arc;
 
 use meshwork_protocols::identity::{AgentId, Card, Contact, Transport};
 use meshwork_protocols::wire::MessageId;
-use meshwork_router::{Answer, CommandError, Explanation, Request, Standing, Status};
+use meshwork_router::{Answer, CommandError, Explanation, PrekeyStatus, Request, Standing, Status};
 use meshwork_state::RestoreEvidence;
 use tokio::sync::oneshot;
 
@@ -307,6 +309,30 @@ impl Agent {
     /// The strangers that wrote and wait for [`Agent::stand`].
     pub async fn strangers(&self) -> Result<Vec<Stranger>, Stopped> {
         self.shared.ask(|answer| Order::Strangers { answer }).await
+    }
+
+    /// The keys by which others write to this agent while it is away, and whose of its peers' are
+    /// known here.
+    pub async fn prekeys(&self) -> Result<PrekeyStatus, PrekeyError> {
+        prekeys::status(&self.shared).await
+    }
+
+    /// Replaces the signed prekeys now, as happens weekly, and signs a bundle that offers them. What
+    /// was sealed to the old ones still opens.
+    pub async fn rotate_prekeys(&self) -> Result<(), PrekeyError> {
+        prekeys::rotate(&self.shared).await
+    }
+
+    /// The newest bundle of prekeys, signed and without one-time keys, to be imported by others who
+    /// know this agent. Inside a live session agents exchange theirs by themselves.
+    pub async fn export_bundle(&self) -> Result<Vec<u8>, PrekeyError> {
+        prekeys::export(&self.shared).await
+    }
+
+    /// Takes a bundle of a known peer, verified against the peer's card. One that is forged, expired
+    /// or older than the one that is known changes nothing.
+    pub async fn import_bundle(&self, bundle: &[u8]) -> Result<AgentId, PrekeyError> {
+        prekeys::import(&self.shared, bundle).await
     }
 
     /// What was counted since the start.

@@ -15,11 +15,12 @@ pub(crate) use transports::Transports;
 use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshwork_protocols::identity::{Address, Root, Transport};
 use meshwork_protocols::live::Suite;
-use meshwork_protocols::provider::Provider;
-use meshwork_router::{FirstContact, Limits, Policy};
+use meshwork_protocols::provider::DeferredProvider;
+use meshwork_router::{FirstContact, HEARTBEAT, Limits, Policy, PrekeySettings};
 use meshwork_state::Unlock;
 
 use crate::agent::Agent;
@@ -39,7 +40,19 @@ pub struct Builder {
     policy: Policy,
     limits: Limits,
     transports: Transports,
-    provider: Option<Arc<dyn Provider>>,
+    prekeys: PrekeySettings,
+    heartbeat: Heartbeat,
+    provider: Option<Arc<dyn DeferredProvider>>,
+}
+
+/// How often a conversation is kept moving.
+#[derive(Clone, Copy, Debug)]
+struct Heartbeat(Option<Duration>);
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self(Some(HEARTBEAT))
+    }
 }
 
 /// Where the state is.
@@ -124,8 +137,21 @@ impl Builder {
         Self { transports: Transports::of(transports), ..self }
     }
 
+    /// How many one-time keys are kept ready for peers that want to write while this agent is away,
+    /// and when there are to be new ones.
+    pub fn prekeys(self, prekeys: PrekeySettings) -> Self {
+        Self { prekeys, ..self }
+    }
+
+    /// How often a conversation by stored sessions is kept moving while both agents are here, so that
+    /// its post-quantum ratchet turns; `None` for never. Without it, each minute for two hours after
+    /// the last message: two commits a minute at each end, and an epoch in about an hour.
+    pub fn heartbeat(self, every: Option<Duration>) -> Self {
+        Self { heartbeat: Heartbeat(every), ..self }
+    }
+
     /// The crypto provider. Without it, aws-lc, where that is linked.
-    pub fn provider(self, provider: Arc<dyn Provider>) -> Self {
+    pub fn provider(self, provider: Arc<dyn DeferredProvider>) -> Self {
         Self { provider: Some(provider), ..self }
     }
 

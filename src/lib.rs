@@ -31,22 +31,24 @@ mod streams;
 pub use agent::{
     Addressee, Agent, Asked, Call, CallError, CloseError, Counters, Datagram, DatagramError,
     Datagrams, Dealings, Declined, Delivery, Event, FetchError, Inbox, MeetError, Message, Peer,
-    PeerError, ProcessError, ReachError, SendError, ServeError, Serving, StatusError, Stopped,
-    Stranger, Watch, Whom,
+    PeerError, PrekeyError, ProcessError, ReachError, SendError, ServeError, Serving, StatusError,
+    Stopped, Stranger, Watch, Whom,
 };
 pub use config::{Builder, StartError};
 pub use own::OwnError;
 pub use streams::{OpenStreamError, Stream, StreamError, Streams, TakeStreamsError};
 
+pub use meshwork_protocols::deferred::agent::{BundleError, BundleNumber};
 pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact, ServiceName, Transport};
 pub use meshwork_protocols::live::call::{MAX_CALL_BODY, MAX_DEADLINE, Refusal};
 pub use meshwork_protocols::live::datagram::MAX_DATAGRAM;
 pub use meshwork_protocols::live::stream::{Progress as StreamProgress, StreamCode};
 pub use meshwork_protocols::wire::{ContentType, MAX_BODY, MAX_LIFETIME, MessageId, RefusalReason};
-pub use meshwork_protocols::{identity, live, posture, provider, secret, time};
+pub use meshwork_protocols::{deferred, identity, live, posture, provider, secret, time};
 pub use meshwork_router::{
-    Choice, Dialling, Explanation, FirstContact, Level, Limits, Misbehaviour, Protocol, Reason,
-    Situation, Standing, Status, Suspicion,
+    Choice, Dialling, Explanation, FirstContact, Level, Limits, Misbehaviour, PeerPrekeys,
+    PrekeySettings, PrekeyStatus, Protocol, Reason, Situation, Standing, Status, Suspicion,
+    UpkeepError,
 };
 pub use meshwork_state::{
     CreateError, OpenError, RestoreEvidence, StoreError, Unlock, UnlockError, UnlockKind, key_file,

@@ -1,4 +1,4 @@
-//! The agent's own keys and card, in the rows of [`Namespace::Own`].
+//! The agent's own keys and card, in the rows of [`Namespace::Own`](meshwork_state::Namespace::Own).
 //!
 //! Owns how they are made, kept and renewed. Knows no peer and no socket. The root stands here
 //! only where its owner did not keep it apart.
@@ -11,24 +11,28 @@ pub use rows::OwnError;
 
 use std::sync::Arc;
 
+use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{
     AgentId, Card, HybridSeeds, LiveKey, Root, Sequence, SigningPair,
 };
 use meshwork_protocols::live::Local;
-use meshwork_protocols::provider::Provider;
+use meshwork_protocols::provider::DeferredProvider;
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
+use meshwork_router::{Deferred, PrekeySettings};
 use meshwork_state::{Batch, Rows};
 
 /// What an agent is made of.
 #[derive(Debug)]
 pub(crate) struct Own {
-    provider: Arc<dyn Provider>,
+    provider: Arc<dyn DeferredProvider>,
     /// The root, while it is here.
     root: Option<Root>,
     signing_pair: HybridSeeds,
     live_keys: LiveKeys,
+    /// What others begin stored sessions with.
+    deferred: CurveKey,
     card: Arc<Card>,
     /// Whether peers may have seen a newer card than that.
     is_behind: bool,
@@ -56,7 +60,7 @@ impl Own {
     /// Makes a new agent, and the batch that keeps it. A root that its owner brought is not kept;
     /// without one, one is drawn and kept.
     pub(crate) fn create(
-        provider: Arc<dyn Provider>,
+        provider: Arc<dyn DeferredProvider>,
         brought: Option<Root>,
         presence: &Presence,
         now: WallTime,
@@ -74,15 +78,34 @@ impl Own {
         let signing_pair = HybridSeeds::random(random);
         rows::put_signing_pair(&mut batch, &signing_pair);
         let live_keys = LiveKeys::generate(random);
+        let deferred = CurveKey::generate(&*provider, random);
+        rows::put_deferred_identity(&mut batch, &deferred);
         let sequence = Sequence::next(None, now);
-        let drafted =
-            renewal::Draft { signing_pair: &signing_pair, live_keys: &live_keys, sequence };
-        let card = drafted.sign(&provider, &root, presence, None, now)?;
+        let drafted = renewal::Draft {
+            signing_pair: &signing_pair,
+            live_keys: &live_keys,
+            deferred: &deferred,
+            sequence,
+        };
+        let card = drafted.sign(&*provider, &root, presence, None, now)?;
         rows::put_live_keys(&mut batch, &live_keys);
         rows::put_card(&mut batch, &card);
-        let own =
-            Self { provider, root: Some(root), signing_pair, live_keys, card, is_behind: false };
+        let (root, is_behind) = (Some(root), false);
+        let own = Self { provider, root, signing_pair, live_keys, deferred, card, is_behind };
         Ok((own, batch))
+    }
+
+    /// What the rows of an agent lack that was made by a version without deferred messages.
+    pub(crate) fn complete(
+        rows: &dyn Rows,
+        provider: &dyn DeferredProvider,
+    ) -> Result<Batch, OwnError> {
+        let mut batch = Batch::new();
+        if rows::deferred_identity(rows, provider)?.is_none() {
+            let drawn = CurveKey::generate(provider, &mut *provider.random());
+            rows::put_deferred_identity(&mut batch, &drawn);
+        }
+        Ok(batch)
     }
 
     /// Whether the rows hold no agent.
@@ -93,7 +116,7 @@ impl Own {
     /// Reads the agent that the rows hold.
     pub(crate) fn load(
         rows: &dyn Rows,
-        provider: Arc<dyn Provider>,
+        provider: Arc<dyn DeferredProvider>,
         brought: Option<Root>,
         now: WallTime,
     ) -> Result<Self, OwnError> {
@@ -110,8 +133,9 @@ impl Own {
         }
         let signing_pair = rows::signing_pair(rows)?;
         let live_keys = rows::live_keys(rows)?;
+        let deferred = rows::deferred_identity(rows, &*provider)?.ok_or(OwnError::Damaged)?;
         let (card, is_behind) = (Arc::new(card), rows::is_behind(rows)?);
-        Ok(Self { provider, root, signing_pair, live_keys, card, is_behind })
+        Ok(Self { provider, root, signing_pair, live_keys, deferred, card, is_behind })
     }
 
     /// Who this is.
@@ -120,7 +144,7 @@ impl Own {
     }
 
     /// The primitives.
-    pub(crate) fn provider(&self) -> &Arc<dyn Provider> {
+    pub(crate) fn provider(&self) -> &Arc<dyn DeferredProvider> {
         &self.provider
     }
 
@@ -135,9 +159,16 @@ impl Own {
 
     /// What the sessions of this agent need of it.
     pub(crate) fn local(&self) -> Result<Local, OwnError> {
-        let provider = Arc::clone(&self.provider);
-        let live = LiveKey::from_secret(&*provider, self.live_keys.current.clone());
-        let pair = SigningPair::from_seeds(&*provider, self.signing_pair.clone())?;
-        Ok(Local::new(provider, Arc::clone(&self.card), live, pair)?)
+        let live = LiveKey::from_secret(&*self.provider, self.live_keys.current.clone());
+        let pair = SigningPair::from_seeds(&*self.provider, self.signing_pair.clone())?;
+        Ok(Local::new(self.provider.clone(), Arc::clone(&self.card), live, pair)?)
+    }
+
+    /// What seals for peers that are away; `None` while the card does not name the identity for it,
+    /// because its root was not here to sign one that does.
+    pub(crate) fn deferred(&self, settings: PrekeySettings) -> Result<Option<Deferred>, OwnError> {
+        let pair = SigningPair::from_seeds(&*self.provider, self.signing_pair.clone())?;
+        let (provider, identity) = (Arc::clone(&self.provider), self.deferred.clone());
+        Ok(Deferred::new(provider, identity, pair, Arc::clone(&self.card), settings))
     }
 }

@@ -11,7 +11,7 @@ use meshwork_protocols::time::Timestamp;
 use meshwork_protocols::wire::{MAX_FRAME, MessageId};
 use meshwork_router::{
     BatchId, Command, Config, Delivery, Event, Input, Meeting, Outgoing, Output, PathChange,
-    PathId, PathKind, PathOpened, PeerFacts, Policy, Request, Router, Standing, Ticket,
+    PathId, PathKind, PathOpened, PeerFacts, Policy, Request, Router, Standing, Stored, Ticket,
 };
 use meshwork_state::{Batch, MemoryStore, Store};
 
@@ -182,7 +182,7 @@ fn restore(store: &Arc<MemoryStore>, now: Timestamp, seed: u64) -> Router {
         restored: false,
         policy: Policy::default(),
         provider: PROVIDER.clone(),
-        stored: None,
+        stored: Stored::None,
     };
     Router::restore(Box::new(store.clone()), config, Box::new(Seeded::new(seed)), now).unwrap()
 }

@@ -1,10 +1,14 @@
 //! Where the corpora begin: what the real encoders write, the same in each run.
 
+use meshwork_protocols::deferred::agent::{BundleMark, BundleNumber};
+use meshwork_protocols::deferred::{CurvePublic, PrekeyId};
 use meshwork_protocols::identity::{Card, Newest};
 use meshwork_protocols::live::card_fetch::{encode_answer, encode_request};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::pure::Pure;
-use meshwork_protocols::wire::{Frame, MAX_LIFETIME, Message, MessageId};
+use meshwork_protocols::wire::{
+    Frame, HeldPrekeys, MAX_LIFETIME, Message, MessageId, OfferedPrekeys,
+};
 use meshwork_protocols::wire::{Payload, Place, Receipt, Verdict};
 use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 
@@ -108,6 +112,10 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         Receipt { id, verdict: Verdict::Delivered },
         Receipt { id, verdict: Verdict::Busy { retry_after: 7 } },
     ];
+    let mark = BundleMark { number: BundleNumber(9), hash: [8; 32] };
+    let held = HeldPrekeys { bundle: Some(mark), one_time: Some(PrekeyId(3)) };
+    let one_time = Some((PrekeyId(3), CurvePublic::from_u([4; 32])));
+    let offered = OfferedPrekeys { bundle: vec![5; 40], one_time };
     [
         ("message", Frame::Clear(carried(1, None))),
         ("receipts", Frame::Clear(Payload::Receipts(receipts))),
@@ -115,6 +123,10 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("waiting_for", Frame::Clear(Payload::WaitingFor(PLACE))),
         ("lowest_wanted", Frame::Clear(Payload::LowestWanted(PLACE))),
         ("cannot_open", Frame::Clear(Payload::CannotOpen([6; 32]))),
+        ("prekeys_held", Frame::Clear(Payload::PrekeysHeld(held))),
+        ("prekeys", Frame::Clear(Payload::Prekeys(offered))),
+        ("repair", Frame::Clear(Payload::Repair(vec![[6; 32], [7; 32]]))),
+        ("heartbeat", Frame::Clear(Payload::Heartbeat)),
         ("sealed", Frame::Sealed(vec![5; 40])),
         ("skipped", Frame::Skipped(0x80)),
     ]

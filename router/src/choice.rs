@@ -95,6 +95,8 @@ pub enum Reason {
     PeerAway,
     /// The peer does not answer; the message is sealed for it and waits for a path.
     PeerAwayNoMail,
+    /// A live session with the peer stands, and carries what was sealed while it was away.
+    SealedBefore,
     /// The peer does not answer, and nothing can seal for a peer that is away.
     NoPath,
     /// A live session with the peer stands that does not carry a message this large; it takes
@@ -110,6 +112,7 @@ impl fmt::Display for Reason {
             Self::Dialling => "no session stands yet; the peer's addresses are being tried",
             Self::PeerAway => "the peer does not answer; sealed and left with its mail",
             Self::PeerAwayNoMail => "the peer does not answer; sealed, and waits for a path",
+            Self::SealedBefore => "sealed while the peer was away; a live session carries it",
             Self::NoPath => "the peer does not answer; held here and tried again",
             Self::TooLargeForSession => {
                 "too large for the live session that stands; takes another way"

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use meshwork_protocols::deferred::agent::BundleError;
 use meshwork_protocols::identity::{AgentId, Card, Sequence};
 use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_state::StoreError;
@@ -69,6 +70,10 @@ pub enum Request {
         /// The name, unique among the peers.
         name: Option<String>,
     },
+    /// Replace the signed prekeys now; what was sealed to the old ones still opens.
+    RotatePrekeys,
+    /// Take a peer's bundle that came as a file.
+    ImportBundle(Vec<u8>),
     /// Forget a peer; what was sent to it and not delivered expires.
     Forget(AgentId),
     /// A live session with a peer, for what goes over one beside messages. It is answered at once
@@ -117,6 +122,8 @@ pub enum Answer {
     Accepted(MessageId),
     /// Done, durably.
     Done,
+    /// The bundle of this peer is kept.
+    Imported(AgentId),
     /// This live session stands and offers what is needed. It may be gone before it is used.
     Reached(PathId),
 }
@@ -149,6 +156,12 @@ pub enum CommandError {
     /// The card is older than the one held, revoked, or contradicts it.
     #[error("the card is not newer than the one that is held")]
     CardRefused,
+    /// This agent has no deferred identity: start it once with its root.
+    #[error("this agent takes no mail while it is away: its card names no key for it")]
+    NoMail,
+    /// The bundle is none to seal to.
+    #[error("{0}")]
+    Bundle(#[from] BundleError),
     /// The peer does not answer where it could offer what is needed: try again later.
     #[error("the peer does not answer")]
     Unreachable,

@@ -17,11 +17,14 @@ use meshwork_protocols::time::Timestamp;
 use meshwork_protocols::wire::Payload;
 use meshwork_state::{Namespace, StoreError};
 
-use crate::choice::{Choice, Situation, StoredSituation, choose};
+use crate::away::PrekeyLook;
+use crate::choice::{Choice, Dialling, Situation, StoredSituation, choose};
 use crate::command::{Answer, CommandError};
+use crate::deferred::Deferred;
 use crate::dialling::Diallings;
 use crate::event::Event;
 use crate::gap::Gaps;
+use crate::heartbeat::Heartbeats;
 use crate::held::Held;
 use crate::inbox::Inbox;
 use crate::incoming::ANSWER_EVERY;
@@ -36,8 +39,9 @@ use crate::path::{Kind, Live, Paths};
 use crate::peer::{Meeting, Peers, Shown, Standing};
 use crate::policy::Policy;
 use crate::reach::Reaches;
-use crate::stored::{self, StoredProtocol};
+use crate::stored::{self, MAX_SEALED, Stored, View};
 use crate::transition::Transition;
+use crate::trouble::Troubles;
 use crate::upkeep::Upkeep;
 
 /// The most sessions with agents that are not known: each costs memory, and none is owed one.
@@ -56,8 +60,8 @@ pub struct Config {
     pub policy: Policy,
     /// The primitives.
     pub provider: Arc<dyn Provider>,
-    /// A protocol for peers that are away, where one is linked.
-    pub stored: Option<Box<dyn StoredProtocol>>,
+    /// What seals for peers that are away.
+    pub stored: Stored,
 }
 
 /// Everything the router knows.
@@ -75,6 +79,9 @@ pub(crate) struct Desk {
     pub(crate) held: Held,
     pub(crate) owed: Owed,
     pub(crate) upkeep: Upkeep,
+    pub(crate) prekey_look: PrekeyLook,
+    pub(crate) troubles: Troubles,
+    pub(crate) heartbeats: Heartbeats,
     /// The cards that the Hellos of open sessions named.
     pub(crate) cards: BTreeMap<PathId, Arc<Card>>,
     /// Peers with something to send since the transition began.
@@ -90,6 +97,8 @@ pub(crate) struct Desk {
 impl Desk {
     /// Nothing but what no row holds.
     pub(crate) fn new(config: Config, random: Box<dyn Random>) -> Self {
+        let every = config.stored.deferred().and_then(Deferred::heartbeat);
+        let heartbeats = Heartbeats::new(every);
         Self {
             config,
             random,
@@ -103,6 +112,9 @@ impl Desk {
             held: Held::default(),
             owed: Owed::default(),
             upkeep: Upkeep::default(),
+            prekey_look: PrekeyLook::default(),
+            troubles: Troubles::default(),
+            heartbeats,
             cards: BTreeMap::new(),
             dirty: BTreeSet::new(),
             answered: BTreeMap::new(),
@@ -148,7 +160,7 @@ impl Desk {
         }
         self.dirty.extend(self.outbox.wanted());
         self.dirty.extend(self.owed.creditors());
-        Ok(())
+        self.look_after_prekeys(step)
     }
 
     /// Gives up every sending session of a state that was restored.
@@ -157,9 +169,10 @@ impl Desk {
         ledger: &Ledger,
         step: &mut Transition<'_>,
     ) -> Result<(), StoreError> {
-        if let Some(protocol) = &self.config.stored {
-            stored::archive_all(&**protocol, ledger, step)?;
+        if let Some(protocol) = self.config.stored.protocol() {
+            stored::archive_all(protocol, ledger, step)?;
         }
+        self.draw_prekeys_anew(ledger, step)?;
         Outbox::end_conversations(ledger, step)
     }
 
@@ -209,7 +222,11 @@ impl Desk {
         if self.upkeep.is_due(now) {
             self.sweep(step)?;
         }
-        Ok(())
+        if self.prekey_look.is_due(now) {
+            self.look_after_prekeys(step)?;
+        }
+        self.repair(step)?;
+        self.beat(step)
     }
 
     /// When [`Desk::tick`] has something to do.
@@ -221,6 +238,9 @@ impl Desk {
             self.paths.next_timeout(),
             self.diallings.next_timeout(),
             self.upkeep.next_timeout(),
+            self.prekey_look.next_timeout(),
+            self.troubles.next_timeout(),
+            self.heartbeats.next_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -228,20 +248,39 @@ impl Desk {
     }
 
     /// What is known of the ways to a peer for a frame of this many bytes.
-    pub(crate) fn situation(&self, peer: &AgentId, frame: usize) -> Situation {
+    pub(crate) fn situation(
+        &self,
+        view: &View<'_>,
+        peer: &AgentId,
+        frame: usize,
+    ) -> Result<Situation, StoreError> {
+        let seals = match self.config.stored.protocol() {
+            Some(protocol) if frame <= MAX_SEALED => protocol.can_seal(view, peer)?,
+            _ => false,
+        };
+        let stored = seals.then(|| StoredSituation { mail: self.paths.mail(peer) });
+        Ok(Situation { stored, ..self.live_situation(peer, frame) })
+    }
+
+    /// As much of it as the choice depends on. Rows are read only where the peer is away.
+    pub(crate) fn situation_that_counts(
+        &self,
+        view: &View<'_>,
+        peer: &AgentId,
+        frame: usize,
+    ) -> Result<Situation, StoreError> {
+        let live = self.live_situation(peer, frame);
+        if live.live.is_none() && live.dialling == Dialling::Failed {
+            return self.situation(view, peer, frame);
+        }
+        Ok(live)
+    }
+
+    fn live_situation(&self, peer: &AgentId, frame: usize) -> Situation {
         let live = self.paths.carrying(peer, frame);
         let too_large = live.is_none() && self.paths.live(peer).is_some();
         let needs = if too_large { Needs::Bulk } else { Needs::Any };
-        Situation {
-            live,
-            too_large,
-            dialling: self.diallings.state(peer, needs),
-            stored: self
-                .config
-                .stored
-                .as_ref()
-                .map(|_| StoredSituation { mail: self.paths.mail(peer) }),
-        }
+        Situation { live, too_large, dialling: self.diallings.state(peer, needs), stored: None }
     }
 
     /// Nobody is to have a session with this peer any more.
@@ -304,6 +343,7 @@ impl Desk {
                 };
                 self.cards.insert(path, Arc::clone(card));
                 self.session_opened(step, path, peer, live);
+                self.say_what_is_held(step, path, card)?;
             }
         }
         self.owed.schedule(&peer, step.now.monotonic);
@@ -324,6 +364,8 @@ impl Desk {
         }
         if self.greet(step, card, lineage, remembered)? {
             self.cards.insert(path, Arc::clone(card));
+            // What was said when the session opened may be lost over UDP.
+            self.say_what_is_held(step, path, card)?;
         } else {
             step.close(path, CloseReason::CardRefused);
         }
@@ -411,6 +453,7 @@ impl Desk {
         let Some((closed, was_used)) = self.paths.close(path) else { return };
         let (now, peer) = (step.now.monotonic, closed.peer);
         self.cards.remove(&path);
+        self.prekey_look.path_closed(path);
         self.outbox.path_closed(&peer, path);
         if let (Kind::Live(live), true) = (closed.kind, was_used) {
             let age = now.saturating_sub(closed.opened);
@@ -439,6 +482,7 @@ impl Desk {
                     let last = self.held.forget(&sender, id);
                     if last && self.peers.standing(&sender) == Some(Standing::Stranger) {
                         self.peers.forget(step, &sender);
+                        self.forget_mail(step, &sender);
                     }
                 }
                 _ => {}
@@ -484,6 +528,7 @@ impl Desk {
             return Err(CommandError::UnknownPeer);
         }
         self.abandon(step, peer);
+        self.forget_mail(step, peer);
         self.held.release(step, peer)?;
         self.reach_no_more(step, peer, CommandError::UnknownPeer);
         self.close_all(step, peer, CloseReason::Blocked);
@@ -498,7 +543,10 @@ impl Desk {
         standing: Standing,
     ) -> Result<(), StoreError> {
         match standing {
-            Standing::Known => self.accept(step, peer)?,
+            Standing::Known => {
+                self.accept(step, peer)?;
+                self.is_known_now(step, peer)?;
+            }
             Standing::Blocked => {
                 self.held.release(step, peer)?;
                 self.reach_no_more(step, peer, CommandError::Blocked);
@@ -511,7 +559,12 @@ impl Desk {
     }
 
     /// What would be chosen now for a message to this peer in a frame of this many bytes.
-    pub(crate) fn choice(&self, peer: &AgentId, frame: usize) -> Choice {
-        choose(&self.situation(peer, frame)).choice
+    pub(crate) fn choice(
+        &self,
+        view: &View<'_>,
+        peer: &AgentId,
+        frame: usize,
+    ) -> Result<Choice, StoreError> {
+        Ok(choose(&self.situation_that_counts(view, peer, frame)?).choice)
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::Choice;
 use crate::command::{Answer, CommandError, Ticket};
+use crate::deferred::UpkeepError;
 use crate::lineage::Suspicion;
 
 /// Something the application may want to know.
@@ -64,6 +65,8 @@ pub enum Event {
         /// How.
         how: Misbehaviour,
     },
+    /// Own prekeys that are due could not be made. It is tried again within an hour.
+    PrekeysNotMade(UpkeepError),
     /// A row could not be read: the store is to be opened again, then
     /// [`crate::Input::CommitFailed`] said of the batch named.
     StoreFailed {
@@ -87,6 +90,9 @@ pub enum Misbehaviour {
     /// One id for two contents.
     #[error("used one message id for two contents")]
     IdReused,
+    /// A bundle that it did not sign, or that is none.
+    #[error("gave a bundle of prekeys that is none of its own")]
+    BadBundle,
 }
 
 /// How far a message of ours got.

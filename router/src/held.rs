@@ -65,12 +65,11 @@ impl Held {
     }
 
     /// Whether this message may be held: it is not already, and no bound says no.
-    pub(crate) fn has_room(&self, delivery: &Delivery) -> bool {
-        let held = self.strangers.get(&delivery.sender);
-        held.is_none_or(|messages| {
-            messages.len() < OF_ONE && !messages.contains_key(&delivery.message.id)
-        }) && self.messages < OF_ALL
-            && delivery.size() <= HELD_BODY
+    pub(crate) fn has_room(&self, sender: &AgentId, id: MessageId, size: usize) -> bool {
+        let held = self.strangers.get(sender);
+        held.is_none_or(|messages| messages.len() < OF_ONE && !messages.contains_key(&id))
+            && self.messages < OF_ALL
+            && size <= HELD_BODY
     }
 
     /// Holds a message for which there is room, durably with this step.

@@ -3,16 +3,17 @@
 
 use core::time::Duration;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::{AgentId, Card};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::time::CLOCK_TOLERANCE;
 use meshwork_protocols::wire::{
-    Frame, MAX_LIFETIME, Message, MessageId, Payload, Receipt, RefusalReason, Verdict,
+    Frame, HeldPrekeys, MAX_LIFETIME, Message, MessageId, Payload, Receipt, RefusalReason, Verdict,
 };
 use meshwork_state::{Namespace, StoreError};
 
 use crate::choice::Protocol;
 use crate::command::CommandError;
+use crate::deferred::Deferred;
 use crate::desk::Desk;
 use crate::event::{Event, Misbehaviour};
 use crate::gap::Turn;
@@ -25,7 +26,7 @@ use crate::peer::{Meeting, Standing};
 use crate::policy::FirstContact;
 use crate::row;
 use crate::seen::SeenRow;
-use crate::stored::{self, CiphertextRow};
+use crate::stored::{self, Arrived, CiphertextRow, Outcome};
 use crate::transition::Transition;
 
 /// A repeated ciphertext is answered at most this often, so that whoever recorded one cannot make
@@ -47,6 +48,11 @@ struct Origin {
     posture: Posture,
 }
 
+/// What is said about prekeys when a session opens is no use of it.
+const fn is_about_prekeys(frame: &Frame) -> bool {
+    matches!(frame, Frame::Clear(Payload::PrekeysHeld(_) | Payload::Prekeys(_)))
+}
+
 impl Desk {
     /// Takes a frame from a path.
     pub(crate) fn received(
@@ -65,8 +71,11 @@ impl Desk {
         if self.peers.standing(&peer) == Some(Standing::Blocked) {
             return Ok(());
         }
-        self.used(step, path);
-        match (Frame::decode(frame), posture) {
+        let frame = Frame::decode(frame);
+        if !frame.as_ref().is_ok_and(is_about_prekeys) {
+            self.used(step, path);
+        }
+        match (frame, posture) {
             (Ok(Frame::Clear(payload)), Some(posture)) => {
                 let origin = Origin { sender: peer, path, protocol: Protocol::Live, posture };
                 self.payload(step, origin, payload, congested)
@@ -136,48 +145,111 @@ impl Desk {
         congested: bool,
     ) -> Result<(), StoreError> {
         let known = self.peers.is_known(&peer);
-        let Some(protocol) = self.config.stored.as_deref().filter(|_| known) else {
+        // A stranger is heard over a session, whose Hello showed its card.
+        let heard = known || self.cards.contains_key(&path);
+        let Some(protocol) = self.config.stored.protocol().filter(|_| heard) else {
             return Ok(());
         };
         let hash = self.config.provider.digest(&[packet]);
         // 1. It came before: its sender missed the answer, or somebody repeats it.
         if let Some(value) = step.get(Namespace::Ciphertext, &hash)? {
             let row: CiphertextRow = row::decode(&value)?;
-            return self.answer_again(step, &peer, hash, row);
+            return if known { self.answer_again(step, &peer, hash, row) } else { Ok(()) };
         }
         // 2. It opens, or its sender learns that it does not.
-        let Some((payload, next)) = stored::open(protocol, step, &peer, packet)? else {
-            if self.may_answer(step, hash) {
-                self.say(step, &peer, &Payload::CannotOpen(hash))?;
+        let arrived = match stored::open(protocol, step, &peer, packet, &mut *self.random)? {
+            Outcome::Arrived(arrived) => arrived,
+            Outcome::Refused { is_lost } if known => {
+                return self.did_not_open(step, path, peer, hash, is_lost);
             }
-            return Ok(());
+            Outcome::Refused { .. } => return Ok(()),
         };
+        let Arrived { payload, changes, introduced } = *arrived;
         // 3. What is not taken now must be openable later: then the session stays as it is.
-        let message = match &payload {
-            Payload::Message { message, lowest_wanted } => {
-                Message::decode(message).ok().map(|message| (message, *lowest_wanted))
-            }
-            _ => None,
-        };
-        let has_room = message.as_ref().is_none_or(|(message, lowest_wanted)| {
-            let size = message.body.len();
-            let in_order = |place| self.gaps.has_room(&peer, place, *lowest_wanted, size);
-            self.inbox.has_room(size) && message.order.is_none_or(in_order)
-        });
-        if congested || !has_room {
+        if congested || !self.takes(&peer, &payload) {
             return Ok(());
         }
         // 4. The session moves on with what it brought.
-        step.put(Namespace::Session, peer.as_bytes().to_vec(), next);
-        let message = message.map(|(message, _)| message);
-        let forget_after = message
-            .as_ref()
-            .map_or(step.now.wall + MAX_LIFETIME, |message| message.expires + CLOCK_TOLERANCE);
-        let row = CiphertextRow { forget_after, message: message.map(|message| message.id) };
-        step.put(Namespace::Ciphertext, hash.to_vec(), row::encode(&row));
+        step.adopt(changes);
+        let began = introduced.is_some();
+        if let Some(card) = introduced.filter(|_| known) {
+            self.introduced(step, &card)?;
+        }
+        self.troubles.opened(&peer);
+        self.remember_packet(step, peer, hash, &payload);
         let posture = Posture::HYBRID;
         let origin = Origin { sender: peer, path, protocol: Protocol::Deferred, posture };
-        self.payload(step, origin, payload, false)
+        self.payload(step, origin, payload, false)?;
+        // 5. A session used the peer's one-time key: it gets another while it is here.
+        if began && self.peers.is_known(&peer) {
+            self.give_prekeys(step, &peer, &HeldPrekeys::default())?;
+        }
+        Ok(())
+    }
+
+    /// Whether what a packet of this peer brought can be taken now. A stranger of which no message is
+    /// taken leaves no session.
+    fn takes(&self, peer: &AgentId, payload: &Payload) -> bool {
+        let known = self.peers.is_known(peer);
+        let Payload::Message { message, lowest_wanted } = payload else { return known };
+        let Ok(message) = Message::decode(message) else { return known };
+        let size = message.body.len();
+        let in_order = |place| self.gaps.has_room(peer, place, *lowest_wanted, size);
+        let has_room = self.inbox.has_room(size) && message.order.is_none_or(in_order);
+        has_room && (known || self.takes_contact(peer, &message))
+    }
+
+    /// Remembers a packet that was opened, so that it is answered when it comes again.
+    fn remember_packet(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: AgentId,
+        hash: [u8; 32],
+        payload: &Payload,
+    ) {
+        let message = match payload {
+            Payload::Message { message, .. } => Message::decode(message).ok(),
+            _ => None,
+        };
+        let mut forget_after = step.now.wall + MAX_LIFETIME;
+        if let Some(message) = &message {
+            forget_after = message.expires + CLOCK_TOLERANCE;
+            self.heartbeats.message(peer, step.now.monotonic);
+        }
+        let row = CiphertextRow { forget_after, message: message.map(|message| message.id) };
+        step.put(Namespace::Ciphertext, hash.to_vec(), row::encode(&row));
+    }
+
+    /// A packet of a known peer does not open. Over a session, or to a protocol that has no other
+    /// way, its sender is told at once; by mail a new session says so, once it is worth one.
+    fn did_not_open(
+        &mut self,
+        step: &mut Transition<'_>,
+        path: PathId,
+        peer: AgentId,
+        hash: [u8; 32],
+        is_lost: bool,
+    ) -> Result<(), StoreError> {
+        let repairs = self.config.stored.deferred().is_some();
+        if repairs && is_lost && !self.troubles.failed(peer, hash, step.now) {
+            let given_up = Deferred::give_up(&step.view(), &peer)?;
+            step.adopt(given_up);
+        }
+        let is_mail =
+            matches!(self.paths.get(path), Some(found) if matches!(found.kind, Kind::Mail));
+        if !(repairs && is_mail) && self.may_answer(step, hash) {
+            self.say(step, &peer, &Payload::CannotOpen(hash))?;
+        }
+        Ok(())
+    }
+
+    /// A known peer introduced itself anew: its card may be newer than the one that is held.
+    fn introduced(&mut self, step: &mut Transition<'_>, card: &Card) -> Result<(), StoreError> {
+        match self.meet(step, card, Meeting::default()) {
+            Err(CommandError::Store(error)) => Err(error),
+            // An older card says nothing new: the session counts all the same.
+            _ => Ok(()),
+        }
     }
 
     fn payload(
@@ -210,6 +282,12 @@ impl Desk {
                 Ok(())
             }
             Payload::CannotOpen(hash) => self.seal_anew(step, &origin.sender, &hash),
+            Payload::Repair(hashes) => {
+                hashes.iter().try_for_each(|hash| self.seal_anew(step, &origin.sender, hash))
+            }
+            Payload::PrekeysHeld(held) => self.peer_holds(step, origin.path, &origin.sender, &held),
+            Payload::Prekeys(offered) => self.take_prekeys(step, origin.sender, &offered),
+            Payload::Heartbeat => Ok(()),
         }
     }
 
@@ -312,6 +390,15 @@ impl Desk {
         Ok(())
     }
 
+    /// Whether the owner's policy takes a stranger's message, or holds it and has room.
+    fn takes_contact(&self, sender: &AgentId, message: &Message) -> bool {
+        match self.config.policy.first_contact {
+            FirstContact::Accept => true,
+            FirstContact::Hold => self.held.has_room(sender, message.id, message.body.len()),
+            FirstContact::Drop => false,
+        }
+    }
+
     /// What the owner's policy makes of a stranger's message; `true` where it may go on.
     fn first_contact(
         &mut self,
@@ -326,7 +413,7 @@ impl Desk {
             FirstContact::Hold => Standing::Stranger,
             FirstContact::Drop => return Ok(false),
         };
-        if standing == Standing::Stranger && !self.held.has_room(delivery) {
+        if !self.takes_contact(&origin.sender, &delivery.message) {
             return Ok(false);
         }
         let first = self.peers.standing(&origin.sender).is_none();
@@ -348,7 +435,8 @@ impl Desk {
         Ok(false)
     }
 
-    /// Answers a message on the session that brought it, or on whatever way there is.
+    /// Answers a message on the session that brought it. One that a stored session sealed is
+    /// answered by that, so that the peer knows that it stands.
     fn answer(
         &mut self,
         step: &mut Transition<'_>,
@@ -359,6 +447,9 @@ impl Desk {
         let payload = one_receipt(id, verdict);
         if origin.protocol == Protocol::Live {
             step.transmit(origin.path, Frame::Clear(payload).encode());
+            return Ok(());
+        }
+        if self.say_sealed(step, &origin.sender, &payload)? {
             return Ok(());
         }
         self.say(step, &origin.sender, &payload)

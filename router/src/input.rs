@@ -29,6 +29,8 @@ pub enum Input<'a> {
     CommitFailed(BatchId),
     /// A way to a peer came, went, or could not be found.
     PathChanged(PathChange),
+    /// A newer card of this agent's is in use.
+    CardRenewed(Arc<Card>),
     /// Only time has passed.
     Tick,
 }

@@ -12,13 +12,16 @@
 #![no_std]
 extern crate alloc;
 
+mod away;
 mod choice;
 mod command;
+mod deferred;
 mod desk;
 mod dialling;
 mod event;
 mod gap;
 mod group_commit;
+mod heartbeat;
 mod held;
 mod inbox;
 mod incoming;
@@ -41,13 +44,16 @@ mod sent;
 mod stored;
 mod timers;
 mod transition;
+mod trouble;
 mod upkeep;
 
 pub use choice::{Choice, Dialling, Protocol, Reason, Route, Situation, StoredSituation, choose};
 pub use command::{Answer, Command, CommandError, Outgoing, Request, Ticket};
+pub use deferred::{Deferred, PeerPrekeys, PrekeySettings, PrekeyStatus, UpkeepError};
 pub use desk::Config;
 pub use event::{Event, Level, Misbehaviour};
 pub use group_commit::{Group, GroupCommit};
+pub use heartbeat::HEARTBEAT;
 pub use inbox::{Delivery, INBOX_BYTES, INBOX_MESSAGES};
 pub use input::{Input, PathChange, PathKind, PathOpened, PathRenewed};
 pub use lineage::Suspicion;
@@ -59,4 +65,4 @@ pub use peer::{Meeting, PeerFacts, Standing};
 pub use policy::{FirstContact, Policy};
 pub use router::{Explanation, Router};
 pub use sent::Status;
-pub use stored::{Opened, Sealed, StoredError, StoredProtocol};
+pub use stored::{Look, Opened, Sealed, Stored, StoredError, StoredProtocol, View};

@@ -18,6 +18,7 @@ use crate::choice::{Choice, Protocol, Reason};
 use crate::ledger::Ledger;
 use crate::output::PathId;
 use crate::row;
+use crate::stored::{KeptPacket, MAX_SEALED};
 use crate::timers::Timers;
 use crate::transition::Transition;
 
@@ -39,6 +40,11 @@ const WINDOW_MESSAGES: usize = 1_024;
 /// The most bytes on their way to one peer without a receipt; one message always may be.
 const WINDOW_BYTES: usize = 4 << 20;
 
+/// The most messages for one peer that are sealed before there is a way to it: each has some ten
+/// kilobytes of proofs around it until the peer has answered, and what is lost of so many is less
+/// than a receiver skips.
+pub(crate) const SEALED_AHEAD: usize = 256;
+
 /// The most bytes that a frame puts around a message in clear.
 const FRAME_AROUND: usize = 24;
 
@@ -55,7 +61,7 @@ pub(crate) struct OutboxRow {
     #[serde(with = "meshwork_protocols::wire::bytes")]
     pub(crate) message: Vec<u8>,
     /// The packet, once a stored session sealed it: a resend sends these bytes again.
-    pub(crate) sealed: Option<Vec<u8>>,
+    pub(crate) sealed: Option<KeptPacket>,
 }
 
 /// How far a conversation with one peer got, as its row holds it.
@@ -106,6 +112,8 @@ struct Queue {
     window_bytes: usize,
     /// Ordered ones, by place.
     ordered: BTreeSet<Place>,
+    /// Those that no stored session sealed, wherever they are.
+    unsealed: BTreeSet<(u64, MessageId)>,
 }
 
 /// All messages that are not settled.
@@ -132,7 +140,7 @@ impl Outbox {
         }
         let row: OutboxRow = row::decode(value)?;
         let message = Message::decode(&row.message).map_err(|_| StoreError::Damaged)?;
-        let sealed = row.sealed.as_deref().map(|packet| provider.digest(&[packet]));
+        let sealed = row.sealed.as_ref().map(|kept| provider.digest(&[&kept.packet]));
         let fingerprint = fingerprint(provider, row.to, &message);
         self.insert(&row, &message, fingerprint, sealed);
         Ok(())
@@ -167,25 +175,29 @@ impl Outbox {
         frame_size(&row)
     }
 
-    /// Replaces the packet that a resend sends.
+    /// Replaces the packet that a resend sends; the row that follows.
     pub(crate) fn set_sealed(
         &mut self,
         step: &mut Transition<'_>,
         id: MessageId,
         mut row: OutboxRow,
-        packet: Option<(Vec<u8>, [u8; 32])>,
-    ) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        packet: Option<(KeptPacket, [u8; 32])>,
+    ) -> OutboxRow {
+        let Some(entry) = self.entries.get_mut(&id) else { return row };
+        let unsealed = &mut self.queues.entry(entry.to).or_default().unsealed;
         if let Some(before) = entry.sealed.take() {
             self.by_ciphertext.remove(&before);
+            unsealed.insert((entry.sequence, id));
         }
         if let Some((_, hash)) = &packet {
             entry.sealed = Some(*hash);
             self.by_ciphertext.insert(*hash, id);
+            unsealed.remove(&(entry.sequence, id));
         }
         row.sealed = packet.map(|(packet, _)| packet);
         entry.frame = frame_size(&row);
         write(step, id, &row);
+        row
     }
 
     /// The row of a message.
@@ -218,6 +230,19 @@ impl Outbox {
         fits.then_some((id, sequence, entry.frame))
     }
 
+    /// The next message for this peer that waits and was not sealed, as long as no more than
+    /// [`SEALED_AHEAD`] are.
+    pub(crate) fn next_unsealed(&self, to: &AgentId) -> Option<MessageId> {
+        let queue = self.queues.get(to)?;
+        let has_room = queue.messages - queue.unsealed.len() < SEALED_AHEAD;
+        let waits = |(_, id): &&(u64, MessageId)| {
+            self.entries.get(id).is_some_and(|entry| {
+                entry.whereabouts == Whereabouts::Waiting && entry.frame <= MAX_SEALED
+            })
+        };
+        queue.unsealed.iter().find(waits).filter(|_| has_room).map(|(_, id)| *id)
+    }
+
     /// Whether a message for this peer waits whose frame may be larger than this.
     pub(crate) fn has_larger(&self, to: &AgentId, frame: usize) -> bool {
         let Some(queue) = self.queues.get(to).filter(|_| frame < MAX_FRAME) else { return false };
@@ -225,11 +250,16 @@ impl Outbox {
         queue.waiting.iter().any(|(_, id)| larger(id))
     }
 
-    /// The message left on this path and is looked after again at `due`.
-    pub(crate) fn left(&mut self, id: MessageId, path: PathId, choice: Choice, due: Duration) {
+    /// How the message goes, or would.
+    pub(crate) fn set_choice(&mut self, id: MessageId, choice: Choice) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.choice = choice;
         }
+    }
+
+    /// The message left on this path and is looked after again at `due`.
+    pub(crate) fn left(&mut self, id: MessageId, path: PathId, choice: Choice, due: Duration) {
+        self.set_choice(id, choice);
         self.move_to(id, Whereabouts::OnItsWay { path });
         self.timers.set(id, due);
     }
@@ -298,6 +328,7 @@ impl Outbox {
         }
         if let Some(queue) = self.queues.get_mut(&entry.to) {
             queue.waiting.remove(&(entry.sequence, id));
+            queue.unsealed.remove(&(entry.sequence, id));
             queue.messages -= 1;
             queue.bytes -= entry.size;
             if let Some(place) = &entry.order {
@@ -318,6 +349,16 @@ impl Outbox {
             .get(to)
             .and_then(|queue| queue.ordered.range(first..=last).next())
             .map_or(conversation.next, |place| place.number)
+    }
+
+    /// The lowest place that is still tried, of the conversation of a message in order.
+    pub(crate) fn lowest_wanted_by(&self, id: MessageId) -> u64 {
+        let Some((to, place)) = self.entries.get(&id).and_then(|it| Some((it.to, it.order?)))
+        else {
+            return 0;
+        };
+        let conversation = Conversation { id: place.conversation, next: place.number };
+        self.lowest_wanted(&to, conversation)
     }
 
     /// The conversation with a peer, if one was begun.
@@ -403,6 +444,7 @@ impl Outbox {
         queue.messages += 1;
         queue.bytes += size;
         queue.ordered.extend(message.order);
+        queue.unsealed.extend(sealed.is_none().then_some((row.sequence, id)));
         self.bytes += size;
         self.next_sequence = self.next_sequence.max(row.sequence.saturating_add(1));
         self.expiries.insert((message.expires, id));
@@ -449,7 +491,7 @@ pub(crate) fn fingerprint(provider: &dyn Provider, to: AgentId, message: &Messag
 
 /// The most bytes of a message's frame.
 fn frame_size(row: &OutboxRow) -> usize {
-    row.sealed.as_ref().map_or(row.message.len() + FRAME_AROUND, |packet| packet.len() + 1)
+    row.sealed.as_ref().map_or(row.message.len() + FRAME_AROUND, |kept| kept.packet.len() + 1)
 }
 
 fn write(step: &mut Transition<'_>, id: MessageId, row: &OutboxRow) {
@@ -472,7 +514,7 @@ mod tests {
             let to = AgentId::from_bytes([1; 32]);
             let mut row = OutboxRow { to, sequence: 0, message, sealed: None };
             assert!(Frame::Clear(payload).encode().len() <= frame_size(&row), "{length}");
-            row.sealed = Some(vec![0; length]);
+            row.sealed = Some(KeptPacket::new(vec![0; length], 0));
             assert_eq!(Frame::Sealed(vec![0; length]).encode().len(), frame_size(&row));
         }
     }

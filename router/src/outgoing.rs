@@ -11,12 +11,12 @@ use meshwork_protocols::wire::{
 };
 use meshwork_state::StoreError;
 
-use crate::choice::{Protocol, Route, choose};
+use crate::choice::{Choice, Protocol, Reason, Route, choose};
 use crate::command::{Answer, CommandError, Outgoing, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, Level};
 use crate::needs::Needs;
-use crate::outbox::{Conversation, Outbox, fingerprint};
+use crate::outbox::{Conversation, Outbox, OutboxRow, fingerprint};
 use crate::output::PathId;
 use crate::path::Kind;
 use crate::peer::Standing;
@@ -85,7 +85,7 @@ impl Desk {
             message.order = Some(self.next_place(step, &to)?);
         }
         let frame = self.outbox.accept(step, to, &message, fingerprint);
-        let choice = self.choice(&to, frame);
+        let choice = self.choice(&step.view(), &to, frame)?;
         step.tell(Event::Moved { id, to, level: Level::Queued, choice });
         self.dirty.insert(to);
         Ok(Answer::Accepted(id))
@@ -109,18 +109,62 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let mut from = 0;
         while let Some((id, sequence, frame)) = self.outbox.next_waiting(peer, from) {
-            let situation = self.situation(peer, frame);
+            let situation = self.situation_that_counts(&step.view(), peer, frame)?;
             let route = choose(&situation);
             let has_left = match route.path {
                 Some(path) => self.send_on(step, peer, id, path, route)?,
                 None => false,
             };
             if !has_left && !situation.too_large {
-                break;
+                return self.seal_waiting(step, peer, route.choice);
             }
             from = sequence + 1;
         }
         Ok(())
+    }
+
+    /// Seals what waits for a peer that is away, though there is no way to it yet: what is taken
+    /// from here later was sealed under keys that are gone by then.
+    fn seal_waiting(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        choice: Choice,
+    ) -> Result<(), StoreError> {
+        if choice.reason != Reason::PeerAwayNoMail {
+            return Ok(());
+        }
+        while let Some(id) = self.outbox.next_unsealed(peer) {
+            let row = Outbox::row(step, id)?.ok_or(StoreError::Damaged)?;
+            if self.seal_message(step, peer, id, row)?.is_none() {
+                break;
+            }
+            self.outbox.set_choice(id, choice);
+        }
+        Ok(())
+    }
+
+    /// Seals a message, and keeps the packet for each resend; `None` where it cannot be now.
+    fn seal_message(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        id: MessageId,
+        row: OutboxRow,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(protocol) = self.config.stored.protocol() else { return Ok(None) };
+        let payload = Payload::Message {
+            lowest_wanted: self.outbox.lowest_wanted_by(id),
+            message: row.message.clone(),
+        };
+        let Some(kept) = stored::seal(protocol, step, peer, &payload, &mut *self.random)? else {
+            return Ok(None);
+        };
+        let hash = self.config.provider.digest(&[&kept.packet]);
+        let packet = kept.packet.clone();
+        self.outbox.set_sealed(step, id, row, Some((kept, hash)));
+        self.heartbeats.message(*peer, step.now.monotonic);
+        Ok(Some(packet))
     }
 
     /// A live session with a peer: `None` while it is looked for.
@@ -241,12 +285,30 @@ impl Desk {
         if let Some(path) = self.paths.live(peer) {
             step.transmit(path, Frame::Clear(payload.clone()).encode());
             self.used(step, path);
-        } else if let (Some(path), Some(protocol)) = (self.paths.mail(peer), &self.config.stored)
-            && let Some(packet) = stored::seal(&**protocol, step, peer, payload, &mut *self.random)?
-        {
-            step.transmit(path, Frame::Sealed(packet).encode());
+            return Ok(());
         }
-        Ok(())
+        self.say_sealed(step, peer, payload).map(drop)
+    }
+
+    /// Says something sealed by a stored session, on whatever way there is; `false` where there is
+    /// none, or nothing to seal with.
+    pub(crate) fn say_sealed(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        payload: &Payload,
+    ) -> Result<bool, StoreError> {
+        let path = self.paths.live(peer).or_else(|| self.paths.mail(peer));
+        let (Some(path), Some(protocol)) = (path, self.config.stored.protocol()) else {
+            return Ok(false);
+        };
+        let sealed = stored::seal(protocol, step, peer, payload, &mut *self.random)?;
+        if let Some(kept) = &sealed {
+            self.heartbeats.sealed(*peer, step.now.monotonic);
+            step.transmit(path, Frame::Sealed(kept.packet.clone()).encode());
+            self.used(step, path);
+        }
+        Ok(sealed.is_some())
     }
 
     /// Puts a message on its path; `false` where it cannot be sealed now.
@@ -258,38 +320,39 @@ impl Desk {
         path: PathId,
         route: Route,
     ) -> Result<bool, StoreError> {
-        let row = Outbox::row(step, id)?.ok_or(StoreError::Damaged)?;
+        let mut row = Outbox::row(step, id)?.ok_or(StoreError::Damaged)?;
+        let protocol = self.config.stored.protocol();
+        if let (Some(kept), Some(protocol)) = (&row.sealed, protocol)
+            && !kept.is_fresh(protocol, step, peer)?
+        {
+            row = self.outbox.set_sealed(step, id, row, None);
+        }
         let Some(entry) = self.outbox.entry(id) else { return Ok(false) };
-        let (attempts, order) = (entry.attempts, entry.order);
-        let lowest = order.map_or(0, |place| {
-            let conversation = Conversation { id: place.conversation, next: place.number };
-            self.outbox.lowest_wanted(peer, conversation)
-        });
-        let frame = match (&row.sealed, route.choice.protocol, &self.config.stored) {
+        let attempts = entry.attempts;
+        let mut choice = route.choice;
+        let frame = match (row.sealed.take(), choice.protocol) {
             // Sealed once, it travels as those bytes whatever carries it.
-            (Some(packet), ..) => Frame::Sealed(packet.clone()),
-            (None, Protocol::Deferred, Some(protocol)) => {
-                let payload =
-                    Payload::Message { lowest_wanted: lowest, message: row.message.clone() };
-                let Some(packet) =
-                    stored::seal(&**protocol, step, peer, &payload, &mut *self.random)?
-                else {
-                    return Ok(false);
-                };
-                let hash = self.config.provider.digest(&[&packet]);
-                self.outbox.set_sealed(step, id, row, Some((packet.clone(), hash)));
-                Frame::Sealed(packet)
+            (Some(kept), protocol) => {
+                if protocol == Protocol::Live {
+                    choice = Choice { protocol: Protocol::Deferred, reason: Reason::SealedBefore };
+                }
+                Frame::Sealed(kept.packet)
             }
-            (None, ..) => {
-                Frame::Clear(Payload::Message { lowest_wanted: lowest, message: row.message })
+            (None, Protocol::Deferred) => match self.seal_message(step, peer, id, row)? {
+                Some(packet) => Frame::Sealed(packet),
+                None => return Ok(false),
+            },
+            (None, _) => {
+                let lowest_wanted = self.outbox.lowest_wanted_by(id);
+                Frame::Clear(Payload::Message { lowest_wanted, message: row.message })
             }
         };
         step.transmit(path, frame.encode());
         self.used(step, path);
         let due = step.now.monotonic + self.wait(path, attempts);
-        self.outbox.left(id, path, route.choice, due);
+        self.outbox.left(id, path, choice, due);
         if attempts == 0 {
-            step.tell(Event::Moved { id, to: *peer, level: Level::Sent, choice: route.choice });
+            step.tell(Event::Moved { id, to: *peer, level: Level::Sent, choice });
         }
         Ok(true)
     }

@@ -11,8 +11,9 @@ use meshwork_protocols::time::Timestamp;
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Rows, StoreError};
 
-use crate::choice::{Choice, Situation};
+use crate::choice::{Choice, Situation, choose};
 use crate::command::{Answer, Command, CommandError, Request, Ticket};
+use crate::deferred::{Deferred, PrekeyStatus};
 use crate::desk::{Config, Desk};
 use crate::event::{Event, Level};
 use crate::input::{Input, PathChange};
@@ -92,6 +93,7 @@ impl Router {
             Input::CommitFailed(_) => self.roll_back(now),
             Input::Command(command) => self.command(now, command),
             Input::PathChanged(change) => self.path_changed(now, change),
+            Input::CardRenewed(card) => self.desk.config.stored.show(card),
             _ if self.failed => {}
             Input::Received { path, frame } => {
                 let congested = self.ledger.is_congested();
@@ -119,9 +121,12 @@ impl Router {
 
     /// How a small message to this peer would go now.
     pub fn explain(&self, peer: &AgentId) -> Explanation {
+        let step = Transition::new(&self.ledger, self.now);
+        // A row that cannot be read now is told of by the next step that needs it.
+        let situation = self.desk.situation(&step.view(), peer, 0).unwrap_or_default();
         Explanation {
-            choice: self.desk.choice(peer, 0),
-            situation: self.desk.situation(peer, 0),
+            choice: choose(&situation).choice,
+            situation,
             standing: self.desk.peers.standing(peer),
             waiting: self.desk.outbox.depth(peer),
         }
@@ -129,13 +134,17 @@ impl Router {
 
     /// How far a message of ours got.
     pub fn status(&self, id: MessageId) -> Result<Option<Status>, StoreError> {
+        let step = Transition::new(&self.ledger, self.now);
         if let Some(entry) = self.desk.outbox.entry(id) {
             let sent = self.desk.outbox.is_on_its_way(id);
             let level = if sent { Level::Sent } else { Level::Queued };
-            let choice = if sent { entry.choice } else { self.desk.choice(&entry.to, entry.frame) };
+            let choice = if sent {
+                entry.choice
+            } else {
+                self.desk.choice(&step.view(), &entry.to, entry.frame)?
+            };
             return Ok(Some(Status { to: entry.to, level, choice }));
         }
-        let step = Transition::new(&self.ledger, self.now);
         let row = SentRow::read(&step, id)?;
         Ok(row.map(|row| Status { to: row.to, level: row.level, choice: row.choice }))
     }
@@ -143,6 +152,22 @@ impl Router {
     /// The strangers that wrote, and how many of their messages are held.
     pub fn strangers(&self) -> impl Iterator<Item = (&AgentId, usize)> {
         self.desk.held.strangers()
+    }
+
+    /// The agent's prekeys; `None` where it has none.
+    pub fn prekeys(&self) -> Result<Option<PrekeyStatus>, StoreError> {
+        let step = Transition::new(&self.ledger, self.now);
+        match self.desk.config.stored.deferred() {
+            Some(deferred) => deferred.status(&step.view(), &self.ledger),
+            None => Ok(None),
+        }
+    }
+
+    /// The agent's newest bundle, signed and without one-time keys, for others to import.
+    pub fn bundle(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let step = Transition::new(&self.ledger, self.now);
+        let bundle = Deferred::export(&step.view())?;
+        Ok(bundle.map(|bundle| bundle.expose().to_vec()))
     }
 
     /// A path came or went. Where a row that this needs cannot be read, it is taken again later.
@@ -310,6 +335,8 @@ fn perform(
         }
         Request::Name { peer, name } => desk.peers.name(step, peer, name)?,
         Request::Forget(peer) => desk.forget(step, &peer)?,
+        Request::RotatePrekeys => desk.rotate_prekeys(step)?,
+        Request::ImportBundle(bundle) => return desk.import_bundle(step, &bundle).map(Some),
     }
     Ok(Some(Answer::Done))
 }

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::needs::Needs;
 use crate::output::{CloseReason, Output, PathId};
+use crate::stored::{Look, View};
 
 /// A step under way. Dropping it changes nothing.
 #[derive(Debug)]
@@ -71,6 +72,16 @@ impl<'a> Transition<'a> {
         self.batch.delete(namespace, key);
     }
 
+    /// Makes changes that a protocol worked out.
+    pub(crate) fn adopt(&mut self, changes: Batch) {
+        self.batch.merge(changes);
+    }
+
+    /// What a protocol sees of the rows.
+    pub(crate) const fn view(&self) -> View<'_> {
+        View::new(self, self.now.wall)
+    }
+
     /// Transmits once this step, and every one before it, is durable.
     pub(crate) fn transmit(&mut self, path: PathId, frame: Vec<u8>) {
         self.held.push(Output::Transmit { path, frame });
@@ -98,5 +109,11 @@ impl<'a> Transition<'a> {
 
     pub(crate) fn finish(self) -> Finished {
         Finished { batch: self.batch, held: self.held, free: self.free }
+    }
+}
+
+impl Look for Transition<'_> {
+    fn look(&self, namespace: Namespace, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
+        self.get(namespace, key)
     }
 }

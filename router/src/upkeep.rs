@@ -13,8 +13,14 @@ use crate::seen::SeenRow;
 use crate::transition::Transition;
 
 /// The rows that end by themselves. Each begins with the time after which it may go.
-const MORTAL: [Namespace; 5] =
-    [Namespace::Ciphertext, Namespace::Held, Namespace::Owed, Namespace::Seen, Namespace::Sent];
+const MORTAL: [Namespace; 6] = [
+    Namespace::Ciphertext,
+    Namespace::Held,
+    Namespace::Owed,
+    Namespace::Seen,
+    Namespace::Sent,
+    Namespace::UsedPrekey,
+];
 
 /// How often a slice of each is looked through: 256 rows in 30 s are more than the four a second
 /// that the bound of the largest allows.

@@ -12,7 +12,8 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::provider::{Aead, Provider};
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
-use meshwork_router::{Opened, Sealed, StoredError, StoredProtocol};
+use meshwork_router::{Opened, Sealed, StoredError, StoredProtocol, View};
+use meshwork_state::{Batch, Namespace, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// The protocol of one agent.
@@ -80,14 +81,23 @@ impl Chain {
 }
 
 impl StoredProtocol for Chain {
+    fn can_seal(&self, _: &View<'_>, peer: &AgentId) -> Result<bool, StoreError> {
+        Ok(self.peers.contains_key(peer))
+    }
+
+    /// A chain that another replaced opens as before.
+    fn turns(&self, _: &View<'_>, _: &AgentId) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     fn seal(
         &self,
+        view: &View<'_>,
         peer: &AgentId,
-        session: Option<&SecretBytes>,
         plaintext: &SecretBytes,
         random: &mut dyn Random,
     ) -> Result<Sealed, StoredError> {
-        let mut session = Session::read(session)?;
+        let mut session = Session::with(view, peer)?;
         let sending = match session.sending {
             Some(sending) => sending,
             None => {
@@ -105,16 +115,17 @@ impl StoredProtocol for Chain {
             .map_err(|_| StoredError::NoSession)?;
         packet.extend_from_slice(&sealed);
         session.sending = Some(Sending { next: sending.next + 1, key: next, ..sending });
-        Ok(Sealed { packet, next: session.write() })
+        Ok(Sealed { packet, turns: 0, changes: session.adopted(peer) })
     }
 
     fn open(
         &self,
+        view: &View<'_>,
         peer: &AgentId,
-        session: Option<&SecretBytes>,
         packet: &[u8],
+        _: &mut dyn Random,
     ) -> Result<Opened, StoredError> {
-        let mut session = Session::read(session)?;
+        let mut session = Session::with(view, peer)?;
         let (header, sealed) = packet.split_at_checked(HEADER).ok_or(StoredError::DoesNotOpen)?;
         let (id, index) = header.split_first_chunk().ok_or(StoredError::DoesNotOpen)?;
         let id = ChainId(*id);
@@ -135,7 +146,7 @@ impl StoredProtocol for Chain {
             .map_err(|_| StoredError::DoesNotOpen)?;
         session.receiving.push_back(chain);
         session.receiving.drain(..session.receiving.len().saturating_sub(MAX_CHAINS));
-        Ok(Opened { plaintext, next: session.write() })
+        Ok(Opened { plaintext, changes: session.adopted(peer), introduced: None })
     }
 
     fn archive(&self, session: &SecretBytes) -> SecretBytes {
@@ -178,6 +189,16 @@ struct Receiving {
 }
 
 impl Session {
+    fn with(view: &View<'_>, peer: &AgentId) -> Result<Self, StoredError> {
+        Self::read(view.row(Namespace::Session, peer.as_bytes())?.as_ref())
+    }
+
+    fn adopted(&self, peer: &AgentId) -> Batch {
+        let mut changes = Batch::new();
+        changes.put(Namespace::Session, *peer.as_bytes(), self.write());
+        changes
+    }
+
     fn read(stored: Option<&SecretBytes>) -> Result<Self, StoredError> {
         let Some(stored) = stored else { return Ok(Self::default()) };
         postcard::from_bytes(stored.expose()).map_err(|_| StoredError::NoSession)
@@ -207,6 +228,10 @@ const MAX_CHAINS: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use meshwork_protocols::time::WallTime;
+    use meshwork_router::Look;
+    use meshwork_state::Change;
+
     use super::*;
     use crate::provider::Simulated;
     use crate::seeded::Seeded;
@@ -218,6 +243,23 @@ mod tests {
         a: Chain,
         b: Chain,
         random: Seeded,
+    }
+
+    /// The row of a session, if there is one.
+    struct Row(Option<SecretBytes>);
+
+    impl Look for Row {
+        fn look(&self, _: Namespace, _: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
+            Ok(self.0.clone())
+        }
+    }
+
+    /// The session that changes lead to.
+    fn session_of(changes: &Batch) -> SecretBytes {
+        match changes.changes().next() {
+            Some((Namespace::Session, _, Change::Put(session))) => session.clone(),
+            other => panic!("{other:?}"),
+        }
     }
 
     impl Pair {
@@ -240,12 +282,35 @@ mod tests {
             let (mut packets, mut session) = (Vec::new(), None);
             for number in numbers {
                 let plaintext = SecretBytes::new(number.to_be_bytes().to_vec());
-                let sealed = self.a.seal(&B, session.as_ref(), &plaintext, &mut self.random);
-                let Sealed { packet, next } = sealed.unwrap();
+                let (packet, next) = self.seal_in(session, &plaintext);
                 packets.push(packet);
                 session = Some(next);
             }
             (packets, session.unwrap())
+        }
+
+        fn seal_in(
+            &mut self,
+            session: Option<SecretBytes>,
+            plaintext: &SecretBytes,
+        ) -> (Vec<u8>, SecretBytes) {
+            let row = Row(session);
+            let view = View::new(&row, WallTime::default());
+            let sealed = self.a.seal(&view, &B, plaintext, &mut self.random);
+            let Sealed { packet, changes, .. } = sealed.unwrap();
+            (packet, session_of(&changes))
+        }
+
+        fn open(
+            &mut self,
+            session: Option<&SecretBytes>,
+            packet: &[u8],
+        ) -> Result<(SecretBytes, SecretBytes), StoredError> {
+            let row = Row(session.cloned());
+            let view = View::new(&row, WallTime::default());
+            let Opened { plaintext, changes, .. } =
+                self.b.open(&view, &A, packet, &mut self.random)?;
+            Ok((plaintext, session_of(&changes)))
         }
     }
 
@@ -255,11 +320,11 @@ mod tests {
         let (packets, _) = pair.seal(0..5);
         let mut session: Option<SecretBytes> = None;
         for at in [3, 0, 4, 1, 2] {
-            let opened = pair.b.open(&A, session.as_ref(), &packets[at]).unwrap();
-            assert_eq!(opened.plaintext.expose(), u32::try_from(at).unwrap().to_be_bytes());
-            let again = pair.b.open(&A, Some(&opened.next), &packets[at]);
+            let (plaintext, next) = pair.open(session.as_ref(), &packets[at]).unwrap();
+            assert_eq!(plaintext.expose(), u32::try_from(at).unwrap().to_be_bytes());
+            let again = pair.open(Some(&next), &packets[at]);
             assert_eq!(again.err(), Some(StoredError::DoesNotOpen));
-            session = Some(opened.next);
+            session = Some(next);
         }
     }
 
@@ -270,9 +335,9 @@ mod tests {
         for at in 0..packets[0].len() {
             let mut changed = packets[0].clone();
             changed[at] ^= 1;
-            assert!(pair.b.open(&A, None, &changed).is_err(), "byte {at}");
+            assert!(pair.open(None, &changed).is_err(), "byte {at}");
         }
-        assert!(pair.b.open(&A, None, &packets[0][..HEADER - 1]).is_err());
+        assert!(pair.open(None, &packets[0][..HEADER - 1]).is_err());
     }
 
     #[test]
@@ -281,11 +346,11 @@ mod tests {
         let last = MAX_AHEAD + 1;
         let (packets, _) = pair.seal(0..last + 1);
         let packet = |place: u32| packets[usize::try_from(place).unwrap()].as_slice();
-        assert!(pair.b.open(&A, None, packet(last)).is_err());
-        let opened = pair.b.open(&A, None, packet(last - 1)).unwrap();
+        assert!(pair.open(None, packet(last)).is_err());
+        let (_, next) = pair.open(None, packet(last - 1)).unwrap();
         let kept = u32::try_from(MAX_SKIPPED).unwrap();
-        assert!(pair.b.open(&A, Some(&opened.next), packet(last - 1 - kept)).is_ok());
-        assert!(pair.b.open(&A, Some(&opened.next), packet(last - 2 - kept)).is_err());
+        assert!(pair.open(Some(&next), packet(last - 1 - kept)).is_ok());
+        assert!(pair.open(Some(&next), packet(last - 2 - kept)).is_err());
     }
 
     #[test]
@@ -294,8 +359,8 @@ mod tests {
         let (packets, session) = pair.seal(0..1);
         let archived = pair.a.archive(&session);
         let plaintext = SecretBytes::new(vec![9]);
-        let sealed = pair.a.seal(&B, Some(&archived), &plaintext, &mut pair.random).unwrap();
-        assert_ne!(sealed.packet[..16], packets[0][..16]);
-        assert_eq!(pair.b.open(&A, None, &sealed.packet).unwrap().plaintext, plaintext);
+        let (packet, _) = pair.seal_in(Some(archived), &plaintext);
+        assert_ne!(packet[..16], packets[0][..16]);
+        assert_eq!(pair.open(None, &packet).unwrap().0, plaintext);
     }
 }

@@ -124,7 +124,7 @@ fn two(recorder: &Recorder) -> [Agent; 2] {
     let provider = Arc::new(Simulated::new(&seed));
     let provider = recorder.watch(provider, Judged::WhenSealed, &seed);
     let [mut a, mut b] = [1, 2].map(|number| Agent::new(&provider, number));
-    let (key, store) = b.keys.0.hand_out().unwrap();
+    let (key, store) = b.keys.0.hand_out(NOW).unwrap();
     b.keys = Keys(store);
     a.begin(&b.bundle, Some(key));
     [a, b]

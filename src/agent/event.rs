@@ -6,7 +6,7 @@ use meshwork_protocols::identity::{AgentId, Sequence};
 use meshwork_protocols::live::SessionError;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::MessageId;
-use meshwork_router::{Choice, Level, Misbehaviour, Suspicion};
+use meshwork_router::{Choice, Level, Misbehaviour, Suspicion, UpkeepError};
 use meshwork_state::{RestoreEvidence, StoreError, WitnessError};
 
 use super::FetchError;
@@ -89,6 +89,8 @@ pub enum Event {
         /// When the card ends.
         until: WallTime,
     },
+    /// New prekeys are due and could not be made. It is tried again within an hour.
+    PrekeysNotMade(UpkeepError),
     /// The store failed and was opened again; what had been answered is still there.
     StoreRecovered(StoreError),
     /// The witness could not be written; it is tried again.

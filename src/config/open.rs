@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use meshwork_protocols::provider::Provider;
+use meshwork_protocols::provider::DeferredProvider;
 use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{
@@ -20,7 +20,7 @@ const KEY_FILE: &str = "key";
 
 /// What is needed to open a state or to make one.
 pub(super) struct Opening {
-    pub(super) provider: Arc<dyn Provider>,
+    pub(super) provider: Arc<dyn DeferredProvider>,
     pub(super) now: WallTime,
 }
 
@@ -77,7 +77,7 @@ impl Opening {
     }
 
     fn sealing(&self) -> Sealing {
-        Sealing::new(Arc::clone(&self.provider))
+        Sealing::new(self.provider.clone())
     }
 }
 

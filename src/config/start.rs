@@ -4,12 +4,13 @@ use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshwork_protocols::identity::{Address, Endpoint, Root, Transport};
 use meshwork_protocols::live::quic::{NoiseServer, QUIC_VERSION};
 use meshwork_protocols::live::{Local, Suite};
-use meshwork_protocols::provider::Provider;
-use meshwork_router::{Config, Limits, Policy, Router};
+use meshwork_protocols::provider::DeferredProvider;
+use meshwork_router::{Config, Limits, Policy, PrekeySettings, Router, Stored};
 use meshwork_state::{Opened, State};
 use meshwork_transports::{Datagrams, Listener, Port, QuicEndpoint, QuicKeys};
 
@@ -33,7 +34,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
 /// What an agent is started with beside its state.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    provider: Arc<dyn Provider>,
+    provider: Arc<dyn DeferredProvider>,
     clock: Clock,
     root: Option<Root>,
     fresh_card: bool,
@@ -43,6 +44,8 @@ pub(crate) struct Setup {
     policy: Policy,
     limits: Limits,
     transports: Transports,
+    prekeys: PrekeySettings,
+    heartbeat: Option<Duration>,
 }
 
 impl Setup {
@@ -61,6 +64,8 @@ impl Setup {
             policy: builder.policy,
             limits: builder.limits,
             transports: mem::take(&mut builder.transports),
+            prekeys: builder.prekeys,
+            heartbeat: builder.heartbeat.0,
         })
     }
 }
@@ -94,6 +99,7 @@ fn assemble(
     listening: Vec<SocketAddr>,
 ) -> Result<Parts, StartError> {
     let own = identify(&state, &mut setup, &presence)?;
+    let deferred = own.deferred(setup.prekeys)?.map(|it| it.with_heartbeat(setup.heartbeat));
     let Setup { provider, clock, policy, limits, transports, .. } = setup;
     let Opened { restored, lineage } = state.opening();
     let config = Config {
@@ -101,8 +107,8 @@ fn assemble(
         lineage,
         restored: restored.is_some(),
         policy,
-        provider: Arc::clone(&provider),
-        stored: None,
+        provider: provider.clone(),
+        stored: deferred.map_or(Stored::None, |it| Stored::Deferred(Box::new(it))),
     };
     let vault = Arc::new(Vault::new(state));
     let peers = Arc::new(PeerIndex::load(Arc::clone(&vault))?);
@@ -187,6 +193,10 @@ fn identify(state: &State, setup: &mut Setup, presence: &Presence) -> Result<Own
         state.commit(&batch)?;
         return Ok(own);
     }
+    let missing = Own::complete(state, &*provider)?;
+    if !missing.is_empty() {
+        state.commit(&missing)?;
+    }
     let mut own = Own::load(state, provider, root, now)?;
     if fresh_card && !own.can_sign() {
         return Err(OwnError::NoRoot.into());
@@ -243,7 +253,7 @@ fn reachable(listening: &[SocketAddr], transports: &Transports) -> Vec<Address> 
         .collect()
 }
 
-fn default_provider() -> Option<Arc<dyn Provider>> {
+fn default_provider() -> Option<Arc<dyn DeferredProvider>> {
     #[cfg(feature = "aws-lc-rs")]
     return Some(Arc::new(meshwork_protocols::provider::aws::AwsLc));
     #[cfg(not(feature = "aws-lc-rs"))]

@@ -121,6 +121,7 @@ fn statuses() -> Vec<Status> {
         Level::Processed,
         Level::Expired,
         Level::Refused(RefusalReason::Policy),
+        Level::Delivered,
     ];
     let choices = [
         (Protocol::Live, Reason::SessionStands),
@@ -129,6 +130,7 @@ fn statuses() -> Vec<Status> {
         (Protocol::Deferred, Reason::PeerAway),
         (Protocol::Deferred, Reason::PeerAwayNoMail),
         (Protocol::Held, Reason::NoPath),
+        (Protocol::Deferred, Reason::SealedBefore),
     ];
     let pairs = levels.into_iter().zip(choices);
     pairs

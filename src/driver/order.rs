@@ -2,7 +2,7 @@
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::MessageId;
-use meshwork_router::{Explanation, Request, Status};
+use meshwork_router::{Explanation, PrekeyStatus, Request, Status};
 use meshwork_state::StoreError;
 use tokio::sync::oneshot;
 
@@ -19,6 +19,10 @@ pub(crate) enum Order {
     Status { id: MessageId, answer: oneshot::Sender<Result<Option<Status>, StoreError>> },
     /// The strangers that wrote.
     Strangers { answer: oneshot::Sender<Vec<Stranger>> },
+    /// The agent's prekeys.
+    Prekeys { answer: oneshot::Sender<Result<Option<PrekeyStatus>, StoreError>> },
+    /// The agent's newest bundle.
+    Bundle { answer: oneshot::Sender<Result<Option<Vec<u8>>, StoreError>> },
     /// Stop in good order.
     Close { answer: Closed },
 }

@@ -105,6 +105,12 @@ impl Driver {
                 let strangers = strangers.map(|(id, messages)| Stranger::new(*id, messages));
                 let _ = answer.send(strangers.collect());
             }
+            Order::Prekeys { answer } => {
+                let _ = answer.send(self.router.prekeys());
+            }
+            Order::Bundle { answer } => {
+                let _ = answer.send(self.router.bundle());
+            }
             // Taken out before.
             Order::Close { .. } => {}
         }

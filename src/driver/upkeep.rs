@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::identity::Validity;
+use meshwork_router::Input;
 use meshwork_state::{AcceptError, SESSION_KEY_LIFETIME, State, StoreError};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
@@ -172,6 +173,8 @@ impl Driver {
         }
         match self.own.local() {
             Ok(local) => {
+                let card = Arc::clone(local.card());
+                self.router.handle(self.shared.clock.now(), Input::CardRenewed(card));
                 self.shared.identity.replace(local);
                 self.shared.notices.tell(Event::CardRenewed(sequence));
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{
     Address, Card, CardBody, HybridPublic, HybridSeeds, LiveKey, Protocol, Root, Sequence,
     SigningPair, Validity,
@@ -72,10 +73,12 @@ impl Own {
         self.root.is_some()
     }
 
-    /// Whether the card no longer says where the agent is and what suits its machine, is past the
-    /// middle of its time, or may be older than one that peers have seen.
+    /// Whether the card no longer says where the agent is and what suits its machine, or does not
+    /// name its deferred identity, is past the middle of its time, or may be older than one that
+    /// peers have seen.
     pub(crate) fn wants_card(&self, presence: &Presence, now: WallTime) -> bool {
-        presence.differs_from(&self.card) || self.is_behind || self.is_due(now)
+        let named = self.card.deferred_identity() == Some(&self.deferred.public().encode());
+        !named || presence.differs_from(&self.card) || self.is_behind || self.is_due(now)
     }
 
     /// The state was put back: there may be cards of this agent that it does not remember, and
@@ -110,8 +113,13 @@ impl Own {
         };
         let ahead = if self.is_behind { FORGOTTEN } else { Duration::ZERO };
         let sequence = Sequence::next(Some(self.card.sequence()), now + ahead);
-        let draft = Draft { signing_pair: &self.signing_pair, live_keys: &live_keys, sequence };
-        let card = draft.sign(&self.provider, root, presence, Some(&self.card), now)?;
+        let draft = Draft {
+            signing_pair: &self.signing_pair,
+            live_keys: &live_keys,
+            deferred: &self.deferred,
+            sequence,
+        };
+        let card = draft.sign(&*self.provider, root, presence, Some(&self.card), now)?;
         let mut batch = Batch::new();
         rows::put_live_keys(&mut batch, &live_keys);
         rows::put_card(&mut batch, &card);
@@ -136,6 +144,7 @@ impl Own {
 pub(super) struct Draft<'a> {
     pub(super) signing_pair: &'a HybridSeeds,
     pub(super) live_keys: &'a LiveKeys,
+    pub(super) deferred: &'a CurveKey,
     pub(super) sequence: Sequence,
 }
 
@@ -143,13 +152,12 @@ impl Draft<'_> {
     /// Signs the card after `last`, which hands on what it says of things that do not change here.
     pub(super) fn sign(
         &self,
-        provider: &Arc<dyn Provider>,
+        provider: &dyn Provider,
         root: &Root,
         presence: &Presence,
         last: Option<&Card>,
         now: WallTime,
     ) -> Result<Arc<Card>, OwnError> {
-        let provider = &**provider;
         let pair = SigningPair::from_seeds(provider, self.signing_pair.clone())?;
         let sequence = self.sequence;
         let validity = Validity::starting(now, Validity::MAX);
@@ -159,6 +167,7 @@ impl Draft<'_> {
             Some(last) => CardBody { sequence, validity, live_key, ..last.body().clone() },
             None => CardBody::new(sequence, validity, HybridPublic::clone(pair.public()), live_key),
         };
+        body.deferred_identity = Some(self.deferred.public().encode().to_vec());
         body.next_live_key = Some(live(self.live_keys.next.clone()));
         if let Some(addresses) = &presence.addresses {
             body.addresses.clone_from(addresses);
@@ -166,7 +175,7 @@ impl Draft<'_> {
         if let Some(suites) = &presence.suites {
             body.suites = codes(suites);
         }
-        body.capabilities.protocols = [Protocol::Live].into();
+        body.capabilities.protocols = [Protocol::Live, Protocol::Deferred].into();
         body.capabilities.transports = presence.transports.iter().collect();
         let card = root.sign_card(provider, body, &mut *provider.random());
         card.map(Arc::new).map_err(OwnError::Unsigned)

@@ -1,10 +1,11 @@
 //! How the agent's own keys and card lie in their rows.
 //!
-//! Each key row is two secrets of 32 bytes, one behind the other; the card is its own bytes. The
-//! store puts a version in front and seals them.
+//! Each key row is two secrets of 32 bytes, one behind the other, but for the deferred identity,
+//! which is one; the card is its own bytes. The store puts a version in front and seals them.
 
 use std::sync::Arc;
 
+use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{AgentId, Card, CardError, HybridSeeds, Root, Unverified};
 use meshwork_protocols::live::LocalError;
 use meshwork_protocols::provider::{CryptoError, Provider};
@@ -82,6 +83,21 @@ pub(super) fn live_keys(rows: &dyn Rows) -> Result<LiveKeys, OwnError> {
     Ok(LiveKeys { current, next })
 }
 
+/// The deferred identity, if there is one.
+pub(super) fn deferred_identity(
+    rows: &dyn Rows,
+    provider: &dyn Provider,
+) -> Result<Option<CurveKey>, OwnError> {
+    let Some(value) = rows.get(Namespace::Own, DEFERRED_IDENTITY)? else { return Ok(None) };
+    let secret = Secret::from_slice(value.expose()).ok_or(OwnError::Damaged)?;
+    Ok(Some(CurveKey::from_secret(provider, secret)))
+}
+
+pub(super) fn put_deferred_identity(batch: &mut Batch, identity: &CurveKey) {
+    let secret = SecretBytes::new(identity.secret().expose().to_vec());
+    batch.put(Namespace::Own, DEFERRED_IDENTITY, secret);
+}
+
 pub(super) fn put_root(batch: &mut Batch, root: &Root) {
     put(batch, ROOT, &root.seeds().ed25519, &root.seeds().ml_dsa);
 }
@@ -127,6 +143,7 @@ fn secrets(rows: &dyn Rows, key: &[u8]) -> Result<Option<(Secret<32>, Secret<32>
 
 const BEHIND: &[u8] = b"behind";
 const CARD: &[u8] = b"card";
+const DEFERRED_IDENTITY: &[u8] = b"deferred-identity";
 const LIVE_KEYS: &[u8] = b"live-keys";
 const ROOT: &[u8] = b"root";
 const SIGNING_PAIR: &[u8] = b"signing-pair";

@@ -50,7 +50,9 @@ async fn a_call_is_answered_and_the_next_ones_use_its_session() {
         assert_eq!(alice.call(bob.id(), "echo", [number]).await, Ok(vec![number]));
     }
     let dealings = alice.peer(bob.id()).await.unwrap().unwrap().dealings;
-    assert_eq!((dealings.handshakes, dealings.reuses), (1, 19));
+    // Each end may have said what it holds of the other's prekeys, and given its own.
+    assert_eq!(dealings.handshakes, 1);
+    assert!((19..=21).contains(&dealings.reuses), "{dealings:?}");
     assert!(dealings.bytes_out > 20 && dealings.bytes_in > 20, "{dealings:?}");
     assert!(dealings.transport.is_some());
     assert_eq!(alice.counters().established, 1);

@@ -7,6 +7,7 @@
     reason = "a test ends where something is not as it set it up"
 )]
 
+mod away;
 mod calls;
 mod cancelled;
 mod common;

@@ -5,7 +5,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_BODY, MAX_RECEIPTS, MessageId, Place, Receipt};
+use super::{HeldPrekeys, MAX_BODY, MAX_RECEIPTS, MessageId, OfferedPrekeys, Place, Receipt};
+use crate::deferred::agent::repair::MAX_HASHES;
 use crate::secret::SecretBytes;
 
 /// The largest frame: a message of the largest body, sealed or not, with everything around it.
@@ -48,6 +49,15 @@ pub enum Payload {
     LowestWanted(Place),
     /// The packet with this SHA-256 did not open: seal its message anew.
     CannotOpen([u8; 32]),
+    /// What the sender holds of the receiver's prekeys.
+    PrekeysHeld(HeldPrekeys),
+    /// The sender's prekeys.
+    Prekeys(OfferedPrekeys),
+    /// The packets with these SHA-256, at most [`MAX_HASHES`], opened in no session that the
+    /// sender still has: this one replaces them.
+    Repair(Vec<[u8; 32]>),
+    /// Nothing, so that a conversation keeps healing.
+    Heartbeat,
 }
 
 impl Payload {
@@ -65,15 +75,19 @@ impl Payload {
     /// [`Message::decode`](super::Message::decode).
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         let payload: Self = super::decode(bytes).ok_or(FrameError::Malformed)?;
-        let count = match &payload {
-            Self::Receipts(receipts) => receipts.len(),
-            Self::Settled(ids) => ids.len(),
-            _ => 0,
-        };
-        if count > MAX_RECEIPTS {
-            return Err(FrameError::Malformed);
+        if payload.is_bounded() { Ok(payload) } else { Err(FrameError::Malformed) }
+    }
+}
+
+impl Payload {
+    fn is_bounded(&self) -> bool {
+        match self {
+            Self::Receipts(receipts) => receipts.len() <= MAX_RECEIPTS,
+            Self::Settled(ids) => ids.len() <= MAX_RECEIPTS,
+            Self::Prekeys(offered) => offered.is_bounded(),
+            Self::Repair(hashes) => hashes.len() <= MAX_HASHES,
+            _ => true,
         }
-        Ok(payload)
     }
 }
 
@@ -86,6 +100,10 @@ impl fmt::Debug for Payload {
             Self::WaitingFor(place) => f.debug_tuple("WaitingFor").field(place).finish(),
             Self::LowestWanted(place) => f.debug_tuple("LowestWanted").field(place).finish(),
             Self::CannotOpen(_) => f.write_str("CannotOpen"),
+            Self::PrekeysHeld(held) => f.debug_tuple("PrekeysHeld").field(held).finish(),
+            Self::Prekeys(offered) => write!(f, "Prekeys({} bytes)", offered.bundle.len()),
+            Self::Repair(hashes) => write!(f, "Repair({})", hashes.len()),
+            Self::Heartbeat => f.write_str("Heartbeat"),
         }
     }
 }
@@ -145,17 +163,30 @@ mod tests {
     use alloc::vec;
 
     use super::*;
+    use crate::deferred::agent::bundle::MAX_BUNDLE_LENGTH;
+    use crate::deferred::agent::{BundleMark, BundleNumber};
+    use crate::deferred::{CurvePublic, PrekeyId};
     use crate::wire::Verdict;
+
+    fn offered(length: usize) -> OfferedPrekeys {
+        let one_time = Some((PrekeyId(3), CurvePublic::from_u([4; 32])));
+        OfferedPrekeys { bundle: vec![5; length], one_time }
+    }
 
     #[test]
     fn every_frame_survives_its_encoding() {
         let receipt = Receipt { id: MessageId::from_bytes([1; 16]), verdict: Verdict::Processed };
+        let mark = BundleMark { number: BundleNumber(9), hash: [8; 32] };
         for frame in [
             Frame::Clear(Payload::Message { lowest_wanted: 9, message: vec![1, 2] }),
             Frame::Clear(Payload::Receipts(vec![receipt; MAX_RECEIPTS])),
             Frame::Clear(Payload::Settled(vec![receipt.id])),
             Frame::Sealed(vec![5; 40]),
             Frame::Clear(Payload::CannotOpen([6; 32])),
+            Frame::Clear(Payload::PrekeysHeld(HeldPrekeys { bundle: Some(mark), one_time: None })),
+            Frame::Clear(Payload::Prekeys(offered(MAX_BUNDLE_LENGTH))),
+            Frame::Clear(Payload::Repair(vec![[7; 32]; MAX_HASHES])),
+            Frame::Clear(Payload::Heartbeat),
         ] {
             assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
         }
@@ -176,6 +207,14 @@ mod tests {
         let receipt = Receipt { id: MessageId::from_bytes([1; 16]), verdict: Verdict::Delivered };
         let frame = Frame::Clear(Payload::Receipts(vec![receipt; MAX_RECEIPTS + 1]));
         assert_eq!(Frame::decode(&frame.encode()), Err(FrameError::Malformed));
+    }
+
+    #[test]
+    fn one_hash_or_one_byte_of_a_bundle_too_many_is_refused() {
+        let hashes = Frame::Clear(Payload::Repair(vec![[7; 32]; MAX_HASHES + 1]));
+        assert_eq!(Frame::decode(&hashes.encode()), Err(FrameError::Malformed));
+        let bundle = Frame::Clear(Payload::Prekeys(offered(MAX_BUNDLE_LENGTH + 1)));
+        assert_eq!(Frame::decode(&bundle.encode()), Err(FrameError::Malformed));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod bytes;
 mod frame;
 mod message;
+mod prekeys;
 mod receipt;
 
 use postcard::ser_flavors::Size;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub use frame::{Frame, FrameError, MAX_FRAME, Payload};
 pub use message::{ContentType, MAX_BODY, MAX_LIFETIME, Message, MessageError, MessageId, Place};
+pub use prekeys::{HeldPrekeys, OfferedPrekeys};
 pub use receipt::{MAX_RECEIPTS, Receipt, RefusalReason, Verdict};
 
 /// The value that `bytes` are the one encoding of. Postcard's other encodings have integers that

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{
     AgentId, Card, CardBody, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Transport, Validity,
 };
@@ -19,7 +20,7 @@ use meshwork_protocols::wire::{Frame, MAX_FRAME, MessageId, Payload};
 use meshwork_router::{
     Answer, BatchId, CloseReason, Command, CommandError, Config, Delivery, Event, Input, Level,
     Meeting, Needs, Outgoing, Output, PathChange, PathId, PathKind, PathOpened, Policy, Request,
-    Router, StoredProtocol, Ticket,
+    Router, Stored, Ticket,
 };
 use meshwork_state::{Batch, MemoryStore, Namespace, Row, Rows, Store, StoreError};
 
@@ -42,14 +43,28 @@ impl Random for Seeded {
     }
 }
 
-/// The card of agent `number`, of a given sequence number and with a given first service port.
-pub(crate) fn card(number: u8, sequence: u64, suites: &[u8]) -> Arc<Card> {
-    let seeds = |flip: u8| HybridSeeds {
+/// The secrets of agent `number`: its signing pair, where `flip` is 0x80, or its root.
+fn seeds(number: u8, flip: u8) -> HybridSeeds {
+    HybridSeeds {
         ed25519: Secret::new([number ^ flip; 32]),
         ml_dsa: Secret::new([!number ^ flip; 32]),
-    };
-    let root = Root::from_seeds(&Pure, seeds(0)).unwrap();
-    let signing_pair = SigningPair::from_seeds(&Pure, seeds(0x80)).unwrap();
+    }
+}
+
+/// The signing pair of agent `number`.
+pub(crate) fn signing_pair(number: u8) -> SigningPair {
+    SigningPair::from_seeds(&Pure, seeds(number, 0x80)).unwrap()
+}
+
+/// The deferred identity of agent `number`.
+pub(crate) fn identity(number: u8) -> CurveKey {
+    CurveKey::from_secret(&Pure, Secret::new([number; 32]))
+}
+
+/// The card of agent `number`, of a given sequence number and with a given first service port.
+pub(crate) fn card(number: u8, sequence: u64, suites: &[u8]) -> Arc<Card> {
+    let root = Root::from_seeds(&Pure, seeds(number, 0)).unwrap();
+    let signing_pair = signing_pair(number);
     let live_key = LiveKey::from_secret(&Pure, Secret::new([number; 32]));
     let validity = Validity { not_before: START, not_after: START + DAY * 20 };
     let mut body = CardBody::new(
@@ -59,14 +74,19 @@ pub(crate) fn card(number: u8, sequence: u64, suites: &[u8]) -> Arc<Card> {
         *live_key.public(),
     );
     body.suites = suites.to_vec();
+    body.deferred_identity = Some(identity(number).public().encode().to_vec());
     Arc::new(root.sign_card(&Pure, body, &mut Seeded(u64::from(number))).unwrap())
 }
 
+/// Makes what seals for peers that are away, for agent `number` with this card.
+pub(crate) type Protocol = fn(u8, &Arc<Card>) -> Stored;
+
 /// What an agent's owner set, and its protocol for peers that are away.
-type Setup = (Policy, Option<fn() -> Box<dyn StoredProtocol>>);
+type Setup = (Policy, Protocol);
 
 /// One agent.
 pub(crate) struct Node {
+    number: u8,
     pub(crate) card: Arc<Card>,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) router: Router,
@@ -88,21 +108,18 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(number: u8) -> Self {
-        Self::with(number, Policy::default(), None)
+        Self::with(number, Policy::default(), |_, _| Stored::None)
     }
 
-    pub(crate) fn with(
-        number: u8,
-        policy: Policy,
-        stored: Option<fn() -> Box<dyn StoredProtocol>>,
-    ) -> Self {
+    pub(crate) fn with(number: u8, policy: Policy, stored: Protocol) -> Self {
         let store = Arc::new(MemoryStore::new());
         let card = card(number, 1_000, &[1]);
         let now = Timestamp { monotonic: Duration::ZERO, wall: START };
         let reads = Arc::new(AtomicU32::new(u32::MAX));
         let rows = Unreliable { store: Arc::clone(&store), reads: Arc::clone(&reads) };
-        let router = start(&card, rows, (policy, stored), 1, false, now);
+        let router = start((number, &card), rows, (policy, stored), 1, false, now);
         Self {
+            number,
             card,
             store,
             router,
@@ -124,6 +141,11 @@ impl Node {
         self.card.agent()
     }
 
+    /// From now on nobody answers when this agent dials.
+    pub(crate) fn be_alone(&mut self) {
+        self.alone = true;
+    }
+
     /// Dies without a word and starts again on what is durable.
     pub(crate) fn restart(&mut self) {
         self.restart_as(false);
@@ -136,7 +158,8 @@ impl Node {
         self.events.clear();
         self.now.monotonic = Duration::ZERO;
         let rows = Unreliable { store: Arc::clone(&self.store), reads: Arc::clone(&self.reads) };
-        self.router = start(&self.card, rows, self.setup, self.starts, restored, self.now);
+        let who = (self.number, &self.card);
+        self.router = start(who, rows, self.setup, self.starts, restored, self.now);
         self.drain();
     }
 
@@ -288,7 +311,7 @@ impl Node {
 }
 
 fn start(
-    card: &Arc<Card>,
+    (number, card): (u8, &Arc<Card>),
     rows: Unreliable,
     (policy, stored): Setup,
     starts: u8,
@@ -301,7 +324,7 @@ fn start(
         restored,
         policy,
         provider: Arc::new(Pure) as Arc<dyn Provider>,
-        stored: stored.map(|make| make()),
+        stored: stored(number, card),
     };
     let random = Box::new(Seeded(u64::from(card.agent().as_bytes()[0]) << 8 | u64::from(starts)));
     Router::restore(Box::new(rows), config, random, now).unwrap()
@@ -455,6 +478,13 @@ impl Pair {
                 self.a.handle(Input::Received { path, frame: &frame });
             }
         }
+    }
+
+    /// The session between them is gone, and neither finds the other.
+    pub(crate) fn part(&mut self) {
+        self.a.be_alone();
+        self.b.be_alone();
+        self.close(self.path());
     }
 
     pub(crate) fn pass(&mut self, span: Duration) {

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
+mod away;
 mod common;
 mod delivery;
 mod order;

@@ -10,7 +10,7 @@ use meshwork_protocols::posture::Posture;
 use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_router::{
     CloseReason, CommandError, Event, FirstContact, Input, Level, Meeting, PathChange, PathId,
-    PathKind, PathOpened, PathRenewed, Policy, Request, Standing, Suspicion,
+    PathKind, PathOpened, PathRenewed, Policy, Request, Standing, Stored, Suspicion,
 };
 use meshwork_state::Namespace;
 
@@ -19,7 +19,7 @@ fn one_sided(policy: FirstContact) -> Pair {
     let mut a = Node::new(1);
     let mut all = Policy::default();
     all.first_contact = policy;
-    let b = Node::with(2, all, None);
+    let b = Node::with(2, all, |_, _| Stored::None);
     a.meet(&b.card);
     let mut pair = Pair::strangers(a, b);
     pair.connect();

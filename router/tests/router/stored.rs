@@ -10,10 +10,10 @@ use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::wire::Frame;
 use meshwork_router::{
-    Input, Level, Misbehaviour, Opened, Policy, Protocol, Request, Sealed, StoredError,
-    StoredProtocol,
+    Input, Level, Misbehaviour, Opened, Policy, Protocol, Request, Sealed, Stored, StoredError,
+    StoredProtocol, View,
 };
-use meshwork_state::{Namespace, Rows};
+use meshwork_state::{Batch, Namespace, Rows, StoreError};
 
 /// Counts packets under one key: state = next to seal || next to open.
 #[derive(Debug)]
@@ -31,6 +31,12 @@ impl Counter {
         SecretBytes::new([seal.to_be_bytes(), open.to_be_bytes()].concat())
     }
 
+    fn adopted(peer: &AgentId, seal: u64, open: u64) -> Batch {
+        let mut changes = Batch::new();
+        changes.put(Namespace::Session, *peer.as_bytes(), Self::write(seal, open));
+        changes
+    }
+
     fn nonce(number: u64) -> [u8; 12] {
         let mut nonce = [0; 12];
         nonce[4..].copy_from_slice(&number.to_be_bytes());
@@ -39,27 +45,41 @@ impl Counter {
 }
 
 impl StoredProtocol for Counter {
+    fn can_seal(&self, _: &View<'_>, _: &AgentId) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Ten packets a turn.
+    fn turns(&self, view: &View<'_>, peer: &AgentId) -> Result<u64, StoreError> {
+        let row = view.row(Namespace::Session, peer.as_bytes())?;
+        Ok(Self::read(row.as_ref()).0 / 10)
+    }
+
     fn seal(
         &self,
-        _: &AgentId,
-        session: Option<&SecretBytes>,
+        view: &View<'_>,
+        peer: &AgentId,
         plaintext: &SecretBytes,
         _: &mut dyn Random,
     ) -> Result<Sealed, StoredError> {
-        let (seal, open) = Self::read(session);
+        let row = view.row(Namespace::Session, peer.as_bytes())?;
+        let (seal, open) = Self::read(row.as_ref());
         let key = Pure.aead(Aead::ChaCha20Poly1305, &Secret::new([7; 32]));
         let mut packet = seal.to_be_bytes().to_vec();
         packet.extend(key.seal(&Self::nonce(seal), &[], plaintext.expose()).unwrap());
-        Ok(Sealed { packet, next: Self::write(seal + 1, open) })
+        let changes = Self::adopted(peer, seal + 1, open);
+        Ok(Sealed { packet, turns: seal / 10, changes })
     }
 
     fn open(
         &self,
-        _: &AgentId,
-        session: Option<&SecretBytes>,
+        view: &View<'_>,
+        peer: &AgentId,
         packet: &[u8],
+        _: &mut dyn Random,
     ) -> Result<Opened, StoredError> {
-        let (seal, open) = Self::read(session);
+        let row = view.row(Namespace::Session, peer.as_bytes())?;
+        let (seal, open) = Self::read(row.as_ref());
         let (number, ciphertext) =
             packet.split_first_chunk::<8>().ok_or(StoredError::DoesNotOpen)?;
         let number = u64::from_be_bytes(*number);
@@ -70,7 +90,8 @@ impl StoredProtocol for Counter {
         let plaintext = key
             .open(&Self::nonce(number), &[], ciphertext)
             .map_err(|_| StoredError::DoesNotOpen)?;
-        Ok(Opened { plaintext, next: Self::write(seal, number + 1) })
+        let changes = Self::adopted(peer, seal, number + 1);
+        Ok(Opened { plaintext, changes, introduced: None })
     }
 
     fn archive(&self, session: &SecretBytes) -> SecretBytes {
@@ -80,7 +101,8 @@ impl StoredProtocol for Counter {
 }
 
 fn pair() -> Pair {
-    let node = |number| Node::with(number, Policy::default(), Some(|| Box::new(Counter)));
+    let node =
+        |number| Node::with(number, Policy::default(), |_, _| Stored::Other(Box::new(Counter)));
     Pair::of(node(1), node(2))
 }
 
@@ -127,6 +149,25 @@ fn a_resend_is_the_same_bytes_on_whatever_path_also_after_a_restart() {
     pair.connect();
     let again = pair.a.sent.pop_front().unwrap().1;
     assert_eq!(sealed(&again), sealed(&first));
+}
+
+#[test]
+fn bytes_of_a_chain_more_than_four_turns_old_are_sealed_anew() {
+    let mut pair = pair();
+    pair.connect_mail();
+    let to = pair.b.id();
+    pair.a.send(text(to, "hello")).unwrap();
+    let first = pair.a.sent.pop_front().unwrap().1;
+    let mut next_is = |next| {
+        let mut batch = Batch::new();
+        batch.put(Namespace::Session, *to.as_bytes(), Counter::write(next, 0));
+        meshwork_state::Store::commit(&*pair.a.store, &batch).unwrap();
+        pair.a.pass(Duration::from_secs(4 * 60));
+        pair.a.commit();
+        pair.a.sent.pop_front().unwrap().1
+    };
+    assert_eq!(next_is(49), first, "four turns");
+    assert_eq!(sealed(&next_is(50))[..8], 50_u64.to_be_bytes(), "five");
 }
 
 #[test]
@@ -205,7 +246,7 @@ fn what_cannot_be_opened_is_sealed_anew_under_its_id() {
     pair.connect_mail();
     // The receiver's state says that this counter was used: it was restored, say.
     let spent = Counter::write(0, 5);
-    let mut batch = meshwork_state::Batch::new();
+    let mut batch = Batch::new();
     batch.put(Namespace::Session, pair.a.id().as_bytes().to_vec(), spent);
     meshwork_state::Store::commit(&*pair.b.store, &batch).unwrap();
     let mut ids = Vec::new();

@@ -14,7 +14,8 @@ use meshwork_protocols::live::admission::{Admission, Limits};
 use meshwork_protocols::live::udp::{SessionIndex, UdpEndpoint};
 use meshwork_protocols::time::Timestamp;
 use meshwork_router::{
-    Config, Input, Needs, Output, PathChange, PathId, PathKind, PathOpened, Router, StoredProtocol,
+    Config, Input, Needs, Output, PathChange, PathId, PathKind, PathOpened, Router, Stored,
+    StoredProtocol,
 };
 use meshwork_state::State;
 
@@ -98,7 +99,7 @@ impl Process {
             restored: opening.restored.is_some(),
             policy: habits.policy,
             provider: Arc::clone(&around.mesh.watched.volatile),
-            stored,
+            stored: stored.map_or(Stored::None, Stored::Other),
         };
         let routers = match habits.broken {
             Some(Broken::RandomnessRepeats) => random.fork("router", 0),

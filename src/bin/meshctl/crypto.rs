@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use meshwork::provider::Provider;
+use meshwork::provider::DeferredProvider;
 
 /// The provider.
-pub(crate) fn provider() -> Arc<dyn Provider> {
+pub(crate) fn provider() -> Arc<dyn DeferredProvider> {
     #[cfg(feature = "aws-lc-rs")]
     return Arc::new(meshwork::provider::aws::AwsLc);
     #[cfg(all(feature = "pure", not(feature = "aws-lc-rs")))]

@@ -73,6 +73,9 @@ fn trouble(told: Told) -> Happening {
         Told::StoreRecovered(error) => {
             Happening::Trouble { what: format!("the store failed and was opened again: {error}") }
         }
+        Told::PrekeysNotMade(error) => {
+            Happening::Trouble { what: format!("new prekeys could not be made: {error}") }
+        }
         Told::WitnessFailed(error) => Happening::Trouble { what: error.to_string() },
         other => Happening::Trouble { what: format!("{other:?}") },
     }

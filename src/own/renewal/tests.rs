@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::{Root, Validity};
 use meshwork_protocols::live::Suite;
-use meshwork_protocols::provider::Provider;
 use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::provider::{DeferredProvider, Provider};
 use meshwork_protocols::time::WallTime;
-use meshwork_state::{MemoryStore, Rows, Store};
+use meshwork_state::{Batch, MemoryStore, Namespace, Rows, Store};
+
+use meshwork_router::PrekeySettings;
 
 use super::{FORGOTTEN, Presence, Rotation};
 use crate::own::{Own, OwnError};
@@ -14,7 +16,7 @@ use crate::own::{Own, OwnError};
 const NOW: WallTime = WallTime::from_secs(1_800_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn provider() -> Arc<dyn Provider> {
+fn provider() -> Arc<dyn DeferredProvider> {
     Arc::new(Pure)
 }
 
@@ -52,6 +54,25 @@ fn an_agent_is_the_same_when_it_is_read_again() {
     let again = load(&store, None, NOW).unwrap();
     assert_eq!((again.agent(), again.card().hash()), (own.agent(), own.card().hash()));
     assert!(again.local().is_ok() && again.can_sign());
+}
+
+#[test]
+fn an_agent_of_a_version_without_deferred_messages_gets_an_identity_for_them_and_a_card() {
+    let (own, store) = agent(None);
+    let named = own.card().deferred_identity().map(<[u8]>::to_vec);
+    assert!(named.is_some() && own.deferred(PrekeySettings::default()).unwrap().is_some());
+    assert!(Own::complete(&store, &Pure).unwrap().is_empty());
+    let mut batch = Batch::new();
+    batch.delete(Namespace::Own, *b"deferred-identity");
+    store.commit(&batch).unwrap();
+    store.commit(&Own::complete(&store, &Pure).unwrap()).unwrap();
+    let own = load(&store, None, NOW).unwrap();
+    assert!(own.deferred(PrekeySettings::default()).unwrap().is_none(), "the card names another");
+    assert!(own.wants_card(&Presence::default(), NOW));
+    let own = renewed(own, &store, NOW);
+    assert!(own.deferred(PrekeySettings::default()).unwrap().is_some());
+    assert_ne!(own.card().deferred_identity().map(<[u8]>::to_vec), named);
+    assert!(!load(&store, None, NOW).unwrap().wants_card(&Presence::default(), NOW));
 }
 
 #[test]

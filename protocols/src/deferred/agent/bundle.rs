@@ -229,6 +229,11 @@ impl Unverified<Bundle> {
     pub fn claimed_agent(&self) -> AgentId {
         self.0.body.agent
     }
+
+    /// What it says: for who knows already whose it is, or shows it.
+    pub fn claimed_body(&self) -> &BundleBody {
+        &self.0.body
+    }
 }
 
 /// Why bytes are no bundle to seal to. Apart from those that another moment may judge otherwise, it

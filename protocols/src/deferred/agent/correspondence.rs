@@ -15,7 +15,7 @@ use super::replay::UsedPrekeys;
 use crate::deferred::curve_key::{CurveKey, CurvePublic};
 use crate::deferred::prekey_id::PrekeyId;
 use crate::deferred::session::{
-    BeginError, OpenError, Opener, PacketKind, SealError, Session, Terms,
+    BeginError, MAX_RECEIVER_CHAINS, OpenError, Opener, PacketKind, SealError, Session, Terms,
 };
 use crate::deferred::session_list::{Opened, PrekeySource, Responder, SessionList};
 use crate::deferred::stored::{self, RecordError};
@@ -60,6 +60,8 @@ pub struct Correspondence {
     sessions: SessionList,
     /// Of the current session, until the peer answers it.
     begun: Option<Begun>,
+    /// How often what seals has turned.
+    turns: u64,
 }
 
 /// How the current session began.
@@ -108,6 +110,12 @@ impl Correspondence {
         self.sessions.current().is_some_and(|session| session.pending.is_none())
     }
 
+    /// How often the chain that seals was replaced by the next. A session that replaces another
+    /// counts as [`SESSION_TURNS`], for the peer may have given up all of that one's chains.
+    pub fn turns(&self) -> u64 {
+        self.turns
+    }
+
     /// Begins a session to the keys of `bundle`, with a one-time key of the agent's pool if one is
     /// at hand.
     pub fn begin(
@@ -133,10 +141,8 @@ impl Correspondence {
             .map(|fields| Beginning::of_fields(provider, ends, &mark, identity, fields))
             .ok_or(SealError::NoSession)?;
         let introduction = Introduction::sign(local.card, local.pair, &beginning, *random)?;
-        Ok(Self {
-            sessions: self.sessions.begin(session),
-            begun: Some(Begun { bundle: mark, introduction }),
-        })
+        let begun = Some(Begun { bundle: mark, introduction });
+        Ok(Self { begun, ..self.followed_by(self.sessions.begin(session)) })
     }
 
     /// Seals `payload` from `sender`, oneself, to `recipient`, the peer.
@@ -162,8 +168,7 @@ impl Correspondence {
         let draft = self.sessions.draft(provider, length, now, *random)?;
         plaintext.outer = outer_hash(provider, &envelope, draft.outer());
         let (packet, session) = draft.seal(provider, plaintext.encode()?.expose())?;
-        let next =
-            Self { sessions: self.sessions.with_current(session), begun: self.begun.clone() };
+        let next = Self { sessions: self.sessions.with_current(session), ..self.clone() };
         Ok(Sealed { packet: [envelope, packet.bytes].concat(), next })
     }
 
@@ -225,7 +230,7 @@ impl Correspondence {
     /// them.
     #[must_use]
     pub fn archive(&self) -> Self {
-        Self { sessions: self.sessions.archive(), begun: None }
+        self.followed_by(self.sessions.archive())
     }
 
     /// The record.
@@ -242,7 +247,20 @@ impl Correspondence {
     fn followed_by(&self, sessions: SessionList) -> Self {
         // What was begun goes as soon as the session that it began is another or is answered.
         let waits = sessions.current().is_some_and(|session| session.pending.is_some());
-        Self { sessions, begun: self.begun.clone().filter(|_| waits) }
+        let turns = self.turns.saturating_add(turned(&self.sessions, &sessions));
+        Self { sessions, begun: self.begun.clone().filter(|_| waits), turns }
+    }
+}
+
+/// How many turns lie between what seals before and after a step.
+fn turned(before: &SessionList, after: &SessionList) -> u64 {
+    match (before.current(), after.current()) {
+        (None, None) => 0,
+        (Some(before), Some(after)) if before.base_key == after.base_key => {
+            let key = |session: &Session| *session.chains.sender.ratchet_key.public();
+            u64::from(key(before) != key(after))
+        }
+        _ => SESSION_TURNS,
     }
 }
 
@@ -338,6 +356,11 @@ impl MailError {
 pub fn kind_of(packet: &[u8]) -> Result<PacketKind, EnvelopeError> {
     Envelope::decode(packet).map(|(envelope, _)| envelope.kind())
 }
+
+/// As many turns as a session keeps chains: of what came before them it opens nothing.
+pub const SESSION_TURNS: u64 = 5;
+
+const _: () = assert!(MAX_RECEIVER_CHAINS == 5);
 
 const FORMAT: u8 = 1;
 

@@ -58,7 +58,7 @@ impl Agent {
     }
 
     fn hand_out(&mut self) -> (PrekeyId, CurvePublic) {
-        let (key, store) = self.store.hand_out().unwrap();
+        let (key, store) = self.store.hand_out(NOW).unwrap();
         self.store = store;
         key
     }
@@ -83,7 +83,7 @@ impl Agent {
     pub(super) fn open(&mut self, peer: AgentId, packet: &[u8]) -> (Vec<u8>, bool) {
         let arrived = self.try_open(peer, packet).unwrap();
         // What was drawn for the step is spent.
-        self.random.0 ^= 0x5555;
+        self.random.0 = self.random.0.wrapping_add(0x5555);
         self.mail = arrived.next;
         let began = arrived.began.is_some();
         if let Some((card, used)) = arrived.began {

@@ -22,7 +22,8 @@ pub mod replay;
 
 pub use bundle::{Bundle, BundleBody, BundleError, BundleMark, BundleNumber};
 pub use correspondence::{
-    Arrived, Correspondence, CorrespondenceError, Local, MailError, ReplyKeys, Sealed, Surroundings,
+    Arrived, Correspondence, CorrespondenceError, Local, MailError, ReplyKeys, SESSION_TURNS,
+    Sealed, Surroundings,
 };
 pub use envelope::{Envelope, EnvelopeError};
 pub use introduction::{Introduction, IntroductionError};

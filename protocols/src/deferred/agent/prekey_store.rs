@@ -67,7 +67,8 @@ struct Generation {
 struct OneTime {
     id: PrekeyId,
     key: CurveKey,
-    made: WallTime,
+    /// When it was made, or last given.
+    since: WallTime,
     handed_out: bool,
 }
 
@@ -122,14 +123,15 @@ impl PrekeyStore {
         Ok(next)
     }
 
-    /// Without the keys that were replaced, or made for one use, longer ago than they are kept.
+    /// Without the keys that were replaced, or made or given for one use, longer ago than they are
+    /// kept.
     #[must_use]
     pub fn expire(&self, now: WallTime) -> Self {
         let mut next = self.clone();
         next.generations.retain(|generation| {
             generation.replaced.is_none_or(|replaced| now <= replaced + KEPT_AFTER_REPLACED)
         });
-        next.one_time.retain(|one_time| now <= one_time.made + KEPT_AFTER_REPLACED);
+        next.one_time.retain(|one_time| now <= one_time.since + ONE_TIME_KEPT);
         next.drop_unkept();
         next
     }
@@ -191,7 +193,7 @@ impl PrekeyStore {
         for _ in 0..size.saturating_sub(self.available()).min(room) {
             let key = CurveKey::generate(provider, random);
             let id = next.next_one_time;
-            next.one_time.push(OneTime { id, key, made: now, handed_out: false });
+            next.one_time.push(OneTime { id, key, since: now, handed_out: false });
             next.next_one_time = id.next();
         }
         next
@@ -204,12 +206,44 @@ impl PrekeyStore {
     }
 
     /// A key for one peer alone, and the store after it.
-    pub fn hand_out(&self) -> Option<((PrekeyId, CurvePublic), Self)> {
+    pub fn hand_out(&self, now: WallTime) -> Option<((PrekeyId, CurvePublic), Self)> {
+        let free = self.one_time.iter().find(|one_time| !one_time.handed_out)?;
+        self.hand_out_again(free.id, now)
+    }
+
+    /// The key of this number once more for the peer that has it, kept as long as one that is given
+    /// now; `None` where it was used, or is kept no longer.
+    pub fn hand_out_again(
+        &self,
+        id: PrekeyId,
+        now: WallTime,
+    ) -> Option<((PrekeyId, CurvePublic), Self)> {
         let mut next = self.clone();
-        let free = next.one_time.iter_mut().find(|one_time| !one_time.handed_out)?;
-        free.handed_out = true;
-        let key = (free.id, *free.key.public());
+        let given = next.one_time.iter_mut().find(|one_time| one_time.id == id)?;
+        (given.handed_out, given.since) = (true, now);
+        let key = (given.id, *given.key.public());
         Some((key, next))
+    }
+
+    /// Without any one-time key: an older copy of the store may have given or used them.
+    #[must_use]
+    pub fn without_one_time(&self) -> Self {
+        Self { one_time: Vec::new(), ..self.clone() }
+    }
+
+    /// The newest bundle whose keys are kept.
+    pub fn newest_published(&self) -> Option<BundleMark> {
+        self.published.last().map(|published| published.mark)
+    }
+
+    /// When the signed prekeys are as old as they become.
+    pub fn rotation_due(&self) -> Option<WallTime> {
+        self.generations.last().map(|newest| newest.made + ROTATION)
+    }
+
+    /// How many one-time keys somebody has and has not used.
+    pub fn handed_out(&self) -> usize {
+        self.one_time.len() - self.available()
     }
 
     /// How many one-time keys nobody has.
@@ -280,6 +314,10 @@ impl PrekeyStore {
         self.published.retain(|published| kept.contains(&published.generation));
     }
 }
+
+/// How long a one-time key is kept: as long as the signed prekeys of the bundle that it was given
+/// with.
+const ONE_TIME_KEPT: Duration = ROTATION.saturating_add(KEPT_AFTER_REPLACED);
 
 /// The most bundles that are remembered: one for each day that a generation is kept, and then some.
 const MAX_PUBLISHED: usize = 256;

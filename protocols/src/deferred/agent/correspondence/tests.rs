@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{Correspondence, CorrespondenceError, Local, MailError, Surroundings};
+use super::{Correspondence, CorrespondenceError, Local, MailError, SESSION_TURNS, Surroundings};
 use crate::deferred::agent::bundle::BundleError;
 use crate::deferred::agent::envelope::EnvelopeError;
 use crate::deferred::agent::fixture::{Agent, card_naming};
@@ -198,6 +198,32 @@ fn nothing_begins_to_a_bundle_that_is_over() {
     let mut around = Surroundings { provider: PROVIDER, random: &mut Seeded(1), now };
     let refused = alice.mail.begin(&mut around, &local, &bob.bundle, None).map(drop);
     assert_eq!(refused, Err(CorrespondenceError::Bundle(BundleError::Expired(not_after))));
+}
+
+#[test]
+fn each_answer_turns_what_seals_once_and_another_session_as_often_as_chains_are_kept() {
+    let (mut alice, mut bob, packet) = first_packet(true);
+    assert_eq!(alice.mail.turns(), SESSION_TURNS);
+    bob.open(alice.id(), &packet);
+    for turns in 1..4 {
+        let reply = bob.seal(alice.id(), b"reply");
+        let again = bob.seal(alice.id(), b"again");
+        alice.open(bob.id(), &reply);
+        alice.open(bob.id(), &again);
+        assert_eq!(alice.mail.turns(), SESSION_TURNS + turns);
+        let answer = alice.seal(bob.id(), b"answer");
+        assert_eq!(alice.mail.turns(), SESSION_TURNS + turns);
+        bob.open(alice.id(), &answer);
+    }
+    let before = alice.mail.turns();
+    assert_eq!(alice.mail.archive().turns(), before + SESSION_TURNS);
+    alice.begin(&mut bob, true);
+    assert_eq!(alice.mail.turns(), before + SESSION_TURNS);
+    // The peer's own session replaces it as well.
+    bob.begin(&mut alice, true);
+    let packet = bob.seal(alice.id(), b"first");
+    alice.open(bob.id(), &packet);
+    assert_eq!(alice.mail.turns(), before + 2 * SESSION_TURNS);
 }
 
 #[test]

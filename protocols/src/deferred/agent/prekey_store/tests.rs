@@ -1,7 +1,8 @@
 use core::time::Duration;
 
 use super::{
-    KEPT_AFTER_REPLACED, MAX_KEPT, MAX_ONE_TIME, POOL_SIZE, PrekeyStore, REFILL_THRESHOLD, ROTATION,
+    KEPT_AFTER_REPLACED, MAX_KEPT, MAX_ONE_TIME, ONE_TIME_KEPT, POOL_SIZE, PrekeyStore,
+    REFILL_THRESHOLD, ROTATION,
 };
 use crate::deferred::agent::bundle::{BundleMark, BundleNumber};
 use crate::deferred::agent::replay::UsedPrekeys;
@@ -70,10 +71,10 @@ fn the_next_bundle_has_a_higher_number_and_the_newest_keys() {
 #[test]
 fn a_one_time_key_is_handed_out_once_and_gone_when_used() {
     let store = store().refill(PROVIDER, 2, NOW, &mut Seeded(2));
-    let ((one, _), store) = store.hand_out().unwrap();
-    let ((other, _), store) = store.hand_out().unwrap();
+    let ((one, _), store) = store.hand_out(NOW).unwrap();
+    let ((other, _), store) = store.hand_out(NOW).unwrap();
     assert_ne!(one, other);
-    assert!(store.hand_out().is_none());
+    assert!(store.hand_out(NOW).is_none());
     assert!(store.pool().is_empty());
     assert!(store.one_time(one).is_some(), "kept for the one who has it");
     let used = UsedPrekeys {
@@ -84,8 +85,25 @@ fn a_one_time_key_is_handed_out_once_and_gone_when_used() {
     };
     let store = store.consume(&used);
     assert!(store.one_time(one).is_none() && store.one_time(other).is_some());
-    assert!(store.expire(NOW + KEPT_AFTER_REPLACED).one_time(other).is_some());
-    assert!(store.expire(NOW + KEPT_AFTER_REPLACED + MOMENT).one_time(other).is_none());
+    let end = NOW + ONE_TIME_KEPT;
+    assert!(store.expire(end).one_time(other).is_some());
+    assert!(store.expire(end + MOMENT).one_time(other).is_none());
+    let (again, store) = store.hand_out_again(other, end).unwrap();
+    assert_eq!(again.0, other);
+    assert!(store.expire(end + ONE_TIME_KEPT).one_time(other).is_some());
+    assert!(store.hand_out_again(one, end).is_none());
+}
+
+#[test]
+fn a_store_that_was_put_back_gives_up_its_one_time_keys_alone() {
+    let store = store().publish(mark(1)).refill(PROVIDER, 2, NOW, &mut Seeded(2));
+    let ((id, _), store) = store.hand_out(NOW).unwrap();
+    assert_eq!((store.handed_out(), store.available()), (1, 1));
+    let without = store.without_one_time();
+    assert_eq!((without.handed_out(), without.available()), (0, 0));
+    assert!(without.one_time(id).is_none() && without.published(&mark(1)));
+    let filled = without.refill(PROVIDER, 1, NOW, &mut Seeded(3));
+    assert!(filled.pool().iter().all(|(fresh, _)| *fresh > id), "no number comes again");
 }
 
 #[test]
@@ -94,10 +112,10 @@ fn a_pool_is_filled_again_once_more_than_seven_tenths_are_handed_out() {
     assert_eq!(store.available(), POOL_SIZE);
     for _ in 0..POOL_SIZE * REFILL_THRESHOLD / 100 {
         assert!(!store.refill_is_due(POOL_SIZE, REFILL_THRESHOLD));
-        store = store.hand_out().unwrap().1;
+        store = store.hand_out(NOW).unwrap().1;
     }
     assert!(!store.refill_is_due(POOL_SIZE, REFILL_THRESHOLD));
-    store = store.hand_out().unwrap().1;
+    store = store.hand_out(NOW).unwrap().1;
     assert!(store.refill_is_due(POOL_SIZE, REFILL_THRESHOLD));
     let filled = store.refill(PROVIDER, POOL_SIZE, NOW, &mut Seeded(3));
     assert_eq!(filled.available(), POOL_SIZE);
@@ -116,7 +134,7 @@ fn kept_keys_are_bounded_at_the_limit() {
     assert!(store.signed(PrekeyId(1)).is_none());
     let full = store.refill(PROVIDER, MAX_ONE_TIME + 1, NOW, &mut Seeded(2));
     assert_eq!(full.available(), MAX_ONE_TIME);
-    let again = full.hand_out().unwrap().1.refill(PROVIDER, POOL_SIZE, NOW, &mut Seeded(3));
+    let again = full.hand_out(NOW).unwrap().1.refill(PROVIDER, POOL_SIZE, NOW, &mut Seeded(3));
     assert_eq!(again.available(), MAX_ONE_TIME - 1);
 }
 

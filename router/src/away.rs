@@ -1,0 +1,259 @@
+//! What agents that know each other do while both are here, so that one can write to the other when
+//! it is away: each gives the other its prekeys. And what time asks of one's own.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use meshwork_protocols::deferred::agent::BundleError;
+use meshwork_protocols::identity::{AgentId, Card};
+use meshwork_protocols::wire::{Frame, HeldPrekeys, OfferedPrekeys, Payload};
+use meshwork_state::{Batch, Namespace, StoreError};
+
+use crate::command::{Answer, CommandError};
+use crate::deferred::{Deferred, UpkeepError, claimed_agent, is_misbehaviour, takes_mail};
+use crate::desk::Desk;
+use crate::event::{Event, Misbehaviour};
+use crate::ledger::Ledger;
+use crate::output::PathId;
+use crate::transition::Transition;
+
+/// How often own prekeys are looked at: none is due more often than weekly, and a pool that empties
+/// is looked at when a key is given.
+const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What a peer says of our prekeys so long after a session opened it does not say because it opened.
+const LATE: Duration = Duration::from_secs(5);
+
+/// When own prekeys are looked at, and whose were asked for.
+#[derive(Debug, Default)]
+pub(crate) struct PrekeyLook {
+    due: Option<Duration>,
+    /// Sessions over which a peer that became known late was asked once more.
+    asked_again: BTreeSet<PathId>,
+}
+
+impl PrekeyLook {
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    pub(crate) const fn next_timeout(&self) -> Option<Duration> {
+        self.due
+    }
+
+    /// A key was given: the pool is looked at in a step of its own.
+    fn soon(&mut self, now: Duration) {
+        self.due = Some(now);
+    }
+
+    pub(crate) fn path_closed(&mut self, path: PathId) {
+        self.asked_again.remove(&path);
+    }
+
+    fn later(&mut self, now: Duration) {
+        self.due = Some(now + LOOK_EVERY);
+    }
+}
+
+impl Desk {
+    /// Makes the prekeys that are due.
+    pub(crate) fn look_after_prekeys(
+        &mut self,
+        step: &mut Transition<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
+        self.prekey_look.later(step.now.monotonic);
+        match deferred.look_after(&step.view(), &mut *self.random) {
+            Ok(changes) => step.adopt(changes),
+            Err(UpkeepError::Store(error)) => return Err(error),
+            // The next look tries again; the keys that stand are good for a while.
+            Err(error) => step.tell_now(Event::PrekeysNotMade(error)),
+        }
+        Ok(())
+    }
+
+    /// A state that was put back may have given and used what it still holds.
+    pub(crate) fn draw_prekeys_anew(
+        &mut self,
+        ledger: &Ledger,
+        step: &mut Transition<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
+        let mut given_up = Batch::new();
+        ledger.each(Namespace::Bundle, |(key, value)| {
+            Deferred::give_up_one_time(&key, &value, &mut given_up)
+        })?;
+        step.adopt(given_up);
+        match deferred.draw_anew(&step.view(), &mut *self.random) {
+            Ok(changes) => step.adopt(changes),
+            Err(UpkeepError::Store(error)) => return Err(error),
+            Err(error) => step.tell_now(Event::PrekeysNotMade(error)),
+        }
+        Ok(())
+    }
+
+    /// A session with a known peer opened: it hears what is held of its prekeys.
+    pub(crate) fn say_what_is_held(
+        &self,
+        step: &mut Transition<'_>,
+        path: PathId,
+        card: &Card,
+    ) -> Result<(), StoreError> {
+        let peer = card.agent();
+        if self.config.stored.deferred().is_some() && takes_mail(card) && self.peers.is_known(&peer)
+        {
+            let held = Deferred::held_of(&step.view(), &peer)?;
+            step.transmit(path, Frame::Clear(Payload::PrekeysHeld(held)).encode());
+        }
+        Ok(())
+    }
+
+    /// A peer became known while a session with it stood.
+    pub(crate) fn is_known_now(
+        &self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+    ) -> Result<(), StoreError> {
+        match self.paths.live(peer).and_then(|path| Some((path, self.cards.get(&path)?))) {
+            Some((path, card)) => self.say_what_is_held(step, path, card),
+            None => Ok(()),
+        }
+    }
+
+    /// A peer said what it holds of our prekeys: it is given what is missing. It may know us only
+    /// now: where nothing of it is held, it is asked once more.
+    pub(crate) fn peer_holds(
+        &mut self,
+        step: &mut Transition<'_>,
+        path: PathId,
+        peer: &AgentId,
+        held: &HeldPrekeys,
+    ) -> Result<(), StoreError> {
+        self.give_prekeys(step, peer, held)?;
+        let now = step.now.monotonic;
+        let is_late = self.paths.get(path).is_some_and(|found| now >= found.opened + LATE);
+        match self.cards.get(&path) {
+            Some(card)
+                if is_late
+                    && Deferred::held_of(&step.view(), peer)?.bundle.is_none()
+                    && self.prekey_look.asked_again.insert(path) =>
+            {
+                self.say_what_is_held(step, path, card)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a peer that holds this of our prekeys what is missing.
+    pub(crate) fn give_prekeys(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: &AgentId,
+        held: &HeldPrekeys,
+    ) -> Result<(), StoreError> {
+        let (Some(deferred), Some(path)) = (self.config.stored.deferred(), self.paths.live(peer))
+        else {
+            return Ok(());
+        };
+        if let Some((offered, changes)) = deferred.offer(&step.view(), peer, held)? {
+            step.adopt(changes);
+            step.transmit(path, Frame::Clear(Payload::Prekeys(offered)).encode());
+            self.prekey_look.soon(step.now.monotonic);
+        }
+        Ok(())
+    }
+
+    /// A peer gave its prekeys.
+    pub(crate) fn take_prekeys(
+        &mut self,
+        step: &mut Transition<'_>,
+        peer: AgentId,
+        offered: &OfferedPrekeys,
+    ) -> Result<(), StoreError> {
+        let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
+        match deferred.take_offered(&step.view(), &peer, offered) {
+            Ok(changes) => {
+                step.adopt(changes);
+                self.dirty.insert(peer);
+            }
+            Err(CommandError::Store(error)) => return Err(error),
+            Err(CommandError::Bundle(error)) if is_misbehaviour(&error) => {
+                let how = Misbehaviour::BadBundle;
+                step.tell_now(Event::Misbehaved { peer, how });
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Begins new sessions where mail opens in none, and says inside which it was.
+    pub(crate) fn repair(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        let now = step.now;
+        while let Some(peer) = self.troubles.next_due(now.monotonic) {
+            if !self.paths.reaches(&peer) {
+                self.troubles.put_off(peer, now.monotonic);
+                continue;
+            }
+            let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
+            let begun = deferred.begin_anew(&step.view(), &peer, &mut *self.random)?;
+            let hashes = self.troubles.begin(&peer, now);
+            if let Some(changes) = begun {
+                step.adopt(changes);
+                self.say_sealed(step, &peer, &Payload::Repair(hashes))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says something in the conversations that would stand still.
+    pub(crate) fn beat(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        while let Some(peer) = self.heartbeats.next_due(step.now.monotonic) {
+            let is_here = self.peers.is_known(&peer) && self.paths.reaches(&peer);
+            if is_here && Deferred::has_session(&step.view(), &peer)? {
+                self.say_sealed(step, &peer, &Payload::Heartbeat)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The owner wants new prekeys now.
+    pub(crate) fn rotate_prekeys(&mut self, step: &mut Transition<'_>) -> Result<(), CommandError> {
+        let deferred = self.config.stored.deferred().ok_or(CommandError::NoMail)?;
+        step.adopt(deferred.rotate(&step.view(), &mut *self.random)?);
+        Ok(())
+    }
+
+    /// The owner brought a peer's bundle.
+    pub(crate) fn import_bundle(
+        &mut self,
+        step: &mut Transition<'_>,
+        bundle: &[u8],
+    ) -> Result<Answer, CommandError> {
+        let peer = claimed_agent(bundle)?;
+        if self.peers.standing(&peer).is_none() {
+            return Err(CommandError::UnknownPeer);
+        }
+        let deferred = self.config.stored.deferred().ok_or(CommandError::NoMail)?;
+        step.adopt(deferred.import(&step.view(), &peer, bundle)?);
+        self.dirty.insert(peer);
+        Ok(Answer::Imported(peer))
+    }
+
+    /// What was kept to write to a peer goes with it.
+    pub(crate) fn forget_mail(&self, step: &mut Transition<'_>, peer: &AgentId) {
+        if self.config.stored.deferred().is_some() {
+            step.delete(Namespace::Session, peer.as_bytes().to_vec());
+            step.delete(Namespace::Bundle, peer.as_bytes().to_vec());
+        }
+    }
+}
+
+impl From<UpkeepError> for CommandError {
+    fn from(error: UpkeepError) -> Self {
+        match error {
+            UpkeepError::Store(error) => Self::Store(error),
+            UpkeepError::Bundle(error) => Self::Bundle(error),
+            UpkeepError::Crypto(error) => Self::Bundle(BundleError::Signing(error)),
+        }
+    }
+}

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, optimization_barrier};
 
 use crate::random::Random;
 
@@ -52,9 +52,12 @@ impl<const N: usize> From<&[u8; N]> for Secret<N> {
     }
 }
 
+/// Wiped by plain stores in front of a barrier: those that zeroize makes byte by byte take longer
+/// than most of what is done with a secret.
 impl<const N: usize> Drop for Secret<N> {
     fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
+        self.0.fill(0);
+        optimization_barrier(&*self.0);
     }
 }
 
@@ -124,9 +127,12 @@ impl SecretBytes {
     }
 }
 
+/// The room behind the bytes too: there may have been more of them.
 impl Drop for SecretBytes {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.0.fill(0);
+        self.0.resize(self.0.capacity(), 0);
+        optimization_barrier(self.0.as_slice());
     }
 }
 

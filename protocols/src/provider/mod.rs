@@ -13,6 +13,8 @@ pub mod split_kem;
 
 // What the two share.
 #[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
+mod chain_hash;
+#[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
 mod ed25519_strict;
 #[cfg(any(feature = "aws-lc-rs", feature = "pure"))]
 mod rust_aead;
@@ -24,9 +26,12 @@ mod xaes;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 pub use deferred::{DeferredProvider, XEDDSA_LENGTH};
 pub use split_kem::SplitKem;
+
+use zeroize::Zeroizing;
 
 use crate::random::Random;
 use crate::secret::{Secret, SecretBytes};
@@ -60,6 +65,52 @@ pub trait Provider: fmt::Debug + Send + Sync {
         info: &[u8],
         out: &mut [u8],
     ) -> Result<(), CryptoError>;
+
+    /// A step of a chain of message keys: HMAC-SHA-256 over the byte 01, and over the byte 02. A
+    /// reader walks thousands of them where messages were lost, so a provider may have a faster way
+    /// than this one, and for the next three as well.
+    fn chain_step(&self, key: &[u8; 32], out: &mut [[u8; 32]; 2]) {
+        for (out, byte) in out.iter_mut().zip([1, 2]) {
+            *out = *self.hmac_sha256(key, &[&[byte]]).expose();
+        }
+    }
+
+    /// Keys of a chain of the post-quantum ratchet: for each counter the chain becomes the first
+    /// half of HKDF-SHA-256 without a salt over it, with counter and label as info, and the key is
+    /// the second half.
+    fn epoch_walk(
+        &self,
+        chain: &mut [u8; 32],
+        counters: RangeInclusive<u32>,
+        label: &[u8; 31],
+        each: &mut dyn FnMut(u32, &[u8; 32]),
+    ) -> Result<(), CryptoError> {
+        let mut both = Zeroizing::new([[0; 32]; 2]);
+        for counter in counters {
+            let info = [&counter.to_be_bytes(), label.as_slice()].concat();
+            self.hkdf_sha256(&[0; 32], chain, &info, both.as_flattened_mut())?;
+            let [next, key] = &*both;
+            *chain = *next;
+            each(counter, key);
+        }
+        Ok(())
+    }
+
+    /// HMAC-SHA-256 under the key of one message.
+    fn chain_mac(&self, key: &[u8; 32], parts: &[&[u8]]) -> Secret<32> {
+        self.hmac_sha256(key, parts)
+    }
+
+    /// HKDF-SHA-256 for the keys of one message.
+    fn chain_hkdf(
+        &self,
+        salt: &[u8; 32],
+        input: &[u8],
+        info: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        self.hkdf_sha256(salt, input, info, out)
+    }
 
     /// The X25519 key of `secret`, which is clamped as RFC 7748 says.
     fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key>;

@@ -6,6 +6,7 @@ mod deferred;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use aes_gcm::Aes256Gcm;
 use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
@@ -18,6 +19,7 @@ use sha2::Digest;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroize;
 
+use super::chain_hash;
 use super::ed25519_strict::StrictInput;
 use super::rust_aead::RustAead;
 use super::system_random::SystemRandom;
@@ -92,6 +94,35 @@ impl Provider for Pure {
             .map_err(|_| CryptoError::ProviderFailed)?
             .expand(info, out)
             .map_err(|_| CryptoError::WrongLength)
+    }
+
+    fn chain_step(&self, key: &[u8; 32], out: &mut [[u8; 32]; 2]) {
+        chain_hash::chain_step(key, out);
+    }
+
+    fn epoch_walk(
+        &self,
+        chain: &mut [u8; 32],
+        counters: RangeInclusive<u32>,
+        label: &[u8; 31],
+        each: &mut dyn FnMut(u32, &[u8; 32]),
+    ) -> Result<(), CryptoError> {
+        chain_hash::epoch_walk(chain, counters, label, each);
+        Ok(())
+    }
+
+    fn chain_mac(&self, key: &[u8; 32], parts: &[&[u8]]) -> Secret<32> {
+        chain_hash::mac(key, parts)
+    }
+
+    fn chain_hkdf(
+        &self,
+        salt: &[u8; 32],
+        input: &[u8],
+        info: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        chain_hash::hkdf(salt, input, info, out)
     }
 
     fn x25519_key(&self, secret: &Secret<32>) -> Box<dyn X25519Key> {

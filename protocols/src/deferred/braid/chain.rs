@@ -158,15 +158,18 @@ impl Link {
     fn advance(&mut self, provider: &dyn Provider, index: u32) -> Result<Secret<32>, BraidError> {
         let floor = index.saturating_sub(KEYS_KEPT);
         self.skipped.drop_below(floor);
-        let (mut chain, mut key) = self.receive.next(provider)?;
-        while chain.counter < index {
-            if chain.counter >= floor {
-                self.skipped.push(chain.counter, key.expose());
+        let mut chain = ChainKey::clone(&self.receive);
+        let mut last = Secret::new([0; 32]);
+        let skipped = &mut self.skipped;
+        chain.walk(provider, index, &mut |counter, key| {
+            if counter == index {
+                *last.expose_mut() = *key;
+            } else if counter >= floor {
+                skipped.push(counter, key);
             }
-            (chain, key) = chain.next(provider)?;
-        }
+        })?;
         self.receive = Arc::new(chain);
-        Ok(key)
+        Ok(last)
     }
 }
 
@@ -174,16 +177,26 @@ impl ChainKey {
     /// Where the chain stands after its next key, and that key.
     fn next(&self, provider: &dyn Provider) -> Result<(Self, Secret<32>), BraidError> {
         let counter = self.counter.checked_add(1).ok_or(BraidError::Exhausted)?;
-        let mut info = [0; 4 + NEXT.len()];
-        for (to, from) in info.iter_mut().zip(counter.to_be_bytes().iter().chain(NEXT)) {
-            *to = *from;
-        }
-        let [chain, key] = derive(provider, &NO_SALT, self.key.expose(), &info)?;
-        Ok((Self { counter, key: chain }, key))
+        let (mut next, mut last) = (self.clone(), Secret::new([0; 32]));
+        next.walk(provider, counter, &mut |_, key| *last.expose_mut() = *key)?;
+        Ok((next, last))
+    }
+
+    /// Moves on to the key with this index, which lies ahead, and gives each on the way.
+    fn walk(
+        &mut self,
+        provider: &dyn Provider,
+        index: u32,
+        each: &mut dyn FnMut(u32, &[u8; 32]),
+    ) -> Result<(), BraidError> {
+        let counters = self.counter.saturating_add(1)..=index;
+        provider.epoch_walk(self.key.expose_mut(), counters, NEXT, each)?;
+        self.counter = index;
+        Ok(())
     }
 }
 
 /// The labels, with the two spaces of the format.
 const START: &[u8] = b"Signal PQ Ratchet V1 Chain  Start";
 const ADD_EPOCH: &[u8] = b"Signal PQ Ratchet V1 Chain Add Epoch";
-const NEXT: &[u8] = b"Signal PQ Ratchet V1 Chain Next";
+const NEXT: &[u8; 31] = b"Signal PQ Ratchet V1 Chain Next";

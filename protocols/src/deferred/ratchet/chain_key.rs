@@ -1,11 +1,14 @@
 //! A chain key, from which each message of a chain takes its seed (section 2.2).
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::MessageSeed;
 use crate::deferred::stored;
 use crate::provider::Provider;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
 /// The key of a chain, before the message with its index.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -31,14 +34,33 @@ impl ChainKey {
         self.index
     }
 
-    /// The seed of the message with this index.
-    pub(in crate::deferred) fn seed(&self, provider: &dyn Provider) -> MessageSeed {
-        MessageSeed(provider.hmac_sha256(self.key.expose(), &[&[0x01]]))
+    /// The seed of the message with this index, and the key after that message. None where the
+    /// index has no next.
+    pub(in crate::deferred) fn step(&self, provider: &dyn Provider) -> Option<(MessageSeed, Self)> {
+        let mut next = self.clone();
+        next.index = self.index.checked_add(1)?;
+        let mut both = Zeroizing::new([[0; 32]; 2]);
+        provider.chain_step(self.key.expose(), &mut both);
+        let [seed, key] = &*both;
+        *next.key.expose_mut() = *key;
+        Some((MessageSeed(Secret::from(seed)), next))
     }
 
-    /// The key after that message. None where the index has no next.
-    pub(in crate::deferred) fn next(&self, provider: &dyn Provider) -> Option<Self> {
-        let index = self.index.checked_add(1)?;
-        Some(Self { index, key: provider.hmac_sha256(self.key.expose(), &[&[0x02]]) })
+    /// Walks on to `index`. The seeds of the last `most` messages that it passes, one behind the
+    /// other.
+    pub(super) fn walk(&mut self, provider: &dyn Provider, index: u32, most: usize) -> SecretBytes {
+        let passed = usize::try_from(index.saturating_sub(self.index)).unwrap_or(usize::MAX);
+        let mut seeds = SecretBytes::new(Vec::with_capacity(passed.min(most) * 32));
+        let mut both = Zeroizing::new([[0; 32]; 2]);
+        for left in (1..=passed).rev() {
+            provider.chain_step(self.key.expose(), &mut both);
+            let [seed, key] = &*both;
+            *self.key.expose_mut() = *key;
+            if left <= most {
+                seeds.extend(seed);
+            }
+        }
+        self.index = self.index.max(index);
+        seeds
     }
 }

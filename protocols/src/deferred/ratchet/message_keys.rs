@@ -18,7 +18,7 @@ impl MessageSeed {
     ) -> Result<MessageKeys, CryptoError> {
         let mut keys = Secret::new([0; KEYS_LENGTH]);
         let (salt, seed) = (braid_key.expose(), self.0.expose());
-        provider.hkdf_sha256(salt, seed, b"WhisperMessageKeys", keys.expose_mut())?;
+        provider.chain_hkdf(salt, seed, b"WhisperMessageKeys", keys.expose_mut())?;
         Ok(MessageKeys(keys))
     }
 }
@@ -54,8 +54,8 @@ impl MessageKeys {
         parts: &[&[u8]],
     ) -> Secret<MAC_LENGTH> {
         let (_, rest) = self.0.expose().split_at(32);
-        let (key, _) = rest.split_at(32);
-        let mac = provider.hmac_sha256(key, parts);
+        let key = rest.first_chunk().unwrap_or(&[0; 32]);
+        let mac = provider.chain_mac(key, parts);
         Secret::from(mac.expose().first_chunk().unwrap_or(&[0; MAC_LENGTH]))
     }
 

@@ -1,7 +1,5 @@
 //! A chain of the peer's messages.
 
-use alloc::vec::Vec;
-
 use serde::{Deserialize, Serialize};
 
 use super::{ChainKey, MAX_SKIPPED, MessageSeed, SkippedSeeds};
@@ -42,30 +40,16 @@ impl ReceiverChain {
         if ahead > MAX_JUMP {
             return Err(ChainError::JumpTooFar);
         }
-        self.skip_to(provider, index)?;
-        let seed = self.chain_key.seed(provider);
-        self.chain_key = self.chain_key.next(provider).ok_or(ChainError::JumpTooFar)?;
+        let from = self.chain_key.index();
+        let seeds = self.chain_key.walk(provider, index, MAX_SKIPPED);
+        let (seed, next) = self.chain_key.step(provider).ok_or(ChainError::JumpTooFar)?;
+        self.chain_key = next;
+        if !seeds.is_empty() {
+            let passed = usize::try_from(ahead).unwrap_or(usize::MAX);
+            let first_kept = (from..index).nth(passed.saturating_sub(MAX_SKIPPED));
+            self.skipped.append(first_kept.unwrap_or(index), seeds.expose());
+        }
         Ok(seed)
-    }
-
-    /// Walks the chain, and keeps the seeds of what it passes as far as they are kept at all.
-    fn skip_to(&mut self, provider: &dyn Provider, index: u32) -> Result<(), ChainError> {
-        let mut kept = Vec::new();
-        let mut first_kept = self.chain_key.index();
-        while self.chain_key.index() < index {
-            let at = self.chain_key.index();
-            if usize::try_from(index - at).is_ok_and(|left| left <= MAX_SKIPPED) {
-                if kept.is_empty() {
-                    first_kept = at;
-                }
-                kept.push(self.chain_key.seed(provider));
-            }
-            self.chain_key = self.chain_key.next(provider).ok_or(ChainError::JumpTooFar)?;
-        }
-        if !kept.is_empty() {
-            self.skipped.append(first_kept, &kept);
-        }
-        Ok(())
     }
 }
 

@@ -25,7 +25,7 @@ impl RootKey {
     ) -> Result<(Self, ChainKey), CryptoError> {
         let mut both = Secret::<64>::new([0; 64]);
         let (salt, input) = (self.0.expose(), shared.expose());
-        provider.hkdf_sha256(salt, input, b"WhisperRatchet", both.expose_mut())?;
+        provider.chain_hkdf(salt, input, b"WhisperRatchet", both.expose_mut())?;
         let [root, chain] = halves(&both);
         Ok((Self(root), ChainKey::first(chain)))
     }

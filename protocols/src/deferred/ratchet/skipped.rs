@@ -22,23 +22,22 @@ pub struct SkippedSeeds {
 }
 
 impl SkippedSeeds {
-    /// Takes the seeds of `from..`, which are newer than all that it holds. The oldest beyond
-    /// [`MAX_SKIPPED`] go.
-    pub(super) fn append(&mut self, from: u32, new: &[MessageSeed]) {
-        let kept_new = new.len().min(MAX_SKIPPED);
+    /// Takes the seeds of `from..`, one behind the other, which are newer than all that it holds.
+    /// The oldest beyond [`MAX_SKIPPED`] go.
+    pub(super) fn append(&mut self, from: u32, new: &[u8]) {
+        let count = new.len() / SEED;
+        let kept_new = count.min(MAX_SKIPPED);
         let kept_old = self.indexes.len().min(MAX_SKIPPED - kept_new);
-        let (first_old, first_new) = (self.indexes.len() - kept_old, new.len() - kept_new);
+        let (first_old, first_new) = (self.indexes.len() - kept_old, count - kept_new);
 
         let mut indexes = Vec::with_capacity(kept_old + kept_new);
-        let mut seeds = Vec::with_capacity((kept_old + kept_new) * SEED);
         indexes.extend(self.indexes.iter().skip(first_old));
-        seeds.extend(self.seeds.expose().iter().skip(first_old * SEED));
-        for (index, seed) in (from..).zip(new).skip(first_new) {
-            indexes.push(index);
-            seeds.extend_from_slice(seed.0.expose());
-        }
+        indexes.extend((from..).take(count).skip(first_new));
+        let mut seeds = SecretBytes::new(Vec::with_capacity((kept_old + kept_new) * SEED));
+        seeds.extend(self.seeds.expose().get(first_old * SEED..).unwrap_or_default());
+        seeds.extend(new.get(first_new * SEED..).unwrap_or_default());
         self.indexes = indexes;
-        self.seeds = SecretBytes::new(seeds);
+        self.seeds = seeds;
     }
 
     /// The seed of a message that comes late, which is then gone.
@@ -77,7 +76,7 @@ impl FromIterator<(u32, Secret<32>)> for SkippedSeeds {
     fn from_iter<I: IntoIterator<Item = (u32, Secret<32>)>>(seeds: I) -> Self {
         let mut skipped = Self::default();
         for (index, seed) in seeds {
-            skipped.append(index, &[MessageSeed(seed)]);
+            skipped.append(index, seed.expose());
         }
         skipped
     }
@@ -94,12 +93,16 @@ mod tests {
     use crate::secret::Secret;
 
     fn seed(number: usize) -> MessageSeed {
-        MessageSeed(Secret::new([u8::try_from(number % 251).unwrap(); 32]))
+        MessageSeed(Secret::from(&bytes(number)))
+    }
+
+    fn bytes(number: usize) -> [u8; 32] {
+        [u8::try_from(number % 251).unwrap(); 32]
     }
 
     fn holding(count: usize) -> SkippedSeeds {
         let mut skipped = SkippedSeeds::default();
-        skipped.append(0, &(0..count).map(seed).collect::<Vec<_>>());
+        skipped.append(0, (0..count).map(bytes).collect::<Vec<_>>().as_flattened());
         skipped
     }
 
@@ -118,7 +121,7 @@ mod tests {
     fn two_thousand_are_kept_and_one_more_drives_the_oldest_out() {
         let mut skipped = holding(MAX_SKIPPED);
         assert_eq!(skipped.len(), MAX_SKIPPED);
-        skipped.append(2_000, &[seed(2_000)]);
+        skipped.append(2_000, &bytes(2_000));
         assert_eq!(skipped.len(), MAX_SKIPPED);
         assert_eq!(skipped.take(0), None);
         assert_eq!(skipped.take(1), Some(seed(1)));
@@ -128,8 +131,8 @@ mod tests {
     #[test]
     fn of_more_at_once_than_it_keeps_the_newest_stay() {
         let mut skipped = holding(3);
-        let new: Vec<_> = (100..100 + MAX_SKIPPED + 5).map(seed).collect();
-        skipped.append(100, &new);
+        let new: Vec<_> = (100..100 + MAX_SKIPPED + 5).map(bytes).collect();
+        skipped.append(100, new.as_flattened());
         assert_eq!(skipped.len(), MAX_SKIPPED);
         assert_eq!((skipped.take(2), skipped.take(104)), (None, None));
         assert_eq!(skipped.take(105), Some(seed(105)));

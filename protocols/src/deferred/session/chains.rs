@@ -57,9 +57,9 @@ impl Chains {
 
     /// The seed of the next message of one's own, and the chains after it.
     pub(super) fn send(&self, provider: &dyn Provider) -> Result<(Self, MessageSeed), SealError> {
-        let seed = self.sender.chain_key.seed(provider);
+        let (seed, chain_key) = self.sender.chain_key.step(provider).ok_or(SealError::Exhausted)?;
         let mut next = self.clone();
-        next.sender.chain_key = self.sender.chain_key.next(provider).ok_or(SealError::Exhausted)?;
+        next.sender.chain_key = chain_key;
         Ok((next, seed))
     }
 

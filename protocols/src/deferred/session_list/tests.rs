@@ -3,10 +3,12 @@ use alloc::vec::Vec;
 
 use super::{MAX_ARCHIVED, MAX_ARCHIVED_BYTES, SessionList};
 use crate::deferred::Suite;
+#[cfg(feature = "aws-lc-rs")]
+use crate::deferred::braid::{BraidError, BraidMessage};
 use crate::deferred::fixture::{End, NOW, PROVIDER, Seeded, answered, pair};
 use crate::deferred::ratchet::{ChainKey, MAX_SKIPPED};
 use crate::deferred::session::{MAX_RECEIVER_CHAINS, OpenError, Packet, PacketKind, SealError};
-use crate::deferred::wire::FirstMessage;
+use crate::deferred::wire::{FirstMessage, RatchetMessage};
 use crate::random::Random;
 use crate::secret::Secret;
 use core::time::Duration;
@@ -127,6 +129,77 @@ fn what_is_cut_or_changed_in_a_first_message_opens_as_sent_or_not_at_all() {
         assert_eq!(bob.list.encode().unwrap(), before);
     }
     assert_eq!(bob.open(&packet), b"whole");
+}
+
+/// The places that the format leaves open, as `docs/wire-format.md` lists them: a flip there is
+/// ignored or refused, and everywhere else refused.
+#[test]
+fn each_bit_of_a_first_message_to_the_official_client_is_bound_or_on_the_list() {
+    let (mut alice, mut bob) = pair(Suite::Kyber1024);
+    let packet = alice.seal(b"whole");
+    let read = FirstMessage::decode(&packet.bytes).unwrap();
+    // The version byte's low nibble, and the registration with its field number.
+    let registration = read.before.len() + read.message.as_bytes().len();
+    assert_eq!(packet.bytes[registration..registration + 2], [5 << 3, 7]);
+    let listed = |bit: usize| bit < 4 || (registration..registration + 2).contains(&(bit / 8));
+
+    let before = bob.list.encode().unwrap();
+    let mut ignored = 0;
+    for bit in 0..packet.bytes.len() * 8 {
+        let mut flipped = packet.clone();
+        flipped.bytes[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(opened) = bob.try_open(&flipped) {
+            assert!(listed(bit), "bit {bit} is bound by nothing");
+            assert_eq!(opened.plaintext.expose(), b"whole", "bit {bit}");
+            ignored += 1;
+        }
+    }
+    assert!(ignored >= 4 + 7, "{ignored}");
+    assert_eq!(bob.list.encode().unwrap(), before);
+    assert_eq!(bob.open(&packet), b"whole");
+}
+
+/// Lets the current session of an end seal `count` messages that nobody ever sees.
+#[cfg(feature = "aws-lc-rs")]
+fn skip(end: &mut End, count: u32) {
+    let last = end.seal(b"");
+    let message = RatchetMessage::decode(&last.bytes).unwrap();
+    let mut beside = BraidMessage::decode(message.braid).unwrap();
+    beside.index += count - 1;
+    let mut session = end.list.current().unwrap().clone();
+    session.braid.own_key(PROVIDER, &beside.encode()).unwrap();
+    for _ in 1..count {
+        session.chains.sender.chain_key = session.chains.sender.chain_key.step(PROVIDER).unwrap().1;
+    }
+    end.list = end.list.with_current(session);
+}
+
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn so_many_messages_may_be_missing_and_not_one_more() {
+    let (mut alice, mut bob) = answered(Suite::MlKem1024);
+    let near = alice.seal(b"near");
+    let mut further = End { list: alice.list.clone(), ..End::new(1, Suite::MlKem1024) };
+    skip(&mut alice, 24_998);
+    let far = alice.seal(b"far");
+    skip(&mut further, 24_999);
+    let too_far = further.seal(b"too far");
+    // The post-quantum ratchet counts from one, so that its bound comes first.
+    assert_eq!(bob.refuse(&too_far), OpenError::Braid(BraidError::JumpTooFar));
+    assert_eq!(bob.open(&far), b"far");
+    assert_eq!(bob.refuse(&near), OpenError::Duplicate);
+}
+
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn a_million_messages_missing_in_many_jumps_leave_a_bounded_record() {
+    let (mut alice, mut bob) = answered(Suite::MlKem1024);
+    for _ in 0..41 {
+        skip(&mut alice, 24_500);
+        let landing = alice.seal(b"landing");
+        assert_eq!(bob.open(&landing), b"landing");
+        assert!(bob.list.encode().unwrap().len() < 170_000);
+    }
 }
 
 #[test]

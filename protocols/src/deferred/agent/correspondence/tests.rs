@@ -1,14 +1,21 @@
+#[cfg(feature = "aws-lc-rs")]
+mod recovery;
+
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Correspondence, CorrespondenceError, Local, MailError, SESSION_TURNS, Surroundings};
 use crate::deferred::agent::bundle::BundleError;
-use crate::deferred::agent::envelope::EnvelopeError;
+use crate::deferred::agent::envelope::{Envelope, EnvelopeError};
 use crate::deferred::agent::fixture::{Agent, card_naming};
-use crate::deferred::agent::introduction::IntroductionError;
+use crate::deferred::agent::introduction::{Beginning, Introduction, IntroductionError};
 use crate::deferred::fixture::{PROVIDER, Seeded};
+use crate::deferred::ratchet::{ChainKey, MAX_JUMP};
 use crate::deferred::session::{OpenError, SealError};
+use crate::deferred::wire::FirstMessage;
 use crate::identity::AgentId;
 use crate::identity::fixture::signing_pair;
+use crate::secret::Secret;
 use crate::time::CLOCK_TOLERANCE;
 
 /// Two agents, and a first packet of the first to the second.
@@ -18,8 +25,6 @@ fn first_packet(with_one_time: bool) -> (Agent, Agent, Vec<u8>) {
     let packet = alice.seal(bob.id(), b"first");
     (alice, bob, packet)
 }
-
-use alloc::vec::Vec;
 
 #[test]
 fn an_agent_that_is_away_is_written_to_and_answers() {
@@ -57,20 +62,19 @@ fn every_flipped_bit_of_a_later_packet_is_refused_and_changes_nothing() {
     assert_eq!(alice.open(bob.id(), &reply).0, b"reply");
 }
 
-/// Each bit of what stands around the message, and some of each part of the message itself.
+/// Each bit of what stands around the message, and a bit of each byte of the message itself, whose
+/// MAC and KEM ciphertext leave no byte another way.
 #[test]
 fn every_flipped_bit_around_a_first_message_is_refused_and_changes_nothing() {
     let (alice, mut bob, packet) = first_packet(true);
-    // The envelope and the fields before the message; those behind it, but for most of the KEM
-    // ciphertext, each bit of which changes every key.
     let kem_ciphertext = packet.len() - 1_569;
     let around = (0..200).chain(kem_ciphertext - 20..kem_ciphertext + 3);
-    for byte in around.chain((200..packet.len()).step_by(211)) {
-        for bit in 0..8 {
-            let mut flipped = packet.clone();
-            flipped[byte] ^= 1 << bit;
-            bob.refuse(alice.id(), &flipped);
-        }
+    let around = around.flat_map(|byte| (0..8).map(move |bit| (byte, bit)));
+    let inside = (200..packet.len()).map(|byte| (byte, byte % 8));
+    for (byte, bit) in around.chain(inside) {
+        let mut flipped = packet.clone();
+        flipped[byte] ^= 1 << bit;
+        bob.refuse(alice.id(), &flipped);
     }
     for end in (0..packet.len()).step_by(37) {
         bob.refuse(alice.id(), &packet[..end]);
@@ -165,6 +169,58 @@ fn a_strangers_introduction_with_a_wrong_signature_key_or_card_begins_nothing() 
     // The one-time key is still there.
     bob.now = alice.now;
     assert_eq!(bob.open(alice.id(), &packet).0, b"first");
+}
+
+#[test]
+fn an_introduction_to_another_or_of_another_session_begins_nothing() {
+    let (mut alice, mut bob, packet) = first_packet(true);
+    let carol = Agent::new(3);
+    let (_, inside) = Envelope::decode(&packet).unwrap();
+    let first = FirstMessage::decode(inside).unwrap();
+    let mark = bob.bundle.mark();
+    let mut elsewhere = first;
+    elsewhere.base_key = *carol.identity.public();
+    let beginnings = [
+        Beginning::of_first(PROVIDER, [alice.id(), carol.id()], &mark, &first),
+        Beginning::of_first(PROVIDER, [alice.id(), bob.id()], &carol.bundle.mark(), &first),
+        Beginning::of_first(PROVIDER, [alice.id(), bob.id()], &mark, &elsewhere),
+    ];
+    for beginning in beginnings {
+        let random = &mut Seeded(4);
+        let introduction = Introduction::sign(&alice.card, &alice.pair, &beginning, random);
+        alice.mail.begun.as_mut().unwrap().introduction = introduction.unwrap();
+        let lie = alice.seal(bob.id(), b"lie");
+        let refused = MailError::Introduction(IntroductionError::BadSignature);
+        assert_eq!(bob.refuse(alice.id(), &lie), refused);
+    }
+    // Nor does another agent's introduction.
+    alice.mail.begun.as_mut().unwrap().introduction = Introduction::sign(
+        &carol.card,
+        &carol.pair,
+        &Beginning::of_first(PROVIDER, [alice.id(), bob.id()], &mark, &first),
+        &mut Seeded(4),
+    )
+    .unwrap();
+    let lie = alice.seal(bob.id(), b"lie");
+    let refused = MailError::Introduction(IntroductionError::WrongSender);
+    assert_eq!(bob.refuse(alice.id(), &lie), refused);
+    assert_eq!(bob.open(alice.id(), &packet).0, b"first", "the one-time key is still there");
+}
+
+#[test]
+fn a_packet_too_far_ahead_is_refused_by_name() {
+    let (mut alice, mut bob, packet) = first_packet(true);
+    bob.open(alice.id(), &packet);
+    let mut session = alice.mail.sessions.current().unwrap().clone();
+    let index = session.chains.sender.chain_key.index() + MAX_JUMP + 1;
+    session.chains.sender.chain_key = ChainKey::at(index, Secret::new([1; 32]));
+    let honest = alice.mail.sessions.clone();
+    alice.mail.sessions = alice.mail.sessions.with_current(session);
+    let far = alice.seal(bob.id(), b"far");
+    assert_eq!(bob.refuse(alice.id(), &far), MailError::Open(OpenError::JumpTooFar));
+    alice.mail.sessions = honest;
+    let next = alice.seal(bob.id(), b"next");
+    assert_eq!(bob.open(alice.id(), &next).0, b"next");
 }
 
 #[test]

@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 use super::std::println;
 use super::talk::{Packet, Talk, peer};
 use crate::deferred::braid::{Braid, BraidMessage, Role, keyed_from};
+use crate::provider::Provider;
 use crate::secret::Secret;
 
 #[test]
@@ -95,22 +96,28 @@ impl Thief {
     }
 
     fn opens(&mut self, packet: &Packet) -> bool {
+        let provider = Talk::provider(self.victim);
         if packet.from == peer(self.victim) {
-            let provider = Talk::provider(self.victim);
             let Ok((next, key)) = self.copy.receive(provider, &packet.field) else { return false };
             self.copy = next;
             return key == packet.key;
         }
-        self.own_key(&packet.message()).is_some_and(|key| key == packet.key)
+        self.copy.own_key(provider, &packet.field).is_some_and(|key| key == packet.key)
     }
+}
 
-    /// The key under which the victim sealed, as far as the copy leads to it. What the victim drew
-    /// since is not in it.
-    fn own_key(&mut self, message: &BraidMessage) -> Option<Secret<32>> {
-        let provider = Talk::provider(self.victim);
-        let epoch = keyed_from(message.epoch);
+/// What a thief makes of a copy, here and where whole sessions are stolen.
+impl Braid {
+    /// The key beside which its owner sent `field`, as far as the copy leads to it. What the owner
+    /// drew since is not in it.
+    pub(in crate::deferred) fn own_key(
+        &mut self,
+        provider: &dyn Provider,
+        field: &[u8],
+    ) -> Option<Secret<32>> {
+        let message = BraidMessage::decode(field).ok()?;
         loop {
-            let (index, key) = self.copy.chain.send(provider, epoch).ok()?;
+            let (index, key) = self.chain.send(provider, keyed_from(message.epoch)).ok()?;
             if index == message.index {
                 return Some(key);
             }

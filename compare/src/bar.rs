@@ -1,6 +1,6 @@
 //! A bar: a figure that is asked for, and whether it was met.
 
-/// A ratio that was measured, and what is asked of it.
+/// A figure that was measured, and what is asked of it.
 pub struct Bar {
     what: &'static str,
     measured: f64,
@@ -38,7 +38,7 @@ impl Bar {
             Asked::Nothing => (String::from("shown only"), true),
         };
         let verdict = if met { "" } else { "  MISSED" };
-        println!("  {:<64} {:>6.3}  ({asked}){verdict}", self.what, self.measured);
+        println!("  {:<64} {:>8.3}  ({asked}){verdict}", self.what, self.measured);
         met
     }
 }

@@ -1,17 +1,21 @@
-//! Meshwork's live sessions beside what others have: one process, one run, CPU time of one thread.
+//! Meshwork's sessions beside what others have: one process, one run, CPU time of one thread.
 //!
 //! ```text
 //! cargo run --release --manifest-path compare/Cargo.toml [handshake] [records] ..
 //! ```
 //!
-//! prints each ratio with what is asked of it, and ends with an error where one was missed.
+//! prints each figure with what is asked of it, and ends with an error where one was missed.
 
 mod agents;
 mod bar;
+mod deferred;
 mod handshake;
+mod mail;
 mod noise;
+mod olm;
 mod quic;
 mod records;
+mod sessions;
 mod stopwatch;
 mod tls;
 
@@ -25,8 +29,12 @@ pub type Failure = Box<dyn Error>;
 
 type Comparison = fn() -> Result<Vec<Bar>, Failure>;
 
-const COMPARISONS: [(&str, Comparison); 3] =
-    [("handshake", handshake::compare), ("records", records::compare), ("quic", quic::compare)];
+const COMPARISONS: [(&str, Comparison); 4] = [
+    ("handshake", handshake::compare),
+    ("records", records::compare),
+    ("quic", quic::compare),
+    ("deferred", deferred::compare),
+];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).collect();

@@ -4,11 +4,13 @@
 //! empty or has a field that nobody reads is an error of the load. The checks are the tests of this
 //! crate. Where each file comes from stands in `README.md`. Knows nothing of the code under test.
 //!
+//! - [`deferred`]: how sessions between our own agents begin.
 //! - [`identity`]: an agent's id, cards and revocations.
 //! - [`noise`]: whole handshakes of the live suite.
 //! - [`primitives`]: known answers of single primitives.
 //! - [`ratchet`]: what the official client of deferred messages sent and stored.
 
+pub mod deferred;
 pub mod identity;
 pub mod noise;
 pub mod primitives;

@@ -36,6 +36,7 @@ async fn what_waits_for_a_killed_peer_arrives_within_seconds_over_udp() {
     killed_and_back(Transport::Udp).await;
 }
 
+#[allow(clippy::print_stdout, reason = "the figure is worth seeing")]
 async fn killed_and_back(transport: Transport) {
     if let Some(place) = std::env::var_os(CHILD) {
         return live(&place.into_string().unwrap(), transport).await;
@@ -60,6 +61,7 @@ async fn killed_and_back(transport: Transport) {
 }
 
 /// What the child does until it is killed.
+#[allow(clippy::print_stdout, reason = "it is how the child tells")]
 async fn live(place: &str, transport: Transport) {
     let (address, folder) = place.split_once(' ').unwrap();
     let builder = || {

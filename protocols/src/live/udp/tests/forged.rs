@@ -237,8 +237,8 @@ fn an_answer_that_was_left_for_a_later_one_is_not_gone_back_to() {
     }));
     pair.world.run(Duration::from_secs(8));
     let log = pair.world.log.clone().unwrap();
-    let answers = log.iter().filter(|flying| is_message2(&flying.datagram));
-    let (first, last) = (answers.clone().next().unwrap(), answers.last().unwrap());
+    let mut answers = log.iter().filter(|flying| is_message2(&flying.datagram));
+    let (first, last) = (answers.next().unwrap(), answers.next_back().unwrap());
     assert_ne!(first.datagram, last.datagram);
     let repeated = pair.world.at(ALICE).tally().repeated;
     pair.world.deliver(first.clone());

@@ -4,6 +4,7 @@
 //! send, yields the session's events, and says what it can carry. What a frame says, and whether one
 //! goes ahead of another, is decided before it comes here.
 
+mod outgoing;
 mod quic;
 mod tcp;
 mod udp;

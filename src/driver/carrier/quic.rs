@@ -4,7 +4,6 @@ use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use meshwork_protocols::identity::Address;
 use meshwork_protocols::live::hello::Channel;
@@ -19,6 +18,7 @@ use meshwork_transports::{
 };
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::outgoing::Outgoing;
 use super::{CarrierError, FAREWELL, turned_out};
 use crate::agent::FetchError;
 use crate::driver::Shared;
@@ -27,13 +27,6 @@ use crate::streams::Native;
 
 /// How much is read at a time: a few of the largest batches of packets that a kernel hands over.
 const READ: usize = 64 << 10;
-
-/// How much is given to QUIC ahead of what it has taken; what waits before it can still be counted
-/// and taken back.
-const GIVEN_AHEAD: usize = 256 << 10;
-
-/// How long a connection may take nothing of what is written before it counts as dead.
-const STALLED: Duration = Duration::from_secs(30);
 
 /// What a connection and its handshake hold of a peer that has not proved itself: measured, and as
 /// much as may come and not be taken.
@@ -67,11 +60,7 @@ struct Standing {
     receiver: QuicReceiver,
     /// Whether the peer has ended the first stream.
     ended: bool,
-    /// Given by the session, and written up to `written`.
-    outgoing: Vec<u8>,
-    written: usize,
-    /// When the last byte was taken, while any waits.
-    moved: Instant,
+    outgoing: Outgoing,
 }
 
 /// What a turn moved.
@@ -203,8 +192,7 @@ impl QuicCarrier {
         let Self { shared, state: State::Standing(standing), .. } = self else {
             return Err(SessionError::Truncated.into());
         };
-        let waits = standing.take_given();
-        let stalled = standing.moved + STALLED;
+        let (waits, stalled) = (standing.take_given(), standing.outgoing.stalls());
         tokio::select! {
             moved = standing.turn(may_read, shared) => moved.map(drop),
             () = sleep_until(stalled), if waits => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
@@ -213,9 +201,7 @@ impl QuicCarrier {
 
     pub(super) fn room(&self) -> usize {
         let State::Standing(standing) = &self.state else { return 0 };
-        let waiting = standing.outgoing.len() - standing.written + standing.session.unsent();
-        // One frame always may be.
-        if waiting == 0 { usize::MAX } else { GIVEN_AHEAD.saturating_sub(waiting) }
+        standing.outgoing.room(standing.session.unsent())
     }
 
     pub(super) fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
@@ -259,13 +245,13 @@ impl Standing {
         sender: QuicSender,
         receiver: QuicReceiver,
     ) -> Self {
-        let (outgoing, moved) = (Vec::new(), Instant::now());
-        Self { session, connection, sender, receiver, ended: false, outgoing, written: 0, moved }
+        let outgoing = Outgoing::new();
+        Self { session, connection, sender, receiver, ended: false, outgoing }
     }
 
     async fn turn(&mut self, may_read: bool, shared: &Shared) -> Result<Moved, CarrierError> {
         let writes = self.take_given();
-        let Self { session, connection, sender, receiver, ended, outgoing, written, moved } = self;
+        let Self { session, connection, sender, receiver, ended, outgoing } = self;
         tokio::select! {
             chunk = receiver.read_chunk(READ, true), if may_read && !*ended => {
                 let Some(chunk) = chunk? else {
@@ -276,9 +262,8 @@ impl Standing {
                 session.receive(shared.clock.now(), &chunk.bytes)?;
                 Ok(Moved::In(chunk.bytes.len()))
             }
-            count = sender.write(outgoing.get(*written..).unwrap_or_default()), if writes => {
-                *written += count?;
-                *moved = Instant::now();
+            count = sender.write(outgoing.rest()), if writes => {
+                outgoing.wrote(count?);
                 Ok(Moved::Out)
             }
             datagram = connection.receive_datagram(), if may_read => {
@@ -290,22 +275,14 @@ impl Standing {
     }
 
     async fn write(&mut self) -> Result<(), QuicWriteError> {
-        let rest = self.outgoing.get(self.written..).unwrap_or_default();
-        self.written += self.sender.write(rest).await?;
+        let count = self.sender.write(self.outgoing.rest()).await?;
+        self.outgoing.wrote(count);
         Ok(())
     }
 
     /// Takes what the session gives; whether there is anything to write.
     fn take_given(&mut self) -> bool {
-        if self.written == self.outgoing.len() {
-            self.outgoing.clear();
-            self.written = 0;
-            // What is large once should not stay so.
-            self.outgoing.shrink_to(GIVEN_AHEAD);
-            self.session.take_transmit(&mut self.outgoing);
-            self.moved = Instant::now();
-        }
-        self.written < self.outgoing.len()
+        self.outgoing.fill(|bytes| self.session.take_transmit(bytes))
     }
 }
 

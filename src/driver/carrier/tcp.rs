@@ -4,13 +4,13 @@ use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use meshwork_protocols::identity::Address;
 use meshwork_protocols::live::{Dial, Directory, Local, SendError, SessionEvent, TcpSession};
 use meshwork_transports::{Connection, Reader, Writer};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::outgoing::Outgoing;
 use super::{CarrierError, FAREWELL, turned_out};
 use crate::agent::FetchError;
 use crate::driver::gate::Pass;
@@ -23,13 +23,6 @@ const READ_BEFORE: usize = 4 << 10;
 /// hands over at once.
 const READ: usize = 64 << 10;
 
-/// How much is sealed ahead of what the connection takes; what waits before it can still be
-/// counted and taken back.
-const SEALED_AHEAD: usize = 256 << 10;
-
-/// How long a connection may take nothing of what is written before it counts as dead.
-const STALLED: Duration = Duration::from_secs(30);
-
 /// A session, its connection, and what is between.
 #[derive(Debug)]
 pub(crate) struct TcpCarrier {
@@ -38,11 +31,7 @@ pub(crate) struct TcpCarrier {
     writer: Writer,
     remote: SocketAddr,
     clock: Clock,
-    /// Sealed, and written up to `written`.
-    outgoing: Vec<u8>,
-    written: usize,
-    /// When the last byte was taken, while any waits.
-    moved: Instant,
+    outgoing: Outgoing,
 }
 
 /// What a turn moved.
@@ -79,8 +68,7 @@ impl TcpCarrier {
     fn new(session: TcpSession, connection: Connection, clock: Clock) -> Self {
         let remote = connection.remote();
         let (reader, writer) = connection.split();
-        let moved = Instant::now();
-        Self { session, reader, writer, remote, clock, outgoing: Vec::new(), written: 0, moved }
+        Self { session, reader, writer, remote, clock, outgoing: Outgoing::new() }
     }
 
     pub(super) fn remote(&self) -> SocketAddr {
@@ -114,8 +102,7 @@ impl TcpCarrier {
     }
 
     pub(super) async fn progress(&mut self, may_read: bool) -> Result<(), CarrierError> {
-        let waits = self.take_sealed();
-        let stalled = self.moved + STALLED;
+        let (waits, stalled) = (self.take_sealed(), self.outgoing.stalls());
         tokio::select! {
             moved = self.turn(may_read, READ) => moved.map(drop),
             () = sleep_until(stalled), if waits => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
@@ -123,9 +110,7 @@ impl TcpCarrier {
     }
 
     pub(super) fn room(&self) -> usize {
-        let waiting = self.outgoing.len() - self.written + self.session.unsent();
-        // One frame always may be.
-        if waiting == 0 { usize::MAX } else { SEALED_AHEAD.saturating_sub(waiting) }
+        self.outgoing.room(self.session.unsent())
     }
 
     pub(super) fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
@@ -150,7 +135,7 @@ impl TcpCarrier {
 
     async fn turn(&mut self, may_read: bool, at_most: usize) -> Result<Moved, CarrierError> {
         let writes = self.take_sealed();
-        let Self { session, reader, writer, outgoing, written, clock, moved, .. } = self;
+        let Self { session, reader, writer, outgoing, clock, .. } = self;
         tokio::select! {
             bytes = reader.read(at_most), if may_read => {
                 let bytes = bytes?;
@@ -161,9 +146,8 @@ impl TcpCarrier {
                 }
                 Ok(Moved::In(bytes.len()))
             }
-            count = writer.write(outgoing.get(*written..).unwrap_or_default()), if writes => {
-                *written += count?;
-                *moved = Instant::now();
+            count = writer.write(outgoing.rest()), if writes => {
+                outgoing.wrote(count?);
                 Ok(Moved::Out)
             }
             else => future::pending().await,
@@ -171,25 +155,13 @@ impl TcpCarrier {
     }
 
     async fn write(&mut self) -> io::Result<()> {
-        let rest = self.outgoing.get(self.written..).unwrap_or_default();
-        self.written += self.writer.write(rest).await?;
+        let count = self.writer.write(self.outgoing.rest()).await?;
+        self.outgoing.wrote(count);
         Ok(())
     }
 
     /// Takes what the session has sealed; whether there is anything to write.
     fn take_sealed(&mut self) -> bool {
-        if self.written == self.outgoing.len() {
-            self.outgoing.clear();
-            self.written = 0;
-            // What is large once should not stay so.
-            self.outgoing.shrink_to(SEALED_AHEAD);
-            self.session.take_transmit(&mut self.outgoing);
-            self.moved = Instant::now();
-        }
-        self.waits_for_writer()
-    }
-
-    fn waits_for_writer(&self) -> bool {
-        self.written < self.outgoing.len()
+        self.outgoing.fill(|bytes| self.session.take_transmit(bytes))
     }
 }

@@ -5,10 +5,11 @@ mod pair;
 
 use std::sync::Arc;
 
-use meshwork_protocols::live::quic::{NoiseClient, NoiseServer, QUIC_VERSION, Randomness};
+use meshwork_protocols::live::quic::{
+    NoiseClient, NoiseServer, QUIC_VERSION, Randomness, TLS_QUIC_VERSION,
+};
 use meshwork_protocols::live::{Dial, Local, Suite};
-use quinn_proto::crypto::{self, rustls::QuicClientConfig, rustls::QuicServerConfig};
-use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
+use quinn_proto::crypto;
 
 use crate::Failure;
 use crate::agents::{Agents, NOW};
@@ -25,11 +26,11 @@ pub fn compare() -> Result<Vec<Bar>, Failure> {
     let agents = Agents::new(Suite::AesGcm)?;
     let (local, peer) = agents.locals();
     let tls = Tls::new()?;
-    let (noise_server, tls_server) = (noise_server(peer)?, tls_server(&tls)?);
-    let tls_client = tls_client(&tls)?;
+    let (noise_server, tls_server) = (noise_server(peer)?, tls.quic().quic_server()?);
+    let tls_client = tls.quic().quic_client()?;
     // As the driver does: what a dial begins with is made for it.
     let ours = || Ok(Setup::new(noise_client(local, peer)?, &noise_server, QUIC_VERSION));
-    let theirs = || Setup::new(Arc::clone(&tls_client), &tls_server, QUIC_1);
+    let theirs = || Setup::new(Arc::clone(&tls_client), &tls_server, TLS_QUIC_VERSION);
     let handshakes = Times::measure(
         HANDSHAKES,
         vec![
@@ -75,19 +76,4 @@ fn randomness(local: &Arc<Local>) -> Randomness {
     Arc::new(move || provider.random())
 }
 
-fn tls_client(tls: &Tls) -> Result<Arc<dyn crypto::ClientConfig>, Failure> {
-    Ok(Arc::new(QuicClientConfig::with_initial(Arc::clone(tls.client()), initial()?)?))
-}
-
-fn tls_server(tls: &Tls) -> Result<Arc<dyn crypto::ServerConfig>, Failure> {
-    Ok(Arc::new(QuicServerConfig::with_initial(Arc::clone(tls.server()), initial()?)?))
-}
-
-/// What version 1 protects its first packets with (RFC 9001, section 5.2).
-fn initial() -> Result<rustls::quic::Suite, Failure> {
-    let suite = TLS13_AES_128_GCM_SHA256.tls13().and_then(|suite| suite.quic_suite());
-    suite.ok_or_else(|| "rustls has no QUIC".into())
-}
-
-const QUIC_1: u32 = 1;
 const MEGABYTE: usize = 1 << 20;

@@ -16,6 +16,7 @@
 //!   between.
 //! - `protection`: packet and header keys from Noise's secrets, by rustls. `initial` and `retry` are
 //!   QUIC's own, under a version of ours.
+//! - `tls_control`, behind a feature: TLS 1.3 in the same place, to be compared with.
 //! - [`QuicSession`]: Hello, and then frames, on the first stream of a connection.
 //!
 //! A version of its own keeps this apart from every QUIC that somebody else speaks.
@@ -30,11 +31,15 @@ mod refusal;
 mod retry;
 mod server;
 mod session;
+#[cfg(feature = "tls-control")]
+mod tls_control;
 
 pub use client::NoiseClient;
 pub use refusal::Refusal;
 pub use server::NoiseServer;
 pub use session::QuicSession;
+#[cfg(feature = "tls-control")]
+pub use tls_control::{TLS_QUIC_VERSION, TlsControl, TlsError};
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -149,3 +149,39 @@ async fn a_session_that_is_cut_off_in_the_middle_is_told_of_and_replaced() {
     works(&alice, &bob).await;
     assert_eq!(alice.counters().established, 2);
 }
+
+#[tokio::test]
+async fn a_forged_tcp_record_ends_the_connection_and_the_session_is_made_anew() {
+    // Bob is behind something that can say something of its own.
+    let relay = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let behind = format!("tcp:{}", relay.local_addr().unwrap()).parse().unwrap();
+    let bob = Agent::builder().in_memory().listen("127.0.0.1:0").advertise(behind);
+    let (alice, bob) = (in_memory().await, bob.start().await.unwrap());
+    introduce(&alice, &bob).await;
+    let (forge, target) = (Arc::new(Notify::new()), bob.listening()[0]);
+    let forging = Arc::clone(&forge);
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = relay.accept().await {
+            let mut to = TcpStream::connect(target).await.unwrap();
+            loop {
+                let both = tokio::io::copy_bidirectional(&mut from, &mut to);
+                tokio::select! {
+                    _ = both => break,
+                    () = forging.notified() => {}
+                }
+                // A record of forty bytes, as good as anybody's without the key.
+                let _ = to.write_all(&[[0, 40].as_slice(), &[7; 40]].concat()).await;
+            }
+        }
+    });
+    works(&alice, &bob).await;
+    let mut watch = bob.watch();
+    forge.notify_one();
+    let why = wait_for(&mut watch, |event| match event {
+        Event::Broken { why, .. } => Some(why),
+        _ => None,
+    });
+    assert!(matches!(why.await, SessionError::Record(_)));
+    works(&alice, &bob).await;
+    assert_eq!(alice.counters().established, 2);
+}

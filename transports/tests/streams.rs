@@ -33,6 +33,22 @@ async fn write_all(writer: &mut meshwork_transports::Writer, mut bytes: &[u8]) {
     }
 }
 
+#[tokio::test]
+async fn port_443_is_dialled_like_any_other() {
+    let place = SocketAddr::from(([127, 0, 0, 44], 443));
+    let address = address(place);
+    assert_eq!(address.to_string(), "tcp:127.0.0.44:443");
+    match Listener::tcp(place).await {
+        Ok(listener) => {
+            let (dialled, accepted) = tokio::join!(dial(&address), listener.accept());
+            assert_eq!(dialled.unwrap().remote(), place);
+            assert!(accepted.is_ok());
+        }
+        // Not this user's to listen at: it is dialled all the same.
+        Err(_) => assert!(matches!(dial(&address).await, Err(DialError::Unreachable(_)))),
+    }
+}
+
 async fn carries_bytes_both_ways_until_the_end((one, other): (Connection, Connection)) {
     const LENGTH: usize = 100_000;
     let ((mut one_reader, mut one_writer), (mut other_reader, mut other_writer)) =

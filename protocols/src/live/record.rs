@@ -117,7 +117,7 @@ impl RecordWriter {
 /// It holds at most one frame and one record of what came.
 #[derive(Debug)]
 pub struct RecordReader {
-    cipher: CipherState,
+    pub(super) cipher: CipherState,
     limits: KeyLimits,
     used: KeyUse,
     max_frame: usize,

@@ -1,3 +1,5 @@
+mod copied;
+
 use alloc::vec;
 use core::time::Duration;
 

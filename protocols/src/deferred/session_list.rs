@@ -109,6 +109,22 @@ impl SessionList {
         next
     }
 
+    /// The list with every sending key given up, because a later state that is lost may have used
+    /// them. These sessions open, and none seals again: not even once the peer has turned the Double
+    /// Ratchet, since the place in the post-quantum one would still be used twice.
+    #[must_use]
+    pub fn spend(&self) -> Self {
+        let mut next = self.archive();
+        next.archived = next
+            .archived
+            .iter()
+            .filter_map(|archived| record::decode_session(&archived.0).ok())
+            .filter_map(|session| record::encode_session(&session.spent()).ok())
+            .map(Archived)
+            .collect();
+        next
+    }
+
     /// A packet under way in the current session.
     pub fn draft(
         &self,
@@ -154,7 +170,7 @@ impl SessionList {
                 Ok((plaintext, session)) => {
                     return Ok(Opened {
                         plaintext,
-                        next: self.promote(place, session),
+                        next: self.take_up(place, session),
                         began: false,
                     });
                 }
@@ -179,7 +195,7 @@ impl SessionList {
             let (plaintext, session) = session.open(provider, &first.message, random)?;
             let next = match place {
                 None => self.with_current(session),
-                Some(place) => self.promote(place, session),
+                Some(place) => self.take_up(place, session),
             };
             return Ok(Opened { plaintext, next, began: false });
         }
@@ -207,10 +223,19 @@ impl SessionList {
         })
     }
 
-    fn promote(&self, place: usize, session: Session) -> Self {
+    /// An archived session has opened something: it becomes the current one, if it seals.
+    fn take_up(&self, place: usize, session: Session) -> Self {
         let mut next = self.clone();
-        next.archived.remove(place);
-        next.begin(session)
+        if session.seals() {
+            next.archived.remove(place);
+            return next.begin(session);
+        }
+        if let (Some(archived), Ok(encoded)) =
+            (next.archived.get_mut(place), record::encode_session(&session))
+        {
+            *archived = Archived(encoded);
+        }
+        next
     }
 
     fn push_archived(&mut self, session: Session) {

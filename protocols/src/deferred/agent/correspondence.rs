@@ -230,7 +230,7 @@ impl Correspondence {
     /// them.
     #[must_use]
     pub fn archive(&self) -> Self {
-        self.followed_by(self.sessions.archive())
+        self.followed_by(self.sessions.spend())
     }
 
     /// The record.

@@ -29,6 +29,16 @@ impl ChainKey {
         Self { index, key }
     }
 
+    /// The end of a chain: it has no next message, and no key.
+    pub(super) fn end() -> Self {
+        Self { index: u32::MAX, key: Secret::new([0; 32]) }
+    }
+
+    /// Whether no message follows.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.index == u32::MAX
+    }
+
     /// The index of the next message.
     pub fn index(&self) -> u32 {
         self.index

@@ -188,6 +188,18 @@ impl Session {
         self
     }
 
+    /// The session without its sending keys: it only opens from now on.
+    #[must_use]
+    pub fn spent(mut self) -> Self {
+        self.chains.sender = self.chains.sender.spent();
+        self
+    }
+
+    /// Whether it has a key to seal with.
+    pub fn seals(&self) -> bool {
+        !self.chains.sender.is_spent()
+    }
+
     fn followed_by(&self, chains: Chains, braid: Braid, pending: Option<Pending>) -> Self {
         Self {
             suite: self.suite,

@@ -346,3 +346,29 @@ fn debug_shows_no_byte_of_a_secret() {
     assert!(shown.contains("Secret<32>(..)"), "{shown}");
     assert!(shown.contains("CurveKey(CurvePublic("), "{shown}");
 }
+
+#[test]
+fn a_session_of_an_older_copy_opens_and_never_seals_again() {
+    let (mut alice, mut bob) = answered(Suite::MlKem1024);
+    let [first, second, third] = [b"1st", b"2nd", b"3rd"].map(|text| alice.seal(text));
+    bob.open(&first);
+    let copy = bob.list.clone();
+    let lost = bob.seal(b"sealed after the copy");
+    bob.list = copy.spend();
+    let draft = |list: &SessionList| list.draft(PROVIDER, 0, NOW, &mut Seeded(1)).map(drop);
+    // 1. A message of a chain that the copy knows opens, and gives back nothing to seal with.
+    assert_eq!(bob.open(&second), b"2nd");
+    assert_eq!(draft(&bob.list), Err(SealError::NoSession));
+    // 2. Nor does it take the place of a session that was begun since.
+    bob.begin(&alice);
+    let begun = bob.list.current().unwrap().base_key;
+    assert_eq!(bob.open(&third), b"3rd");
+    assert_eq!(bob.list.current().unwrap().base_key, begun);
+    // 3. Nor does one that turns the ratchet.
+    alice.open(&lost);
+    let answer = alice.seal(b"answer");
+    assert_eq!(bob.open(&answer), b"answer");
+    assert_eq!(bob.list.current().unwrap().base_key, begun);
+    let list = bob.list.spend();
+    assert_eq!(draft(&list), Err(SealError::NoSession));
+}

@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::event::{Event, Misbehaviour};
 use crate::gap::Turn;
 use crate::inbox::Delivery;
+use crate::outbox::fingerprint;
 use crate::outgoing::one_receipt;
 use crate::output::{CloseReason, PathId};
 use crate::owed::Owed;
@@ -492,7 +493,9 @@ impl Desk {
         step.close(path, CloseReason::PeerMisbehaved);
     }
 
+    /// What a message is. Its times are not: a sender whose state was put back makes them anew when
+    /// its application, which knows no better, sends under the same id again.
     fn content(&self, message: &Message) -> [u8; 32] {
-        self.config.provider.digest(&[message.encode().expose()])
+        fingerprint(&*self.config.provider, self.config.own, message)
     }
 }

@@ -270,6 +270,30 @@ fn one_id_for_two_contents_is_misbehaviour_and_never_a_receipt() {
 }
 
 #[test]
+fn what_a_restored_sender_sends_again_under_its_id_is_the_same_message() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.a.send(text(pair.b.id(), "hello")).unwrap();
+    let (path, frame) = pair.a.sent.front().cloned().unwrap();
+    pair.settle();
+    let Payload::Message { message, .. } = payload(&frame) else { panic!("not a message") };
+    let mut again = meshwork_protocols::wire::Message::decode(&message).unwrap();
+    again.created = again.created + Duration::from_secs(60);
+    again.expires = again.expires + Duration::from_secs(60);
+    let again = Payload::message(0, &again.encode());
+    let before = pair.b.rows();
+    pair.b.handle(Input::Received { path, frame: &Frame::Clear(again).encode() });
+    pair.b.commit();
+    assert_eq!(pair.b.rows(), before);
+    let (_, answer) = pair.b.sent.pop_front().unwrap();
+    assert!(matches!(
+        payload(&answer),
+        Payload::Receipts(receipts) if receipts[0].verdict == Verdict::Delivered
+    ));
+    assert!(pair.b.closed.is_empty());
+}
+
+#[test]
 fn a_repeated_send_under_one_id_is_one_message() {
     let mut pair = Pair::new();
     let id = Some(MessageId::from_bytes([9; 16]));

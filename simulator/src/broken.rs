@@ -37,7 +37,7 @@ pub enum Broken {
     ForgetsGaps,
     /// The store keeps stored sessions one commit late, so that a restart brings back a used key.
     KeepsSessionsLate,
-    /// The stored protocol goes on with its sending sessions after a restore.
+    /// The store does not keep that sending sessions were given up after a restore.
     ArchivesNothing,
     /// The randomness of each start is that of the first.
     RandomnessRepeats,

@@ -109,6 +109,12 @@ impl Disk {
         Some(Image { bytes })
     }
 
+    /// An empty one takes its place.
+    pub fn replace(&mut self) {
+        self.platter = Platter::new(self.random.draw());
+        self.settled = journal::Settled::default();
+    }
+
     /// Puts back what was on it then.
     pub fn put_back(&mut self, image: &Image) -> Result<(), StoreError> {
         let platter = Platter::new(self.random.draw());

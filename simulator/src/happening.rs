@@ -97,10 +97,16 @@ pub enum Weather {
     Copy(Host),
     /// A host's disk is put back to its copy.
     PutBack(Host),
+    /// The disk of a host breaks.
+    Lose(Host),
+    /// A host is told of another, which it may have forgotten.
+    Meet(Host, Host),
     /// The session key of a host is replaced.
     RotateKey(Host),
     /// The owner of a host decides on its strangers.
     Decide(Host),
+    /// The owner of a host gives its bundle, as a file, to the owner of another.
+    HandOut(Host, Host),
     /// Somebody who is no agent sends bytes to a host.
     Knock(Host),
     /// Nothing goes wrong any more.

@@ -6,13 +6,12 @@
 //!
 //! - [`seeded`], [`queue`], [`clock`], [`network`], [`disk`]: the world.
 //! - [`provider`], [`recorder`]: primitives that cost a microsecond, and a watch over any.
-//! - [`quic`]: QUIC on virtual time; [`chain`]: what stands in for a ratchet.
+//! - [`quic`]: QUIC on virtual time.
 //! - [`node`]: a machine, its agent and its driver.
 //! - [`scenario`], [`world`], [`checker`], [`broken`]: what happens, and what must hold.
 
 pub mod broken;
 pub mod campaign;
-pub mod chain;
 pub mod checker;
 pub mod clock;
 pub mod disk;

@@ -4,25 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{
-    AgentId, Card, CardBody, CardError, LiveKey, Root, Sequence, SigningPair, Validity,
+    AgentId, Card, CardBody, CardError, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Validity,
 };
 use meshwork_protocols::live::{Local, LocalError, Suite};
-use meshwork_protocols::provider::{CryptoError, DeferredProvider, Provider};
-use meshwork_protocols::secret::Secret;
+use meshwork_protocols::provider::{CryptoError, DeferredProvider};
+use meshwork_router::{Deferred, PrekeySettings};
 
 use crate::clock::EPOCH;
 use crate::network::Host;
-use crate::recorder::{Judged, Recorder};
+use crate::recorder::Recorder;
 use crate::seeded::Seeded;
 
 /// The primitives of one run, all under one watch.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    /// For keys that die with their process, and for nonces that are drawn.
-    pub volatile: Arc<dyn Provider>,
-    /// For keys of stored sessions.
-    pub stored: Arc<dyn DeferredProvider>,
+    /// What all agents use.
+    pub provider: Arc<dyn DeferredProvider>,
     /// Who watches.
     pub recorder: Recorder,
 }
@@ -31,11 +30,8 @@ impl Watched {
     /// Puts `provider` under watch.
     pub fn new(provider: &Arc<dyn DeferredProvider>, random: &Seeded) -> Self {
         let recorder = Recorder::default();
-        let watch =
-            |judged, name| recorder.watch(Arc::clone(provider), judged, &random.fork(name, 0));
-        let volatile = watch(Judged::WhenSealed, "volatile");
-        let stored = watch(Judged::WhenLeft, "stored");
-        Self { volatile, stored, recorder }
+        let provider = recorder.watch(Arc::clone(provider), &random.fork("watched", 0));
+        Self { provider, recorder }
     }
 }
 
@@ -44,8 +40,10 @@ impl Watched {
 pub struct Agent {
     /// Its sessions' side of it.
     pub local: Arc<Local>,
-    /// What it agrees on keys with where a simulated protocol stands in for a real one.
-    pub agreement: Secret<32>,
+    /// What others begin deferred sessions with.
+    identity: CurveKey,
+    /// What its signing pair was made from.
+    seeds: HybridSeeds,
 }
 
 impl Agent {
@@ -59,18 +57,32 @@ impl Agent {
         self.local.card()
     }
 
-    fn draw(provider: &Arc<dyn Provider>, random: &mut Seeded) -> Result<Self, MeshError> {
+    /// Its side of deferred mail.
+    pub fn deferred(
+        &self,
+        provider: &Arc<dyn DeferredProvider>,
+        settings: PrekeySettings,
+    ) -> Option<Deferred> {
+        let pair = SigningPair::from_seeds(&**provider, self.seeds.clone()).ok()?;
+        let (identity, card) = (self.identity.clone(), Arc::clone(self.card()));
+        Deferred::new(Arc::clone(provider), identity, pair, card, settings)
+    }
+
+    fn draw(provider: &Arc<dyn DeferredProvider>, random: &mut Seeded) -> Result<Self, MeshError> {
         let root = Root::generate(provider.as_ref(), random)?;
         let pair = SigningPair::generate(provider.as_ref(), random)?;
         let live = LiveKey::generate(provider.as_ref(), random);
+        let identity = CurveKey::generate(provider.as_ref(), random);
         let validity = Validity::starting(EPOCH.saturating_sub(A_DAY), A_DAY * 20);
         let (sequence, signing) = (Sequence::new(EPOCH.as_secs()), pair.public().clone());
         let mut body = CardBody::new(sequence, validity, signing, *live.public());
         let first = random.index(Suite::ALL.len());
         body.suites = Suite::ALL.into_iter().cycle().skip(first).take(2).map(Suite::byte).collect();
+        body.deferred_identity = Some(identity.public().encode().to_vec());
         let card = Arc::new(root.sign_card(provider.as_ref(), body, random)?);
-        let local = Local::new(Arc::clone(provider), card, live, pair)?;
-        Ok(Self { local: Arc::new(local), agreement: Secret::random(random) })
+        let seeds = pair.seeds().clone();
+        let local = Local::new(Arc::<dyn DeferredProvider>::clone(provider), card, live, pair)?;
+        Ok(Self { local: Arc::new(local), identity, seeds })
     }
 }
 
@@ -79,24 +91,26 @@ impl Agent {
 pub struct Mesh {
     /// The primitives.
     pub watched: Watched,
-    /// The public keys of all agreements.
-    pub agreements: Arc<BTreeMap<AgentId, [u8; 32]>>,
     agents: Vec<Agent>,
+    /// How far from each other those are who have to do with each other.
+    circle: usize,
     hosts: BTreeMap<AgentId, Host>,
 }
 
 impl Mesh {
-    /// Draws that many agents. Hosts are in the order of their agents' ids, so that a rule that
+    /// Draws that many agents, each of whom has to do with those `circle` places around it. Hosts are in the order of their agents' ids, so that a rule that
     /// compares ids decides alike whatever the provider.
-    pub fn draw(watched: Watched, count: usize, random: &mut Seeded) -> Result<Self, MeshError> {
-        let provider = &watched.volatile;
+    pub fn draw(
+        watched: Watched,
+        (count, circle): (usize, usize),
+        random: &mut Seeded,
+    ) -> Result<Self, MeshError> {
+        let provider = &watched.provider;
         let mut agents =
             (0..count).map(|_| Agent::draw(provider, random)).collect::<Result<Vec<_>, _>>()?;
         agents.sort_by_key(Agent::id);
         let hosts = agents.iter().enumerate().map(|(at, agent)| (agent.id(), Host(at))).collect();
-        let public = |agent: &Agent| (agent.id(), provider.x25519_public(&agent.agreement));
-        let agreements = Arc::new(agents.iter().map(public).collect());
-        Ok(Self { watched, agreements, agents, hosts })
+        Ok(Self { watched, agents, circle, hosts })
     }
 
     /// The agent at a host.
@@ -107,6 +121,16 @@ impl Mesh {
     /// The host of an agent.
     pub fn host(&self, agent: &AgentId) -> Option<Host> {
         self.hosts.get(agent).copied()
+    }
+
+    /// The hosts with which one has to do, without itself.
+    pub fn around(&self, host: Host) -> impl Iterator<Item = Host> + use<> {
+        let (count, circle) = (self.agents.len(), self.circle);
+        let near = move |other: &Host| {
+            let apart = host.0.abs_diff(other.0);
+            apart > 0 && apart.min(count - apart) <= circle
+        };
+        self.hosts().filter(near)
     }
 
     /// All hosts.

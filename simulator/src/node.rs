@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::secret::Secret;
-use meshwork_router::{Input, Meeting, Request, Standing, StoredProtocol};
+use meshwork_router::{Input, Meeting, PrekeySettings, Request, Standing, Stored};
 use meshwork_state::{Sealing, State, Store, Unlock, Witness};
 
 pub use self::habits::{DiskFaults, Habits, Ways};
@@ -24,7 +24,6 @@ pub(crate) use self::surroundings::Surroundings;
 
 use self::process::{Beginning, Process};
 use crate::broken::{Broken, Forgetful, Hasty, Unarchived};
-use crate::chain::Chain;
 use crate::checker::{Memory, Violation};
 use crate::clock::Clock;
 use crate::disk::{Backend, Disk, Image, MachineWitness};
@@ -289,6 +288,17 @@ impl Node {
         }
     }
 
+    /// The disk breaks, and the witness with it: the same agent begins with an empty state.
+    pub(crate) fn lose(&mut self, around: &mut Surroundings<'_>) {
+        self.end(around, Ending::Killed);
+        self.disk.replace();
+        self.witness = MachineWitness::default();
+        self.copy = None;
+        self.put_back = false;
+        around.did(&Deed::Lost);
+        around.checker.put_back(self.host, Memory::default());
+    }
+
     /// Opens the state, and a process on it.
     fn open(&mut self, around: &mut Surroundings<'_>) -> Option<Process> {
         let state = self.open_state(around)?;
@@ -307,12 +317,16 @@ impl Node {
 
     fn open_state(&mut self, around: &Surroundings<'_>) -> Option<State> {
         let store = self.disk.open().ok()?;
-        let store: Box<dyn Store> = match self.habits.broken.and_then(Broken::forgets) {
-            Some(forgets) => Box::new(Forgetful::new(store, forgets)),
+        let store: Box<dyn Store> = match self.habits.broken {
+            Some(Broken::ArchivesNothing) if self.put_back => Box::new(Unarchived::new(store)),
+            Some(broken) => match broken.forgets() {
+                Some(forgets) => Box::new(Forgetful::new(store, forgets)),
+                None => store,
+            },
             None => store,
         };
         let random = Box::new(self.processes.fork("sealing", u64::from(self.starts.0)));
-        let sealing = Sealing::new(around.mesh.watched.volatile.clone()).with_random(random);
+        let sealing = Sealing::new(around.mesh.watched.provider.clone()).with_random(random);
         let witness: Box<dyn Witness> = match self.habits.broken {
             Some(Broken::TellsTheWitnessEarly) => Box::new(Hasty(self.witness.clone())),
             _ => Box::new(self.witness.clone()),
@@ -324,18 +338,17 @@ impl Node {
         State::open_on(store, witness, &self.key, sealing).ok()
     }
 
-    fn stored_protocol(&self, around: &Surroundings<'_>) -> Option<Box<dyn StoredProtocol>> {
-        let agent = around.mesh.agent(self.host).filter(|_| self.habits.ways.chain)?;
-        let chain: Box<dyn StoredProtocol> = Box::new(Chain::new(
-            around.mesh.watched.stored.clone(),
-            agent.id(),
-            agent.agreement.clone(),
-            around.mesh.agreements.clone(),
-        ));
-        Some(match self.habits.broken {
-            Some(Broken::ArchivesNothing) => Box::new(Unarchived(chain)),
-            _ => chain,
-        })
+    fn stored_protocol(&self, around: &Surroundings<'_>) -> Stored {
+        let provider = &around.mesh.watched.provider;
+        let settings =
+            PrekeySettings { pool_size: self.habits.prekeys, ..PrekeySettings::default() };
+        let agent = around.mesh.agent(self.host).filter(|_| self.habits.ways.deferred);
+        match agent.and_then(|agent| agent.deferred(provider, settings)) {
+            Some(deferred) => {
+                Stored::Deferred(Box::new(deferred.with_heartbeat(self.habits.heartbeat)))
+            }
+            None => Stored::None,
+        }
     }
 
     /// Has the process do something, and ends it where it dies of it.

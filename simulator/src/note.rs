@@ -47,6 +47,8 @@ pub enum Deed {
     Copied,
     /// The disk was put back.
     PutBack,
+    /// The disk broke.
+    Lost,
     /// The session key was replaced.
     KeyRotated,
     /// The storm is over.
@@ -174,6 +176,7 @@ impl fmt::Display for Deed {
             Self::ClockSet => f.write_str("has its clock set"),
             Self::Copied => f.write_str("has its disk copied"),
             Self::PutBack => f.write_str("has its disk put back"),
+            Self::Lost => f.write_str("loses its disk"),
             Self::KeyRotated => f.write_str("replaces its session key"),
             Self::Calm => f.write_str("sees the storm end"),
         }

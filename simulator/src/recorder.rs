@@ -1,6 +1,7 @@
 //! Watches a provider: no key and nonce may seal twice, over all agents and all restarts.
 //!
-//! A key that dies with its process is judged when it seals. A key that a restart can bring back
+//! A key of an authenticated cipher is judged when it seals: it dies with its process, or its nonce
+//! is drawn. The block cipher is that of stored sessions, whose keys a restart can bring back, and
 //! is judged when what it sealed leaves the process: a crash before the commit throws the packet
 //! away, and the next start seals another under the same key, as it should. Knows nothing of what
 //! is sealed.
@@ -19,24 +20,14 @@ use meshwork_protocols::secret::{Secret, SecretBytes};
 
 use crate::seeded::Seeded;
 
-/// When a key and nonce of an authenticated cipher count as used. A block cipher's always do when
-/// [`Recorder::left_unauthenticated`] is told of what it sealed: only stored sessions have one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Judged {
-    /// At once: the key is of this process alone, or the nonce is drawn.
-    WhenSealed,
-    /// When [`Recorder::left`] is told of the packet: the key is of a stored session.
-    WhenLeft,
-}
-
 /// What was sealed in one run. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder(Arc<Mutex<Record>>);
 
 #[derive(Debug, Default)]
 struct Record {
-    /// What may leave.
-    prepared: BTreeMap<Mark, Prepared>,
+    /// What may leave, by what it was sealed to.
+    prepared: BTreeMap<Vec<u8>, Prepared>,
     /// What each key and nonce was used for.
     used: BTreeMap<Pair, Mark>,
     reused: Option<Reuse>,
@@ -73,25 +64,17 @@ impl Recorder {
     pub fn watch(
         &self,
         inner: Arc<dyn DeferredProvider>,
-        judged: Judged,
         random: &Seeded,
     ) -> Arc<dyn DeferredProvider> {
-        Arc::new(Watched {
-            inner,
-            judged,
-            recorder: self.clone(),
-            random: Mutex::new(random.clone()),
-        })
+        Arc::new(Watched { inner, recorder: self.clone(), random: Mutex::new(random.clone()) })
     }
 
-    /// A packet of a stored session leaves its process; its tag is its end. Says what is inside.
-    pub fn left(&self, packet: &[u8]) -> Option<Vec<u8>> {
-        self.left_marked(packet.last_chunk::<TAG_LENGTH>()?)
-    }
-
-    /// What a cipher without a tag made leaves its process. Says what is inside.
-    pub fn left_unauthenticated(&self, ciphertext: &[u8]) -> Option<Vec<u8>> {
-        self.left_marked(ciphertext)
+    /// What the cipher of stored sessions made leaves its process. Says what is inside.
+    pub fn left(&self, ciphertext: &[u8]) -> Option<Vec<u8>> {
+        let mut record = self.record();
+        let Prepared { pair, plaintext } = record.prepared.get(ciphertext)?.clone();
+        record.mark(pair, ciphertext.to_vec(), true);
+        Some(plaintext)
     }
 
     /// The first key and nonce that sealed two packets.
@@ -104,19 +87,13 @@ impl Recorder {
         self.record().used.len()
     }
 
-    fn left_marked(&self, mark: &[u8]) -> Option<Vec<u8>> {
-        let mut record = self.record();
-        let Prepared { pair, plaintext } = record.prepared.get(mark)?.clone();
-        record.mark(pair, mark.to_vec(), true);
-        Some(plaintext)
-    }
-
     fn sealed(&self, pair: Pair, mark: &[u8]) {
         self.record().mark(pair, mark.to_vec(), false);
     }
 
-    fn prepared(&self, pair: Pair, mark: &[u8], plaintext: Vec<u8>) {
-        self.record().prepared.insert(mark.to_vec(), Prepared { pair, plaintext });
+    fn prepared(&self, pair: Pair, ciphertext: &[u8], plaintext: &[u8]) {
+        let prepared = Prepared { pair, plaintext: plaintext.to_vec() };
+        self.record().prepared.insert(ciphertext.to_vec(), prepared);
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -149,7 +126,6 @@ impl Pair {
 #[derive(Debug)]
 struct Watched {
     inner: Arc<dyn DeferredProvider>,
-    judged: Judged,
     recorder: Recorder,
     random: Mutex<Seeded>,
 }
@@ -242,7 +218,6 @@ impl Provider for Watched {
         Box::new(WatchedKey {
             inner: self.inner.aead(algorithm, key),
             key: self.hash(key.expose()),
-            judged: self.judged,
             recorder: self.recorder.clone(),
         })
     }
@@ -310,7 +285,7 @@ impl DeferredProvider for Watched {
     ) -> Result<Vec<u8>, CryptoError> {
         let ciphertext = self.inner.aes_256_cbc_encrypt(key, iv, plaintext)?;
         let pair = Pair::new(self.hash(key), iv);
-        self.recorder.prepared(pair, &ciphertext, plaintext.to_vec());
+        self.recorder.prepared(pair, &ciphertext, plaintext);
         Ok(ciphertext)
     }
 
@@ -329,7 +304,6 @@ struct WatchedKey {
     inner: Box<dyn AeadKey>,
     /// Its hash.
     key: [u8; 32],
-    judged: Judged,
     recorder: Recorder,
 }
 
@@ -340,13 +314,8 @@ impl AeadKey for WatchedKey {
         associated: &[u8],
         in_out: &mut [u8],
     ) -> Result<[u8; TAG_LENGTH], CryptoError> {
-        let plaintext = (self.judged == Judged::WhenLeft).then(|| in_out.to_vec());
         let tag = self.inner.seal_in_place(nonce, associated, in_out)?;
-        let pair = Pair::new(self.key, nonce);
-        match plaintext {
-            Some(plaintext) => self.recorder.prepared(pair, &tag, plaintext),
-            None => self.recorder.sealed(pair, &tag),
-        }
+        self.recorder.sealed(Pair::new(self.key, nonce), &tag);
         Ok(tag)
     }
 
@@ -363,7 +332,7 @@ impl AeadKey for WatchedKey {
 
 impl fmt::Debug for WatchedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedKey").field("judged", &self.judged).finish_non_exhaustive()
+        f.debug_struct("WatchedKey").finish_non_exhaustive()
     }
 }
 
@@ -372,32 +341,16 @@ mod tests {
     use super::*;
     use crate::provider::Simulated;
 
-    #[test]
-    fn a_block_cipher_uses_its_key_when_what_it_made_leaves() {
+    fn watched() -> (Recorder, Arc<dyn DeferredProvider>) {
         let (recorder, seed) = (Recorder::default(), Seeded::new(1));
-        let inner = Arc::new(Simulated::new(&seed));
-        let provider = recorder.watch(inner, Judged::WhenSealed, &seed);
-        let seal = |plaintext: &[u8]| provider.aes_256_cbc_encrypt(&[1; 32], &[2; 16], plaintext);
-        let (lost, packet) = (seal(b"lost in a crash").unwrap(), seal(b"sealed after").unwrap());
-        for _ in 0..2 {
-            let inside = recorder.left_unauthenticated(&packet);
-            assert_eq!(inside.as_deref(), Some(b"sealed after".as_slice()));
-        }
-        assert_eq!((recorder.reused(), recorder.used()), (None, 1));
-        recorder.left_unauthenticated(&lost);
-        assert!(recorder.reused().is_some());
-    }
-
-    fn watched(judged: Judged) -> (Recorder, Box<dyn AeadKey>) {
-        let (recorder, seed) = (Recorder::default(), Seeded::new(1));
-        let provider = recorder.watch(Arc::new(Simulated::new(&seed)), judged, &seed);
-        let key = provider.aead(Aead::ChaCha20Poly1305, &Secret::new([7; 32]));
-        (recorder, key)
+        let provider = recorder.watch(Arc::new(Simulated::new(&seed)), &seed);
+        (recorder, provider)
     }
 
     #[test]
     fn a_second_use_of_a_key_and_nonce_is_seen_even_for_the_same_plaintext() {
-        let (recorder, key) = watched(Judged::WhenSealed);
+        let (recorder, provider) = watched();
+        let key = provider.aead(Aead::ChaCha20Poly1305, &Secret::new([7; 32]));
         key.seal(&[0; 12], b"", b"one").unwrap();
         key.seal(&[1; 12], b"", b"one").unwrap();
         assert_eq!(recorder.reused(), None);
@@ -407,11 +360,13 @@ mod tests {
 
     #[test]
     fn what_never_left_uses_nothing_and_the_same_packet_may_leave_again() {
-        let (recorder, key) = watched(Judged::WhenLeft);
-        let lost = key.seal(&[0; 12], b"", b"lost in a crash").unwrap();
-        let packet = key.seal(&[0; 12], b"", b"sealed after it").unwrap();
-        assert_eq!(recorder.left(&packet).as_deref(), Some(b"sealed after it".as_slice()));
-        recorder.left(&packet);
+        let (recorder, provider) = watched();
+        let seal = |plaintext: &[u8]| provider.aes_256_cbc_encrypt(&[1; 32], &[2; 16], plaintext);
+        let (lost, packet) = (seal(b"lost in a crash").unwrap(), seal(b"sealed after it").unwrap());
+        for _ in 0..2 {
+            let inside = recorder.left(&packet);
+            assert_eq!(inside.as_deref(), Some(b"sealed after it".as_slice()));
+        }
         assert_eq!((recorder.reused(), recorder.used()), (None, 1));
         recorder.left(&lost);
         assert!(recorder.reused().is_some());

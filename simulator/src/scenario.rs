@@ -4,6 +4,7 @@
 //! fault that always comes with all others hides what it does alone.
 
 mod datagram;
+mod deferred;
 mod disk;
 mod live;
 mod mixed;
@@ -40,11 +41,13 @@ pub enum Scenario {
     Strangers,
     /// redb on a disk that tears and loses writes.
     Disk,
+    /// Conversations by deferred sessions, among many.
+    Deferred,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Live,
         Self::Datagram,
         Self::Stored,
@@ -52,6 +55,7 @@ impl Scenario {
         Self::Ordered,
         Self::Strangers,
         Self::Disk,
+        Self::Deferred,
     ];
 
     /// The scenario that a seed is dealt to: one after the other.
@@ -70,6 +74,7 @@ impl Scenario {
             Self::Ordered => "ordered",
             Self::Strangers => "strangers",
             Self::Disk => "disk",
+            Self::Deferred => "deferred",
         }
     }
 
@@ -83,6 +88,7 @@ impl Scenario {
             Self::Ordered => ordered::plan(random),
             Self::Strangers => strangers::plan(random),
             Self::Disk => disk::plan(random),
+            Self::Deferred => deferred::plan(random),
         };
         if !plan.habits.ways.carry_all() {
             plan.largest = plan.largest.min(FITS_UDP);
@@ -107,7 +113,9 @@ impl FromStr for Scenario {
 
 /// No scenario has this name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no such scenario; there are live, datagram, stored, mixed, ordered, strangers and disk")]
+#[error(
+    "no such scenario; there are live, datagram, stored, mixed, ordered, strangers, disk and deferred"
+)]
 pub struct UnknownScenario;
 
 /// What happens in one run. The chances are per thousand.
@@ -115,6 +123,8 @@ pub struct UnknownScenario;
 pub struct Plan {
     /// How many agents there are.
     pub agents: usize,
+    /// To how many on either side each of them writes.
+    pub circle: usize,
     /// What their stores stand on.
     pub backend: Backend,
     /// How they behave.
@@ -147,6 +157,8 @@ pub struct Plan {
     pub clocks_set: usize,
     /// Disks that are put back.
     pub put_backs: usize,
+    /// Disks that break.
+    pub losses: usize,
     /// Session keys that are replaced.
     pub rotations: usize,
     /// Strangers without any identity that send garbage.
@@ -165,10 +177,13 @@ impl Plan {
             unread: if random.chance(500) { random.below(600) } else { 0 },
             longest_absence: random.span(Duration::from_millis(200), Duration::from_secs(20)),
             mischief: 0,
+            prekeys: 1 + random.index(8),
+            heartbeat: random.chance(500).then(|| random.span(A_SECOND * 5, A_SECOND * 60)),
             broken: None,
         };
         Self {
             agents: 2 + random.index(3),
+            circle: usize::MAX,
             backend: Backend::Journal,
             habits,
             policies: vec![Policy::default()],
@@ -189,9 +204,16 @@ impl Plan {
             cuts: random.index(4),
             clocks_set: random.index(3),
             put_backs: 0,
+            losses: 0,
             rotations: 0,
             knocks: random.index(2),
         }
+    }
+
+    /// Whether no session brings the agents each other's prekeys, so that their owners have to.
+    pub fn are_bundles_files(&self) -> bool {
+        let Ways { tcp, quic, udp, deferred, .. } = self.habits.ways;
+        deferred && !(tcp || quic || udp)
     }
 
     /// The same run by agents that are broken.
@@ -215,6 +237,8 @@ const FITS_UDP: usize = 40_000;
 
 /// A body that takes another way than a session over UDP.
 const TOO_LARGE_FOR_UDP: usize = 120_000;
+
+const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Long enough for a storm, with clocks that differ by minutes.
 const A_WHILE: Duration = Duration::from_secs(30 * 60);

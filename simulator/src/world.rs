@@ -116,7 +116,7 @@ impl World {
             Primitives::Pure => Arc::new(Pure),
         };
         let watched = Watched::new(&provider, random);
-        let mesh = Mesh::draw(watched, plan.agents, &mut random.fork("mesh", 0))
+        let mesh = Mesh::draw(watched, (plan.agents, plan.circle), &mut random.fork("mesh", 0))
             .map_err(|error| Violation::NotBegun(error.to_string()))?;
         let mut checker = Checker::default();
         if let Some(hostile) = plan.hostile {
@@ -182,7 +182,7 @@ impl World {
             self.with(host, |node, around| node.start(around));
         }
         for host in self.mesh.hosts() {
-            for peer in self.mesh.hosts().filter(|peer| *peer != host) {
+            for peer in self.mesh.around(host) {
                 // Who sends knows whom it sends to; the other way only sometimes.
                 let knows = plan.introduced || host < peer || self.random.chance(300);
                 let card = self.mesh.agent(peer).map(Agent::card).cloned();

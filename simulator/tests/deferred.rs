@@ -17,7 +17,7 @@ use meshwork_protocols::identity::{
 use meshwork_protocols::provider::DeferredProvider;
 use meshwork_protocols::time::WallTime;
 use meshwork_simulator::provider::Simulated;
-use meshwork_simulator::recorder::{Judged, Recorder};
+use meshwork_simulator::recorder::Recorder;
 use meshwork_simulator::seeded::Seeded;
 
 const NOW: WallTime = WallTime::from_millis(1_800_000_000_000);
@@ -122,7 +122,7 @@ fn ciphertext(packet: &[u8]) -> Vec<u8> {
 fn two(recorder: &Recorder) -> [Agent; 2] {
     let seed = Seeded::new(1);
     let provider = Arc::new(Simulated::new(&seed));
-    let provider = recorder.watch(provider, Judged::WhenSealed, &seed);
+    let provider = recorder.watch(provider, &seed);
     let [mut a, mut b] = [1, 2].map(|number| Agent::new(&provider, number));
     let (key, store) = b.keys.0.hand_out(NOW).unwrap();
     b.keys = Keys(store);
@@ -140,7 +140,7 @@ fn a_conversation_turns_both_ratchets_and_uses_no_key_twice() {
         for at in [0, 1] {
             let (from, to) = if at == 0 { (&mut a, &mut b) } else { (&mut b, &mut a) };
             let packet = from.seal(ids[1 - at], &payload);
-            let inside = recorder.left_unauthenticated(&ciphertext(&packet));
+            let inside = recorder.left(&ciphertext(&packet));
             assert!(inside.is_some(), "the watch knows what was sealed");
             assert_eq!(to.open(ids[at], &packet).as_deref(), Some(payload.as_slice()));
         }

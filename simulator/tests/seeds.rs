@@ -45,6 +45,11 @@ fn twenty_seeds_of_disk_hold() {
 }
 
 #[test]
+fn twenty_seeds_of_deferred_hold() {
+    twenty_seeds_hold(Scenario::Deferred);
+}
+
+#[test]
 fn one_seed_is_one_run_and_another_seed_another() {
     for scenario in Scenario::ALL {
         let [first, again] = [false, true].map(|told| {
@@ -72,6 +77,7 @@ fn every_scenario_sees_crashes_and_failed_commits_and_what_it_is_about() {
         let expires = matches!(scenario, Scenario::Ordered | Scenario::Strangers);
         assert_eq!(sum(|counts| counts.ended) > 0, expires, "{scenario}");
         let restores = sum(|counts| counts.restores) > 0;
-        assert!(restores || scenario != Scenario::Stored, "{scenario}");
+        let is_put_back = matches!(scenario, Scenario::Stored | Scenario::Deferred);
+        assert!(restores || !is_put_back, "{scenario}");
     }
 }

@@ -27,6 +27,10 @@ pub struct Habits {
     pub longest_absence: Duration,
     /// Frames that it sends changed, during the storm.
     pub mischief: u64,
+    /// How many one-time keys it has for others.
+    pub prekeys: usize,
+    /// How often its conversations by deferred sessions are kept moving.
+    pub heartbeat: Option<Duration>,
     /// How it is broken, if it is.
     pub broken: Option<Broken>,
 }
@@ -42,8 +46,8 @@ pub struct Ways {
     pub udp: bool,
     /// Mail.
     pub mail: bool,
-    /// The stored chain.
-    pub chain: bool,
+    /// Deferred sessions.
+    pub deferred: bool,
 }
 
 impl Ways {
@@ -56,7 +60,7 @@ impl Ways {
 
     /// Whether a message of any size has a way.
     pub const fn carry_all(self) -> bool {
-        self.tcp || self.quic || self.chain
+        self.tcp || self.quic || self.deferred
     }
 
     /// Live sessions over what may be lost, doubled and late.

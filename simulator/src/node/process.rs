@@ -12,10 +12,10 @@ use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::live::Directory;
 use meshwork_protocols::live::admission::{Admission, Limits};
 use meshwork_protocols::live::udp::{SessionIndex, UdpEndpoint};
+use meshwork_protocols::provider::DeferredProvider;
 use meshwork_protocols::time::Timestamp;
 use meshwork_router::{
     Config, Input, Needs, Output, PathChange, PathId, PathKind, PathOpened, Router, Stored,
-    StoredProtocol,
 };
 use meshwork_state::State;
 
@@ -79,7 +79,7 @@ pub(super) type Search = (AgentId, Needs);
 pub(super) struct Beginning {
     pub(super) start: Start,
     pub(super) state: State,
-    pub(super) stored: Option<Box<dyn StoredProtocol>>,
+    pub(super) stored: Stored,
     pub(super) habits: Habits,
     pub(super) random: Seeded,
 }
@@ -98,8 +98,8 @@ impl Process {
             lineage: opening.lineage,
             restored: opening.restored.is_some(),
             policy: habits.policy,
-            provider: Arc::clone(&around.mesh.watched.volatile),
-            stored: stored.map_or(Stored::None, Stored::Other),
+            provider: Arc::<dyn DeferredProvider>::clone(&around.mesh.watched.provider),
+            stored,
         };
         let routers = match habits.broken {
             Some(Broken::RandomnessRepeats) => random.fork("router", 0),
@@ -142,10 +142,8 @@ impl Process {
 
     /// The first steps after a start: what the router releases, and the ways for mail.
     pub(super) fn settle_in(&mut self, around: &mut Surroundings<'_>) -> Result<(), Crash> {
-        for host in around.mesh.hosts() {
-            let Some(agent) = around.mesh.agent(host).filter(|_| host != around.host) else {
-                continue;
-            };
+        for host in around.mesh.around(around.host) {
+            let Some(agent) = around.mesh.agent(host) else { continue };
             // A card that a process forgot has to be shown to it again.
             if self.book.facts(&agent.id()).is_some() && self.random.chance(700) {
                 self.book.learn(Arc::clone(agent.card()));

@@ -1,5 +1,8 @@
 //! Which way a frame takes, and what comes in beside streams.
 
+use meshwork_protocols::deferred::agent::{Envelope, Plaintext};
+use meshwork_protocols::deferred::session::PacketKind;
+use meshwork_protocols::deferred::wire::{FirstMessage, RatchetMessage};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::{Frame, Payload};
 use meshwork_router::{CloseReason, Input, PathChange, PathId, PathKind};
@@ -37,8 +40,11 @@ impl Process {
         match Frame::decode(frame) {
             Ok(Frame::Clear(payload)) => self.judge_payload(around, peer, &payload),
             Ok(Frame::Sealed(packet)) => {
-                if let Some(plaintext) = around.mesh.watched.recorder.left(&packet)
-                    && let Ok(payload) = Payload::decode(&plaintext)
+                let inside = ciphertext(&packet)
+                    .and_then(|ciphertext| around.mesh.watched.recorder.left(ciphertext))
+                    .and_then(|plaintext| Plaintext::decode(&plaintext).ok());
+                if let Some(inside) = inside
+                    && let Ok(payload) = Payload::decode(inside.payload.expose())
                 {
                     self.judge_payload(around, peer, &payload);
                 }
@@ -112,6 +118,16 @@ impl Process {
             _ => self.udp_datagram(around, from, bytes),
         }
     }
+}
+
+/// What the ratchet sealed, inside of a packet.
+fn ciphertext(packet: &[u8]) -> Option<&[u8]> {
+    let (envelope, inside) = Envelope::decode(packet).ok()?;
+    let message = match envelope.kind() {
+        PacketKind::First => FirstMessage::decode(inside).ok()?.message,
+        PacketKind::Ratchet => RatchetMessage::decode(inside).ok()?,
+    };
+    Some(message.ciphertext)
 }
 
 /// The bit that is set in the first byte of each packet of QUIC's.

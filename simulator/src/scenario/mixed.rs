@@ -8,7 +8,7 @@ use crate::seeded::Seeded;
 
 pub(super) fn plan(random: &mut Seeded) -> Plan {
     let mut plan = Plan::stormy(random);
-    plan.habits.ways = Ways { mail: true, chain: true, ..Ways::live(random) };
+    plan.habits.ways = Ways { mail: true, deferred: true, ..Ways::live(random) };
     plan.habits.longest_absence = random.span(Duration::from_secs(1), Duration::from_secs(60));
     plan.crashes += 2;
     plan.put_backs = usize::from(random.chance(150));

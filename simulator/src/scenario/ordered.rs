@@ -12,7 +12,7 @@ pub(super) fn plan(random: &mut Seeded) -> Plan {
     plan.agents = 2;
     plan.habits.ways = match random.below(3) {
         0 | 1 => Ways::live(random),
-        _ => Ways { mail: true, chain: true, ..Ways::live(random) },
+        _ => Ways { mail: true, deferred: true, ..Ways::live(random) },
     };
     plan.lifetimes = vec![Duration::from_secs(2), Duration::from_secs(15), A_DAY, A_DAY];
     plan.ordered = 700 + random.below(301);

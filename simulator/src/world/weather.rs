@@ -7,6 +7,7 @@ use meshwork_router::{Request, Standing};
 
 use super::{STORM_BEGINS, World};
 use crate::happening::{Ending, Happening, Sending, Weather};
+use crate::mesh::Agent;
 use crate::network::{Host, NetworkFaults};
 use crate::note::Deed;
 use crate::scenario::Plan;
@@ -36,6 +37,11 @@ impl World {
             self.at_some_time(plan, Weather::Copy(host));
             self.at_some_time(plan, Weather::PutBack(host));
         }
+        for _ in repeated(plan.losses) {
+            let host = self.any_host();
+            self.at_some_time(plan, Weather::Lose(host));
+            self.introduce_to(host, STORM_BEGINS + plan.storm);
+        }
         for _ in repeated(plan.rotations) {
             let host = self.any_host();
             self.at_some_time(plan, Weather::RotateKey(host));
@@ -43,6 +49,9 @@ impl World {
         for _ in repeated(plan.knocks) {
             let host = self.any_host();
             self.at_some_time(plan, Weather::Knock(host));
+        }
+        if plan.are_bundles_files() {
+            self.schedule_bundles(plan);
         }
         if !plan.introduced {
             for host in self.mesh.hosts() {
@@ -70,11 +79,17 @@ impl World {
             Weather::SetClock(host) => self.with(host, |node, around| node.set_clock(around)),
             Weather::Copy(host) => self.with(host, |node, around| node.copy_disk(around)),
             Weather::PutBack(host) => self.with(host, |node, around| node.put_back(around)),
+            Weather::Lose(host) => {
+                self.with(host, |node, around| node.lose(around));
+                self.introduce_to(host, self.queue.now());
+            }
+            Weather::Meet(host, peer) => self.meet(host, peer),
             Weather::RotateKey(host) => {
                 self.with(host, |node, around| node.rotate_session_key(around));
             }
             Weather::Decide(host) => self.decide(host),
             Weather::Knock(host) => self.knock(host),
+            Weather::HandOut(from, to) => self.hand_out(from, to),
             Weather::Calm => self.calm_down(),
         }
     }
@@ -100,7 +115,7 @@ impl World {
     fn schedule_messages(&mut self, plan: &Plan) {
         for number in 0..plan.messages as u64 {
             let from = self.any_host();
-            let others: Vec<_> = self.mesh.hosts().filter(|host| *host != from).collect();
+            let others: Vec<_> = self.mesh.around(from).collect();
             let Some(to) = self.random.pick(&others).copied() else { continue };
             let named = self.random.chance(plan.named);
             let id = MessageId::random(&mut self.random);
@@ -119,6 +134,52 @@ impl World {
             for _ in 0..times {
                 let at = self.some_time(plan);
                 self.queue.put(at, Happening::Send(sending));
+            }
+        }
+    }
+
+    /// A host that may have forgotten everybody is told of all with whom it has to do.
+    fn introduce_to(&mut self, host: Host, at: Duration) {
+        for peer in self.mesh.around(host) {
+            self.queue.put(at, Happening::Weather(Weather::Meet(host, peer)));
+        }
+    }
+
+    /// Tells a host of another, as soon as it runs.
+    fn meet(&mut self, host: Host, peer: Host) {
+        let runs = self.nodes.get(host.0).is_some_and(|node| node.inside().is_some());
+        match self.mesh.agent(peer).map(Agent::card).cloned() {
+            Some(card) if runs => self.ask(host, crate::node::meet(&card)),
+            _ => {
+                let again = Happening::Weather(Weather::Meet(host, peer));
+                self.queue.put(self.queue.now() + Duration::from_secs(1), again);
+            }
+        }
+    }
+
+    /// Bundles are handed around before the storm, within it, and once more when it is over: states
+    /// that were put back have offered new ones.
+    fn schedule_bundles(&mut self, plan: &Plan) {
+        let begins = self.queue.now();
+        for from in self.mesh.hosts() {
+            for to in self.mesh.around(from) {
+                let hand_out = Weather::HandOut(from, to);
+                self.queue.put(begins, Happening::Weather(hand_out.clone()));
+                self.at_some_time(plan, hand_out.clone());
+                self.queue.put(STORM_BEGINS + plan.storm, Happening::Weather(hand_out));
+            }
+        }
+    }
+
+    /// Gives a bundle to somebody, as soon as both run.
+    fn hand_out(&mut self, from: Host, to: Host) {
+        let router = |host: Host| self.nodes.get(host.0)?.inside().map(|(router, _)| router);
+        let bundle = router(from).and_then(|router| router.bundle().ok()?);
+        match bundle.filter(|_| router(to).is_some()) {
+            Some(bundle) => self.ask(to, Request::ImportBundle(bundle)),
+            None => {
+                let again = Happening::Weather(Weather::HandOut(from, to));
+                self.queue.put(self.queue.now() + Duration::from_secs(1), again);
             }
         }
     }

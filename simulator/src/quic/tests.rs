@@ -170,8 +170,8 @@ fn a_session_in_which_nothing_is_said_says_no_more_than_that_it_is_there() {
     pair.run(Duration::from_secs(5));
     let before = pair.sent.len();
     pair.run(Duration::from_secs(60));
-    // Ten keepalives each way, and their acknowledgements.
-    assert!(pair.sent.len() - before <= 40, "{} datagrams", pair.sent.len() - before);
+    // A keepalive every few seconds each way, and its acknowledgement.
+    assert!(pair.sent.len() - before <= 120, "{} datagrams", pair.sent.len() - before);
 }
 
 #[test]

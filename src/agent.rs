@@ -323,6 +323,12 @@ impl Agent {
         prekeys::rotate(&self.shared).await
     }
 
+    /// Signs a bundle that offers the prekeys of now and counts for another two weeks, and gives it to
+    /// every known peer that is here; the others get it when they are.
+    pub async fn publish_prekeys(&self) -> Result<(), PrekeyError> {
+        prekeys::publish(&self.shared).await
+    }
+
     /// The newest bundle of prekeys, signed and without one-time keys, to be imported by others who
     /// know this agent. Inside a live session agents exchange theirs by themselves.
     pub async fn export_bundle(&self) -> Result<Vec<u8>, PrekeyError> {

@@ -21,14 +21,15 @@ use crate::transition::Transition;
 /// is looked at when a key is given.
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// What a peer says of our prekeys so long after a session opened it does not say because it opened.
-const LATE: Duration = Duration::from_secs(5);
+/// What a peer says of our prekeys so long after a session opened it says because it knows us only
+/// since: longer than what it says at once takes on most ways, and shorter than an owner decides.
+const LATE: Duration = Duration::from_millis(500);
 
 /// When own prekeys are looked at, and whose were asked for.
 #[derive(Debug, Default)]
 pub(crate) struct PrekeyLook {
     due: Option<Duration>,
-    /// Sessions over which a peer that became known late was asked once more.
+    /// Sessions over which a peer of which nothing was held was asked once more.
     asked_again: BTreeSet<PathId>,
 }
 
@@ -121,7 +122,8 @@ impl Desk {
     }
 
     /// A peer said what it holds of our prekeys: it is given what is missing. It may know us only
-    /// now: where nothing of it is held, it is asked once more.
+    /// now, and have passed over what we said when the session opened: where nothing of it is held,
+    /// it is asked once more.
     pub(crate) fn peer_holds(
         &mut self,
         step: &mut Transition<'_>,
@@ -220,6 +222,30 @@ impl Desk {
     pub(crate) fn rotate_prekeys(&mut self, step: &mut Transition<'_>) -> Result<(), CommandError> {
         let deferred = self.config.stored.deferred().ok_or(CommandError::NoMail)?;
         step.adopt(deferred.rotate(&step.view(), &mut *self.random)?);
+        self.give_prekeys_to_all(step)?;
+        Ok(())
+    }
+
+    /// The owner wants peers to have a bundle that counts from now on.
+    pub(crate) fn publish_prekeys(
+        &mut self,
+        step: &mut Transition<'_>,
+    ) -> Result<(), CommandError> {
+        let deferred = self.config.stored.deferred().ok_or(CommandError::NoMail)?;
+        step.adopt(deferred.sign_anew(&step.view(), &mut *self.random)?);
+        self.give_prekeys_to_all(step)?;
+        Ok(())
+    }
+
+    /// Each known peer that is here gets the newest bundle; the others when they are.
+    fn give_prekeys_to_all(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        let here = self.cards.values().filter(|card| takes_mail(card)).map(|card| card.agent());
+        for peer in here.collect::<BTreeSet<_>>() {
+            if self.peers.is_known(&peer) {
+                let nothing = HeldPrekeys { bundle: None, one_time: None };
+                self.give_prekeys(step, &peer, &nothing)?;
+            }
+        }
         Ok(())
     }
 

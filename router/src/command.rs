@@ -72,6 +72,8 @@ pub enum Request {
     },
     /// Replace the signed prekeys now; what was sealed to the old ones still opens.
     RotatePrekeys,
+    /// Sign a bundle that offers the prekeys of now, and give it to every known peer that is here.
+    PublishPrekeys,
     /// Take a peer's bundle that came as a file.
     ImportBundle(Vec<u8>),
     /// Forget a peer; what was sent to it and not delivered expires.

@@ -336,6 +336,7 @@ fn perform(
         Request::Name { peer, name } => desk.peers.name(step, peer, name)?,
         Request::Forget(peer) => desk.forget(step, &peer)?,
         Request::RotatePrekeys => desk.rotate_prekeys(step)?,
+        Request::PublishPrekeys => desk.publish_prekeys(step)?,
         Request::ImportBundle(bundle) => return desk.import_bundle(step, &bundle).map(Some),
     }
     Ok(Some(Answer::Done))

@@ -75,6 +75,10 @@ pub(super) async fn rotate(shared: &Shared) -> Result<(), PrekeyError> {
     shared.request(Request::RotatePrekeys).await?.map(drop).map_err(PrekeyError::from)
 }
 
+pub(super) async fn publish(shared: &Shared) -> Result<(), PrekeyError> {
+    shared.request(Request::PublishPrekeys).await?.map(drop).map_err(PrekeyError::from)
+}
+
 pub(super) async fn import(shared: &Shared, bundle: &[u8]) -> Result<AgentId, PrekeyError> {
     match shared.request(Request::ImportBundle(bundle.to_vec())).await?? {
         Answer::Imported(peer) => Ok(peer),

@@ -25,6 +25,7 @@ mod moment;
 mod named;
 mod outsourced;
 mod place;
+mod prekeys;
 mod reply;
 mod request;
 mod roster;
@@ -46,6 +47,7 @@ pub use lines::MAX_LINE;
 pub use moment::Moment;
 pub use named::Named;
 pub use place::{MAX_SOCKET_PATH, SOCKET_FILE, socket_path};
+pub use prekeys::{BundleFacts, PeerBundle, Prekeys};
 pub use reply::{
     Answer as CallAnswer, Asked, CardFacts, Dealings, Delivery, Identity, Peer, Progress,
     Protection, Reply, Route, Search, Status,

@@ -108,6 +108,11 @@ fn requests() -> Vec<Request> {
         Request::SendFile(file),
         Request::ReceiveFiles { into: "/in".into(), name: None },
         Request::ReceiveFiles { into: "/in".into(), name: Some("other".into()) },
+        Request::Prekeys {},
+        Request::RotatePrekeys {},
+        Request::PublishPrekeys {},
+        Request::ExportPrekeys {},
+        Request::ImportPrekeys { bundle: "-----BEGIN".into() },
         Request::Watch {},
         Request::Stop {},
     ]
@@ -218,7 +223,29 @@ fn replies() -> Vec<Reply> {
         path: None,
         why: None,
     };
+    let bundle = |who| PeerBundle { who, bundle: 7, until: time(), one_time: true };
+    let prekeys = Prekeys {
+        generations: 1,
+        rotation_due: time(),
+        pool_size: 200,
+        available: 199,
+        handed_out: 1,
+        bundle: 7,
+        not_before: time(),
+        not_after: time(),
+        peers: vec![bundle(named()), bundle(nameless())],
+    };
+    let facts = |of| BundleFacts {
+        of,
+        number: 7,
+        not_before: time(),
+        not_after: time(),
+        text: "-----BEGIN".into(),
+    };
     let mut replies = vec![
+        Reply::Prekeys(prekeys),
+        Reply::Bundle(facts(named())),
+        Reply::Bundle(facts(nameless())),
         Reply::Identity(identity),
         Reply::Card(card),
         Reply::Peer(peer(Standing::Known, 0)),
@@ -277,11 +304,14 @@ fn remind(request: &Request, reply: &Reply, happening: &Happening) {
         Request::Call(_) | Request::Serve { .. } => {}
         Request::SendFile(_) | Request::ReceiveFiles { .. } => {}
         Request::Answer { .. } | Request::Decline { .. } => {}
+        Request::Prekeys {} | Request::RotatePrekeys {} | Request::PublishPrekeys {} => {}
+        Request::ExportPrekeys {} | Request::ImportPrekeys { .. } => {}
     }
     match reply {
         Reply::Identity(_) | Reply::Card(_) | Reply::Peer(_) | Reply::Status(_) => {}
         Reply::Delivery(_) | Reply::Route(_) | Reply::Event(_) | Reply::Transfer(_) => {}
         Reply::Answer(_) | Reply::Asked(_) | Reply::Withdrawn { .. } => {}
+        Reply::Prekeys(_) | Reply::Bundle(_) => {}
         Reply::Done {} | Reply::Error(_) => {}
     }
     match happening {

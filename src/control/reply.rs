@@ -7,7 +7,7 @@ use meshwork_router::{Choice, Dialling, Level, Protocol, Reason, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
-use super::{Body, Event, Fault, Moment, Transfer, Via, text};
+use super::{Body, BundleFacts, Event, Fault, Moment, Prekeys, Transfer, Via, text};
 
 /// A line of an answer. On the socket it stands beside the number of the request. An answer is any
 /// number of lines, and then one that says `done` or `error`.
@@ -27,6 +27,10 @@ pub enum Reply {
     Delivery(Delivery),
     /// How a message would go.
     Route(Route),
+    /// The agent's prekeys.
+    Prekeys(Prekeys),
+    /// A bundle of prekeys.
+    Bundle(BundleFacts),
     /// The answer to a call of ours.
     Answer(Answer),
     /// A peer calls a service that the asker offers.

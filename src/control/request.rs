@@ -124,6 +124,21 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
+    /// The agent's prekeys, and what is known of its peers': one [`Prekeys`](super::Prekeys).
+    Prekeys {},
+    /// Replace the signed prekeys now: one [`Prekeys`](super::Prekeys). The replaced ones still open
+    /// mail.
+    RotatePrekeys {},
+    /// Sign the bundle anew and give it to every known peer that is here: one
+    /// [`Prekeys`](super::Prekeys).
+    PublishPrekeys {},
+    /// The newest bundle, for a file: one [`BundleFacts`](super::BundleFacts).
+    ExportPrekeys {},
+    /// Take a known peer's bundle that came as a file: one [`BundleFacts`](super::BundleFacts).
+    ImportPrekeys {
+        /// Its text, from `-----BEGIN` on.
+        bundle: String,
+    },
     /// What happens from now on: an [`Event`](super::Event) each.
     Watch {},
     /// End the agent's process.

@@ -19,6 +19,7 @@ mod front_page;
 mod home;
 mod kills;
 mod mistakes;
+mod prekeys;
 mod root_apart;
 mod terminal;
 mod two_agents;

@@ -8,7 +8,8 @@ use crate::secret::SecretBytes;
 
 /// What a text holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Armour {
+pub(crate) enum Armour {
+    Bundle,
     Card,
     Endorsement,
     Revocation,
@@ -17,7 +18,7 @@ pub(super) enum Armour {
 
 impl Armour {
     /// The text of `bytes`. Its buffer never grows, so that a secret leaves no copy behind.
-    pub(super) fn encode(self, bytes: &[u8]) -> String {
+    pub(crate) fn encode(self, bytes: &[u8]) -> String {
         let lines = bytes.len().div_ceil(BYTES_A_LINE);
         let capacity = lines * (CHARACTERS_A_LINE + 1) + 2 * MARKER_LENGTH;
         let mut text = String::with_capacity(capacity);
@@ -36,7 +37,7 @@ impl Armour {
 
     /// The bytes of a text, which may have blank lines around it and either kind of line ends. At
     /// most `limit` bytes.
-    pub(super) fn decode(self, text: &str, limit: usize) -> Result<SecretBytes, ArmourError> {
+    pub(crate) fn decode(self, text: &str, limit: usize) -> Result<SecretBytes, ArmourError> {
         // 1. No more than the longest text, with a carriage return a line and some blank ones.
         if text.len() > 2 * limit + BLANK_LENGTH {
             return Err(ArmourError::TooLong);
@@ -74,6 +75,7 @@ impl Armour {
 
     fn title(self) -> &'static str {
         match self {
+            Self::Bundle => "MESHWORK BUNDLE",
             Self::Card => "MESHWORK CARD",
             Self::Endorsement => "MESHWORK ENDORSEMENT",
             Self::Revocation => "MESHWORK REVOCATION",

@@ -6,7 +6,7 @@
 //! Knows nothing of sessions, of stores, nor of who is allowed what.
 
 mod agent_id;
-mod armour;
+pub(crate) mod armour;
 mod byte_array;
 pub(crate) mod canonical;
 pub mod card;

@@ -53,6 +53,19 @@ impl Deferred {
         self.renew(store(view)?, view.now(), random)
     }
 
+    /// A bundle that offers the newest keys anew, and counts from now on.
+    pub(crate) fn sign_anew(
+        &self,
+        view: &View<'_>,
+        random: &mut dyn Random,
+    ) -> Result<Batch, UpkeepError> {
+        let Some(store) = store(view)? else { return self.renew(None, view.now(), random) };
+        let mut changes = Batch::new();
+        let next = self.publish(&store, view.now(), random, &mut changes)?;
+        put_store(&mut changes, &next)?;
+        Ok(changes)
+    }
+
     /// New prekeys for a state that was put back: what it holds of one-time keys may have been used
     /// by what came after it.
     pub(crate) fn draw_anew(

@@ -74,7 +74,7 @@ impl Card {
             What::Show => show(context, &own(context).await?),
             What::Export { out } => export(context, own(context).await?, out).await,
             What::Import { file, name } => import(context, &file, name).await,
-            What::Verify { file } => show(context, &verify(&file)?),
+            What::Verify { file } => show(context, &(&verify(&file)?).into()),
             What::Renew { root_file } => renew(context, root_file.as_deref()).await,
         }
     }
@@ -134,10 +134,10 @@ async fn import(context: &Context, file: &str, name: Option<String>) -> Result<(
     Ok(())
 }
 
-fn verify(file: &str) -> Result<CardFacts, Fault> {
+/// The card of a file, if it proves itself.
+pub(crate) fn verify(file: &str) -> Result<meshwork::Card, Fault> {
     let card = Unverified::<meshwork::Card>::parse_text(&read_text(file)?)?;
-    let card = card.verify(&*crypto::provider(), start::now())?;
-    Ok((&card).into())
+    Ok(card.verify(&*crypto::provider(), start::now())?)
 }
 
 /// The text of a card file; no more than the longest card.

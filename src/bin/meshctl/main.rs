@@ -21,6 +21,7 @@ mod log;
 mod output;
 mod peers;
 mod plain;
+mod prekeys;
 mod receive;
 mod route;
 mod secret_input;
@@ -69,6 +70,7 @@ enum Command {
     Receive(receive::Receive),
     Status(status::Status),
     Route(route::Route),
+    Prekeys(prekeys::Prekeys),
     Watch(watch::Watch),
     Demo(demo::Demo),
 }
@@ -107,6 +109,7 @@ async fn run(cli: Cli) -> Result<(), Halt> {
         Command::Receive(it) => it.run(&context).await,
         Command::Status(it) => it.run(&context).await,
         Command::Route(it) => it.run(&context).await,
+        Command::Prekeys(it) => it.run(&context).await,
         Command::Watch(it) => it.run(&context).await,
         Command::Demo(it) => it.run(&context).await,
     }

@@ -1,13 +1,14 @@
 //! The library's errors as faults.
 
+use meshwork_protocols::deferred::agent::BundleError;
 use meshwork_protocols::identity::CardError;
 
 use super::{Code, Fault};
 use crate::files::{self, Refusal as FileRefusal};
 use crate::{
-    CallError, CloseError, FetchError, MeetError, OpenStreamError, PeerError, ProcessError,
-    ReachError, Refusal, SendError, ServeError, StatusError, Stopped, StreamCode, StreamError,
-    TakeStreamsError,
+    CallError, CloseError, FetchError, MeetError, OpenStreamError, PeerError, PrekeyError,
+    ProcessError, ReachError, Refusal, SendError, ServeError, StatusError, Stopped, StreamCode,
+    StreamError, TakeStreamsError,
 };
 
 /// One line an error: its code, and its own words for the cause.
@@ -170,6 +171,28 @@ impl From<files::SendError> for Fault {
 faults! { CloseError:
     CloseError::Store(_) | CloseError::Witness(_) => Disk,
     CloseError::Stopped(_) => Stopping,
+}
+
+faults! { BundleError:
+    BundleError::NotYetValid(_) | BundleError::Expired(_) => BundleNotValid,
+    BundleError::Older => BundleOld,
+    BundleError::CardTooOld(_) => CardRefused,
+    _ => BadBundle,
+}
+
+impl From<PrekeyError> for Fault {
+    fn from(error: PrekeyError) -> Self {
+        let code = match error {
+            PrekeyError::Bundle(error) => return error.into(),
+            PrekeyError::NoMail => Code::NoMail,
+            PrekeyError::UnknownPeer => Code::UnknownPeer,
+            PrekeyError::CardRefused => Code::CardRefused,
+            PrekeyError::Store(_) | PrekeyError::CommitFailed => Code::Disk,
+            PrekeyError::Stopped(_) => Code::Stopping,
+            PrekeyError::Broken => Code::Broken,
+        };
+        Self::new(code, error.to_string())
+    }
 }
 
 faults! { CardError:

@@ -125,6 +125,18 @@ codes! {
     OwnId = 210, false,
         "That is this agent itself.",
         "name another agent";
+    NoMail = 211, false,
+        "The agent's card names no key for mail.",
+        "start it once with its root: `meshctl card renew --root-file FILE`";
+    BadBundle = 212, false,
+        "The bundle of prekeys is not one, or is not its agent's.",
+        "ask for it again, as the file that `meshctl prekeys export` writes";
+    BundleNotValid = 213, false,
+        "The bundle of prekeys does not count at this time.",
+        "ask its owner for a new one, and check the clock here";
+    BundleOld = 214, false,
+        "A newer bundle of this agent is known.",
+        "nothing is to be done: the newer one is used";
     TooLarge = 301, false,
         "The body is larger than a message may be.",
         "send at most 1 MiB a message: split it, or send where it can be fetched";

@@ -5,6 +5,7 @@ mod events;
 mod files;
 mod inbox;
 mod peers;
+mod prekeys;
 mod send;
 
 use meshwork_protocols::identity::Card;
@@ -106,6 +107,11 @@ async fn perform(agent: &Agent, request: Request, out: &Out) -> Result<(), Ended
         Request::ReceiveFiles { into, name } => {
             files::receive(agent, &into, name.as_deref(), out).await
         }
+        Request::Prekeys {} => prekeys::tell(agent, out).await,
+        Request::RotatePrekeys {} => prekeys::rotate(agent, out).await,
+        Request::PublishPrekeys {} => prekeys::publish(agent, out).await,
+        Request::ExportPrekeys {} => prekeys::export(agent, out).await,
+        Request::ImportPrekeys { bundle } => prekeys::import(agent, &bundle, out).await,
         Request::Watch {} => events::watch(agent, out).await,
         Request::Stop {} => Ok(()),
     }

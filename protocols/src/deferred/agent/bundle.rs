@@ -7,6 +7,7 @@
 //! The signature is over every byte before it. One-time keys are not in it: each travels with the
 //! signature of its [pool](super::pool).
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -18,9 +19,10 @@ use crate::deferred::handshake::Offer;
 use crate::deferred::kem_key::KemPublic;
 use crate::deferred::prekey_id::PrekeyId;
 use crate::deferred::suite::Suite;
+use crate::identity::armour::Armour;
 use crate::identity::{
-    AgentId, Card, EncodingError, HybridSignature, Purpose, Sequence, SigningPair, Unverified,
-    Verifiable, canonical,
+    AgentId, ArmourError, Card, EncodingError, HybridSignature, Purpose, Sequence, SigningPair,
+    Unverified, Verifiable, canonical,
 };
 use crate::provider::{CryptoError, Provider};
 use crate::random::Random;
@@ -165,6 +167,11 @@ impl BundleClaim {
 }
 
 impl Unverified<Bundle> {
+    /// Reads the text of a bundle without believing it.
+    pub fn parse_text(text: &str) -> Result<Self, BundleError> {
+        Self::parse(Armour::Bundle.decode(text, MAX_BUNDLE_LENGTH)?.expose())
+    }
+
     /// Reads a bundle without believing it.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         if bytes.len() > MAX_BUNDLE_LENGTH {
@@ -225,6 +232,16 @@ impl Unverified<Bundle> {
         Ok(bundle)
     }
 
+    /// Every byte of it, as it came.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// The bytes as text, for a file or a mail.
+    pub fn to_text(&self) -> String {
+        Armour::Bundle.encode(&self.0.bytes)
+    }
+
     /// Whose it says it is.
     pub fn claimed_agent(&self) -> AgentId {
         self.0.body.agent
@@ -250,6 +267,9 @@ pub enum BundleError {
     /// A format that this version does not read.
     #[error("format version {0} of a bundle is not one that this version reads")]
     UnsupportedVersion(u8),
+    /// Its text is none.
+    #[error("{0}")]
+    Text(#[from] ArmourError),
     /// Its body is not encoded as a body is.
     #[error("the bundle is malformed: {0}")]
     Encoding(#[from] EncodingError),

@@ -47,7 +47,13 @@ impl Member {
         self.child.kill().await.map_err(|error| setup(self.name, &error.to_string()))
     }
 
-    /// Starts it again on the state that the kill left.
+    /// Ends the agent in good order, and waits for its end.
+    pub(super) async fn stop(&mut self) -> Result<(), Fault> {
+        ask(&self.state, &Request::Stop {}).await?;
+        self.child.wait().await.map(drop).map_err(|error| setup(self.name, &error.to_string()))
+    }
+
+    /// Starts it again on the state that its end left.
     pub(super) async fn restart(&mut self) -> Result<(), Fault> {
         self.child = spawn(&self.state, self.name, self.stay)?;
         self.greeting().await.map(drop)

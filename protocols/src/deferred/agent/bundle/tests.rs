@@ -33,6 +33,18 @@ fn a_bundle_verifies_under_its_agents_card_and_under_no_other() {
 }
 
 #[test]
+fn a_bundle_reads_back_from_its_text_and_no_other_text_is_one() {
+    let agent = Agent::new(1);
+    let text = Unverified::<Bundle>::parse(agent.bundle.as_bytes()).unwrap().to_text();
+    let read = Unverified::<Bundle>::parse_text(&text).unwrap();
+    assert_eq!(read.verify(PROVIDER, &agent.card, None, NOW), Ok(agent.bundle.clone()));
+    for other in [agent.card.to_text(), text.replace("BUNDLE", "CARD"), text.repeat(2)] {
+        let refused = Unverified::<Bundle>::parse_text(&other);
+        assert!(matches!(refused, Err(BundleError::Text(_))), "{refused:?}");
+    }
+}
+
+#[test]
 fn each_changed_byte_of_a_bundle_is_refused() {
     let agent = Agent::new(1);
     let bytes = agent.bundle.as_bytes();

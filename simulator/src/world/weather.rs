@@ -40,7 +40,7 @@ impl World {
         for _ in repeated(plan.losses) {
             let host = self.any_host();
             self.at_some_time(plan, Weather::Lose(host));
-            self.introduce_to(host, STORM_BEGINS + plan.storm);
+            self.introduce_to(host, STORM_BEGINS + plan.storm + A_MOMENT);
         }
         for _ in repeated(plan.rotations) {
             let host = self.any_host();
@@ -166,7 +166,7 @@ impl World {
                 let hand_out = Weather::HandOut(from, to);
                 self.queue.put(begins, Happening::Weather(hand_out.clone()));
                 self.at_some_time(plan, hand_out.clone());
-                self.queue.put(STORM_BEGINS + plan.storm, Happening::Weather(hand_out));
+                self.queue.put(STORM_BEGINS + plan.storm + A_MOMENT, Happening::Weather(hand_out));
             }
         }
     }
@@ -247,3 +247,6 @@ impl World {
         }
     }
 }
+
+/// How long after the storm owners do what must not fail any more.
+const A_MOMENT: Duration = Duration::from_secs(1);

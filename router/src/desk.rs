@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::identity::{AgentId, Card};
+use meshwork_protocols::identity::{AgentId, Card, Transport};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::random::Random;
@@ -328,7 +328,7 @@ impl Desk {
                     step.close(path, reason);
                     return Ok(());
                 }
-                if !self.greet(step, card, lineage, remembered)? {
+                if !self.greet(step, card, transport, lineage, remembered)? {
                     step.close(path, CloseReason::CardRefused);
                     return Ok(());
                 }
@@ -359,10 +359,10 @@ impl Desk {
         renewed: &PathRenewed,
     ) -> Result<(), StoreError> {
         let PathRenewed { path, ref card, lineage, remembered } = *renewed;
-        if !self.paths.renewed(path, lineage.incarnation) {
+        let Some(transport) = self.paths.renewed(path, lineage.incarnation) else {
             return Ok(());
-        }
-        if self.greet(step, card, lineage, remembered)? {
+        };
+        if self.greet(step, card, transport, lineage, remembered)? {
             self.cards.insert(path, Arc::clone(card));
             // What was said when the session opened may be lost over UDP.
             self.say_what_is_held(step, path, card)?;
@@ -427,11 +427,12 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         card: &Card,
+        transport: Transport,
         said: Lineage,
         remembered: Option<Lineage>,
     ) -> Result<bool, StoreError> {
         let peer = card.agent();
-        let (shown, before) = self.peers.greet(step, card, said)?;
+        let (shown, before) = self.peers.greet(step, card, said, transport)?;
         match shown {
             Shown::Contradicted => step.tell(Event::Equivocation(peer)),
             Shown::Refused => {}

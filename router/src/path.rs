@@ -132,13 +132,13 @@ impl Paths {
         Opened { is_used, replaced }
     }
 
-    /// A session has new keys; `false` where it does not stand.
-    pub(crate) fn renewed(&mut self, path: PathId, incarnation: Incarnation) -> bool {
+    /// A session has new keys: what it goes over, where it stands.
+    pub(crate) fn renewed(&mut self, path: PathId, incarnation: Incarnation) -> Option<Transport> {
         let Some(Path { kind: Kind::Live(live), .. }) = self.paths.get_mut(&path) else {
-            return false;
+            return None;
         };
         live.incarnation = incarnation;
-        true
+        Some(live.transport)
     }
 
     /// Adds a way for sealed packets; the newest is used.

@@ -4,8 +4,11 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use meshwork_protocols::identity::{AgentId, Card, Newest, Sequence, Supersession, supersede};
+use meshwork_protocols::identity::{
+    AgentId, Card, Newest, Sequence, Supersession, Transport, supersede,
+};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::secret::SecretBytes;
 use meshwork_state::{Namespace, Row, StoreError};
@@ -83,7 +86,13 @@ struct Peer {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     peers: BTreeMap<AgentId, Peer>,
+    /// When a Hello of each was last believed, while this process runs.
+    greeted: BTreeMap<AgentId, Duration>,
 }
+
+/// How long a Hello may be on its way until its session stands, where datagrams carry it: as long as
+/// an opening may take.
+const LATE: Duration = Duration::from_secs(60);
 
 /// What a card that was shown does to the one that is held.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -147,12 +156,14 @@ impl Peers {
         Ok(shown)
     }
 
-    /// Takes what a Hello said. A peer that nobody knows leaves no row.
+    /// Takes what a Hello said, over this transport, and returns what to compare it with. A peer that
+    /// nobody knows leaves no row.
     pub(crate) fn greet(
         &mut self,
         step: &mut Transition<'_>,
         card: &Card,
         lineage: Lineage,
+        transport: Transport,
     ) -> Result<(Shown, Option<Lineage>), StoreError> {
         if !self.peers.contains_key(&card.agent()) {
             return Ok((Shown::Usable, None));
@@ -162,12 +173,18 @@ impl Peers {
         };
         let before = facts.clone();
         let shown = show(&mut facts, card);
-        let remembered = facts.remembered;
-        if !remembered.is_some_and(|remembered| is_stale(&remembered, &lineage)) {
+        let (peer, now, mut remembered) = (card.agent(), step.now.monotonic, facts.remembered);
+        let is_lower = remembered.is_some_and(|remembered| lineage.number < remembered.number);
+        let lately = self.greeted.get(&peer).is_some_and(|at| now < *at + LATE);
+        if is_lower && lately && !transport.is_reliable() {
+            // It may have been overtaken by what several starts said since: it proves nothing.
+            remembered = None;
+        } else if !remembered.is_some_and(|remembered| is_stale(&remembered, &lineage)) {
             facts.remembered = Some(lineage);
+            self.greeted.insert(peer, now);
         }
         if facts != before {
-            self.write(step, card.agent(), &facts);
+            self.write(step, peer, &facts);
         }
         Ok((shown, remembered))
     }
@@ -219,6 +236,7 @@ impl Peers {
     /// Forgets a peer.
     pub(crate) fn forget(&mut self, step: &mut Transition<'_>, peer: &AgentId) -> bool {
         step.delete(Namespace::Peer, peer.as_bytes().to_vec());
+        self.greeted.remove(peer);
         self.peers.remove(peer).is_some()
     }
 

@@ -243,36 +243,65 @@ fn what_the_hello_of_new_keys_says_counts_as_that_of_a_new_session() {
     assert_eq!(renew(&card, 6, 2_001), (Some(Suspicion::PeerCloned), vec![]));
 }
 
+/// A session opens whose Hello says this; what `b` suspects.
+fn greet_over(
+    (pair, path): (&mut Pair, &mut u64),
+    transport: Transport,
+    [incarnation, parent]: [u8; 2],
+    number: u64,
+    remembered: Option<Lineage>,
+) -> Option<Suspicion> {
+    *path += 1;
+    pair.b.events.clear();
+    let lineage = Lineage {
+        incarnation: Incarnation::from_bytes([incarnation; 16]),
+        parent: Incarnation::from_bytes([parent; 16]),
+        number,
+    };
+    let kind = PathKind::Live {
+        transport,
+        largest_frame: MAX_FRAME,
+        initiated: false,
+        posture: Posture::HYBRID,
+        card: Arc::clone(&pair.a.card),
+        lineage,
+        remembered,
+    };
+    let opened = PathOpened { path: PathId(*path), peer: pair.a.id(), kind };
+    pair.b.handle(Input::PathChanged(PathChange::Opened(opened)));
+    pair.b.commit();
+    pair.b.events.iter().find_map(|event| match event {
+        Event::Lineage { suspicion, .. } => Some(*suspicion),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_hello_over_udp_that_several_starts_overtook_raises_nothing_and_a_minute_later_it_does() {
+    let (mut pair, mut path) = (Pair::new(), 100);
+    let mut greet = |pair: &mut Pair, transport, starts, number| {
+        greet_over((pair, &mut path), transport, starts, number, None)
+    };
+    assert_eq!(greet(&mut pair, Transport::Udp, [9, 8], 100), None);
+    assert_eq!(greet(&mut pair, Transport::Udp, [5, 4], 60), None, "it may have come late");
+    assert_eq!(greet(&mut pair, Transport::Udp, [9, 8], 101), None, "and is not remembered");
+    let restored = Some(Suspicion::PeerRestored);
+    assert_eq!(greet(&mut pair, Transport::Tcp, [5, 4], 60), restored, "TCP brings none late");
+    let (mut pair, mut path) = (Pair::new(), 100);
+    let mut greet = |pair: &mut Pair, starts, number| {
+        greet_over((pair, &mut path), Transport::Udp, starts, number, None)
+    };
+    assert_eq!(greet(&mut pair, [9, 8], 100), None);
+    pair.pass(Duration::from_secs(60));
+    assert_eq!(greet(&mut pair, [5, 4], 60), restored);
+}
+
 #[test]
 fn a_state_that_does_not_fit_its_history_is_noticed() {
-    let mut pair = Pair::new();
-    let (peer, peer_card) = (pair.a.id(), Arc::clone(&pair.a.card));
-    let mut path = 100;
+    let (mut pair, mut path) = (Pair::new(), 100);
     let mut greet = |incarnation, parent, number, remembered| {
-        path += 1;
-        pair.b.events.clear();
-        let lineage = Lineage {
-            incarnation: Incarnation::from_bytes([incarnation; 16]),
-            parent: Incarnation::from_bytes([parent; 16]),
-            number,
-        };
-        let kind = PathKind::Live {
-            transport: Transport::Tcp,
-            largest_frame: MAX_FRAME,
-            initiated: false,
-            posture: Posture::HYBRID,
-            card: Arc::clone(&peer_card),
-            lineage,
-            remembered,
-        };
-        let path = PathId(path);
-        let opened = PathOpened { path, peer, kind };
-        pair.b.handle(Input::PathChanged(PathChange::Opened(opened)));
-        pair.b.commit();
-        pair.b.events.iter().find_map(|event| match event {
-            Event::Lineage { suspicion, .. } => Some(*suspicion),
-            _ => None,
-        })
+        let starts = [incarnation, parent];
+        greet_over((&mut pair, &mut path), Transport::Tcp, starts, number, remembered)
     };
     assert_eq!(greet(5, 4, 100, None), None);
     assert_eq!(greet(6, 5, 120, None), None);

@@ -64,13 +64,8 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
         self.prekey_look.later(step.now.monotonic);
-        match deferred.look_after(&step.view(), &mut *self.random) {
-            Ok(changes) => step.adopt(changes),
-            Err(UpkeepError::Store(error)) => return Err(error),
-            // The next look tries again; the keys that stand are good for a while.
-            Err(error) => step.tell_now(Event::PrekeysNotMade(error)),
-        }
-        Ok(())
+        let made = deferred.look_after(&step.view(), &mut *self.random);
+        adopt_made(step, made)
     }
 
     /// A state that was put back may have given and used what it still holds.
@@ -85,12 +80,8 @@ impl Desk {
             Deferred::give_up_one_time(&key, &value, &mut given_up)
         })?;
         step.adopt(given_up);
-        match deferred.draw_anew(&step.view(), &mut *self.random) {
-            Ok(changes) => step.adopt(changes),
-            Err(UpkeepError::Store(error)) => return Err(error),
-            Err(error) => step.tell_now(Event::PrekeysNotMade(error)),
-        }
-        Ok(())
+        let made = deferred.draw_anew(&step.view(), &mut *self.random);
+        adopt_made(step, made)
     }
 
     /// A session with a known peer opened: it hears what is held of its prekeys.
@@ -242,8 +233,7 @@ impl Desk {
         let here = self.cards.values().filter(|card| takes_mail(card)).map(|card| card.agent());
         for peer in here.collect::<BTreeSet<_>>() {
             if self.peers.is_known(&peer) {
-                let nothing = HeldPrekeys { bundle: None, one_time: None };
-                self.give_prekeys(step, &peer, &nothing)?;
+                self.give_prekeys(step, &peer, &HeldPrekeys::default())?;
             }
         }
         Ok(())
@@ -272,6 +262,20 @@ impl Desk {
             step.delete(Namespace::Bundle, peer.as_bytes().to_vec());
         }
     }
+}
+
+/// Adopts prekeys that were made, or tells that none were: the next look tries again, and the keys that
+/// stand are good for a while.
+fn adopt_made(
+    step: &mut Transition<'_>,
+    made: Result<Batch, UpkeepError>,
+) -> Result<(), StoreError> {
+    match made {
+        Ok(changes) => step.adopt(changes),
+        Err(UpkeepError::Store(error)) => return Err(error),
+        Err(error) => step.tell_now(Event::PrekeysNotMade(error)),
+    }
+    Ok(())
 }
 
 impl From<UpkeepError> for CommandError {

@@ -167,7 +167,13 @@ impl Desk {
         };
         let Arrived { payload, changes, introduced } = *arrived;
         // 3. What is not taken now must be openable later: then the session stays as it is.
-        if congested || !self.takes(&peer, &payload) {
+        let message = match &payload {
+            Payload::Message { message, lowest_wanted } => {
+                Message::decode(message).ok().map(|message| (message, *lowest_wanted))
+            }
+            _ => None,
+        };
+        if congested || !self.takes(&peer, message.as_ref()) {
             return Ok(());
         }
         // 4. The session moves on with what it brought.
@@ -177,7 +183,7 @@ impl Desk {
             self.introduced(step, &card)?;
         }
         self.troubles.opened(&peer);
-        self.remember_packet(step, peer, hash, &payload);
+        self.remember_packet(step, peer, hash, message.map(|(message, _)| message));
         let posture = Posture::HYBRID;
         let origin = Origin { sender: peer, path, protocol: Protocol::Deferred, posture };
         self.payload(step, origin, payload, false)?;
@@ -190,14 +196,13 @@ impl Desk {
 
     /// Whether what a packet of this peer brought can be taken now. A stranger of which no message is
     /// taken leaves no session.
-    fn takes(&self, peer: &AgentId, payload: &Payload) -> bool {
+    fn takes(&self, peer: &AgentId, message: Option<&(Message, u64)>) -> bool {
         let known = self.peers.is_known(peer);
-        let Payload::Message { message, lowest_wanted } = payload else { return known };
-        let Ok(message) = Message::decode(message) else { return known };
+        let Some((message, lowest_wanted)) = message else { return known };
         let size = message.body.len();
         let in_order = |place| self.gaps.has_room(peer, place, *lowest_wanted, size);
         let has_room = self.inbox.has_room(size) && message.order.is_none_or(in_order);
-        has_room && (known || self.takes_contact(peer, &message))
+        has_room && (known || self.takes_contact(peer, message))
     }
 
     /// Remembers a packet that was opened, so that it is answered when it comes again.
@@ -206,12 +211,8 @@ impl Desk {
         step: &mut Transition<'_>,
         peer: AgentId,
         hash: [u8; 32],
-        payload: &Payload,
+        message: Option<Message>,
     ) {
-        let message = match payload {
-            Payload::Message { message, .. } => Message::decode(message).ok(),
-            _ => None,
-        };
         let mut forget_after = step.now.wall + MAX_LIFETIME;
         if let Some(message) = &message {
             forget_after = message.expires + CLOCK_TOLERANCE;

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use meshwork::control::{Client, Code, Fault, Reply, Request};
+use meshwork::MessageId;
+use meshwork::control::{Body, Client, Code, Fault, Reply, Request, Send};
 use tokio::process::{Child, Command};
+
+use crate::crypto::provider;
 
 /// An agent of the demo.
 #[derive(Debug)]
@@ -96,6 +99,21 @@ pub(super) async fn ask(state: &Path, request: &Request) -> Result<Vec<Reply>, F
         all.push(reply);
     }
     Ok(all)
+}
+
+/// A message under an id of its own: asked for again, it is sent once.
+pub(super) fn message(to: &str, text: &str, ordered: bool) -> (MessageId, Request) {
+    let id = MessageId::random(&mut *provider().random());
+    let request = Request::Send(Send {
+        to: to.into(),
+        body: Body(text.into()),
+        content_type: Default::default(),
+        message: Some(id),
+        lifetime_seconds: None,
+        ordered,
+        wait: None,
+    });
+    (id, request)
 }
 
 fn spawn(state: &Path, name: &str, stay: bool) -> Result<Child, Fault> {

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use meshwork::control::{Body, Code, Fault, Progress, Reply, Request, Send, Status};
+use meshwork::control::{Code, Fault, Progress, Reply, Request, Status};
 use meshwork::{MessageId, Protocol};
 use serde::Serialize;
 
-use super::member::ask;
+use super::member::{ask, message};
 use super::mesh::Mesh;
-use crate::crypto::provider;
 use crate::output::{Halt, Output};
 use crate::show;
 
@@ -36,7 +35,8 @@ pub(super) async fn play(mesh: &mut Mesh, output: Output) -> Result<(), Halt> {
     output.say(format_args!("\n{to} is stopped. {from} writes to it all the same:\n"))?;
     let mut sealed = Vec::new();
     for text in SAID {
-        let id = say(&sender.state, to, text).await?;
+        let (id, request) = message(to, text, true);
+        ask(&sender.state, &request).await?;
         sealed.push(id);
     }
     for id in &sealed {
@@ -71,21 +71,6 @@ async fn knows(state: &Path, to: &str) -> Result<(), Fault> {
         tokio::time::sleep(PAUSE).await;
     }
     Err(Fault::new(Code::DemoFailed, format!("no prekeys of {to} came")))
-}
-
-async fn say(state: &Path, to: &str, text: &str) -> Result<MessageId, Fault> {
-    let id = MessageId::random(&mut *provider().random());
-    let request = Request::Send(Send {
-        to: to.into(),
-        body: Body(text.into()),
-        content_type: Default::default(),
-        message: Some(id),
-        lifetime_seconds: None,
-        ordered: true,
-        wait: None,
-    });
-    ask(state, &request).await?;
-    Ok(id)
 }
 
 /// Waits until a message is as far as is wanted.

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use meshwork::MessageId;
-use meshwork::control::{Body, Fault, Progress, Reply, Request, Send, Status};
+use meshwork::control::{Fault, Progress, Reply, Request, Status};
 use tokio::task::JoinSet;
 
-use super::member::{Member, ask};
+use super::member::{Member, ask, message};
 use super::mesh::Mesh;
 use super::tally::{self, Verdict, Way};
-use crate::crypto::provider;
 use crate::output::{Halt, Output};
 
 /// Plays it, and counts what came of it.
@@ -70,17 +69,8 @@ fn send_all(members: &[Member], accepted: &Arc<AtomicUsize>) -> JoinSet<Way> {
 /// whether the first request was accepted or not, it is sent once.
 async fn send(state: PathBuf, mut way: Way, accepted: Arc<AtomicUsize>) -> Way {
     for number in 1..=MESSAGES {
-        let id = MessageId::random(&mut *provider().random());
         let text = format!("message {number} from {} to {}", way.from, way.to);
-        let request = Request::Send(Send {
-            to: way.to.into(),
-            body: Body(text.clone().into_bytes()),
-            content_type: Default::default(),
-            message: Some(id),
-            lifetime_seconds: None,
-            ordered: false,
-            wait: None,
-        });
+        let (id, request) = message(way.to, &text, false);
         while ask(&state, &request).await.is_err() {
             tokio::time::sleep(PAUSE).await;
         }

@@ -8,6 +8,7 @@
 //! - [`identity`]: roots, signing pairs, cards, the hybrid signature.
 //! - [`live`]: hybrid Noise sessions with a peer that is online.
 //! - [`deferred`]: messages to a peer that is away.
+//! - [`relay`]: what an agent and a relay say to each other.
 //! - [`wire`]: what travels inside a session: frames, messages, receipts.
 #![no_std]
 #![doc(test(attr(deny(warnings))))]
@@ -20,6 +21,7 @@ pub mod live;
 pub mod posture;
 pub mod provider;
 pub mod random;
+pub mod relay;
 pub mod secret;
 pub mod time;
 pub mod wire;

@@ -213,6 +213,11 @@ impl Unverified<Card> {
         self.0.statement.agent()
     }
 
+    /// When it says that it counts: for who verified it when it came, and keeps it since.
+    pub fn claimed_validity(&self) -> Validity {
+        self.0.body.validity
+    }
+
     /// The hash of every byte, by which a card that was verified before is known again.
     pub fn hash(&self, provider: &dyn Provider) -> CardHash {
         CardHash::of(provider, self.0.statement.as_bytes())

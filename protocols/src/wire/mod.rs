@@ -20,7 +20,7 @@ pub use receipt::{MAX_RECEIPTS, Receipt, RefusalReason, Verdict};
 
 /// The value that `bytes` are the one encoding of. Postcard's other encodings have integers that
 /// are longer than they must be, so the length tells, without a copy of what may be secret.
-fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Option<T> {
+pub(crate) fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Option<T> {
     let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
     let length = postcard::serialize_with_flavor(&value, Size::default()).ok()?;
     (rest.is_empty() && length == bytes.len()).then_some(value)

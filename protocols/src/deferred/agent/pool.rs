@@ -65,8 +65,7 @@ impl Pool {
         terms: PoolTerms,
         random: &mut dyn Random,
     ) -> Result<(Self, Vec<PoolKey>), PoolError> {
-        let leaves = (0_u32..).zip(keys).map(|(place, (id, key))| leaf(provider, place, *id, key));
-        let (root, paths) = root_and_paths(provider, leaves.collect());
+        let (root, with_paths) = grown(provider, keys);
         let count = u32::try_from(keys.len()).map_err(|_| PoolError::WrongCount)?;
         let PoolTerms { agent, card, not_after } = terms;
         let body = PoolBody { agent, card, root, count, not_after };
@@ -75,10 +74,7 @@ impl Pool {
         bytes.extend(canonical::encode(&body)?);
         let signature = pair.sign(Purpose::Pool, &bytes, random)?;
         bytes.extend_from_slice(signature.as_bytes());
-        let keys = (0..).zip(keys).zip(paths);
-        let keys =
-            keys.map(|((place, (id, key)), path)| PoolKey { id: *id, key: *key, place, path });
-        Ok((Self(PoolClaim { bytes, body }), keys.collect()))
+        Ok((Self(PoolClaim { bytes, body }), with_paths))
     }
 
     /// Every byte of the signed part.
@@ -89,6 +85,20 @@ impl Pool {
     /// What the signature is over.
     pub fn body(&self) -> &PoolBody {
         &self.0.body
+    }
+
+    /// Gives each key its way anew, for a relay that was told the keys alone: they are these, all
+    /// of them, in this order.
+    pub fn with_paths(
+        &self,
+        provider: &dyn Provider,
+        keys: &[(PrekeyId, CurvePublic)],
+    ) -> Result<Vec<PoolKey>, PoolError> {
+        if usize::try_from(self.body().count) != Ok(keys.len()) {
+            return Err(PoolError::WrongCount);
+        }
+        let (root, keys) = grown(provider, keys);
+        if root == self.body().root { Ok(keys) } else { Err(PoolError::NotOfThisPool) }
     }
 
     /// Believes one key, if its path leads to the signed root and it counts `now`.
@@ -206,6 +216,20 @@ pub enum PoolError {
     Signing(#[from] CryptoError),
 }
 
+/// Each key with its way, for who verified the pool of these keys before.
+pub fn paths(provider: &dyn Provider, keys: &[(PrekeyId, CurvePublic)]) -> Vec<PoolKey> {
+    grown(provider, keys).1
+}
+
+/// The root of the tree over these keys, and each key with its way there.
+fn grown(provider: &dyn Provider, keys: &[(PrekeyId, CurvePublic)]) -> ([u8; 32], Vec<PoolKey>) {
+    let leaves = (0_u32..).zip(keys).map(|(place, (id, key))| leaf(provider, place, *id, key));
+    let (root, paths) = root_and_paths(provider, leaves.collect());
+    let keys = (0_u32..).zip(keys).zip(paths);
+    let keys = keys.map(|((place, (id, key)), path)| PoolKey { id: *id, key: *key, place, path });
+    (root, keys.collect())
+}
+
 const VERSION: u8 = 1;
 
 /// The signed part has less than 3,500 bytes.
@@ -236,6 +260,11 @@ mod tests {
         let parsed = || Unverified::<Pool>::parse(pool.as_bytes()).unwrap();
         assert_eq!(parsed().verify(PROVIDER, &other.card), Err(PoolError::WrongCard));
         let pool = parsed().verify(PROVIDER, &agent.card).unwrap();
+        assert_eq!(pool.with_paths(PROVIDER, &keys).as_ref(), Ok(&with_paths));
+        assert_eq!(pool.with_paths(PROVIDER, &keys[1..]), Err(PoolError::WrongCount));
+        let mut swapped = keys.clone();
+        swapped.swap(0, 1);
+        assert_eq!(pool.with_paths(PROVIDER, &swapped), Err(PoolError::NotOfThisPool));
         for (key, expected) in with_paths.iter().zip(&keys) {
             assert_eq!(pool.verify_key(PROVIDER, key, NOW).as_ref(), Ok(expected));
             let mut wrong = key.clone();

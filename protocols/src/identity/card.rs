@@ -218,6 +218,11 @@ impl Unverified<Card> {
         self.0.body.validity
     }
 
+    /// Who it says keeps mail for its agent, best first.
+    pub fn claimed_relays(&self) -> &[Relay] {
+        &self.0.body.relays
+    }
+
     /// The hash of every byte, by which a card that was verified before is known again.
     pub fn hash(&self, provider: &dyn Provider) -> CardHash {
         CardHash::of(provider, self.0.statement.as_bytes())

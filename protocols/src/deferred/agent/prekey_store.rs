@@ -225,6 +225,22 @@ impl PrekeyStore {
         Some((key, next))
     }
 
+    /// At most `count` keys that nobody has, for one pool alone: none of them is ever handed out by
+    /// another way, nor in another pool.
+    pub fn hand_out_pool(
+        &self,
+        count: usize,
+        now: WallTime,
+    ) -> (Vec<(PrekeyId, CurvePublic)>, Self) {
+        let mut next = self.clone();
+        let free = next.one_time.iter_mut().filter(|one_time| !one_time.handed_out).take(count);
+        let keys = free.map(|one_time| {
+            (one_time.handed_out, one_time.since) = (true, now);
+            (one_time.id, *one_time.key.public())
+        });
+        (keys.collect(), next)
+    }
+
     /// Without any one-time key: an older copy of the store may have given or used them.
     #[must_use]
     pub fn without_one_time(&self) -> Self {

@@ -53,7 +53,7 @@ use meshwork_state::RestoreEvidence;
 use tokio::sync::oneshot;
 
 use crate::config::Builder;
-use crate::driver::{Order, Shared};
+use crate::driver::{Order, RelayState, Shared};
 use crate::streams::{self, OpenStreamError, Stream, Streams, TakeStreamsError};
 
 /// An agent that runs. Clones are handles of the same agent.
@@ -315,6 +315,20 @@ impl Agent {
     /// known here.
     pub async fn prekeys(&self) -> Result<PrekeyStatus, PrekeyError> {
         prekeys::status(&self.shared).await
+    }
+
+    /// Waits until the mail that the agent's relays have now is fetched and durable, as far as they
+    /// answer. Mail that cannot be taken yet, for a full inbox, keeps it waiting.
+    pub async fn fetched(&self) {
+        let relays: Vec<_> = self.relays().into_iter().map(|(relay, _)| relay).collect();
+        self.shared.relays.until_dealt_with(&relays).await;
+    }
+
+    /// The relays that this agent's card names, in their order, with what is known of each.
+    pub fn relays(&self) -> Vec<(AgentId, RelayState)> {
+        let card = self.card();
+        let named = card.relays().iter().map(|relay| relay.agent);
+        named.map(|relay| (relay, self.shared.relays.state(&relay))).collect()
     }
 
     /// Replaces the signed prekeys now, as happens weekly, and signs a bundle that offers them. What

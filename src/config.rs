@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::{Address, Root, Transport};
+use meshwork_protocols::identity::{Address, Contact, Root, Transport};
 use meshwork_protocols::live::Suite;
 use meshwork_protocols::provider::DeferredProvider;
 use meshwork_router::{FirstContact, HEARTBEAT, Limits, Policy, PrekeySettings};
@@ -35,6 +35,7 @@ pub struct Builder {
     root: Option<Root>,
     listen: Vec<Result<SocketAddr, AddrParseError>>,
     advertise: Vec<Address>,
+    relays: Vec<Contact>,
     suites: Vec<Suite>,
     fresh_card: bool,
     policy: Policy,
@@ -105,6 +106,14 @@ impl Builder {
     /// an address translation or with a name. May be said more than once, best first.
     pub fn advertise(mut self, address: Address) -> Self {
         self.advertise.push(address);
+        self
+    }
+
+    /// Names a relay in the card: a node that keeps this agent's mail and hands out its prekeys while
+    /// it is away. May be said more than once: mail is left with the first that answers. Without
+    /// it, the card stays as it is.
+    pub fn relay(mut self, relay: Contact) -> Self {
+        self.relays.push(relay);
         self
     }
 

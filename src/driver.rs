@@ -7,6 +7,7 @@
 //! - `commits` makes batches durable; `recovery` follows where that fails.
 //! - `accept` and `dial` open sessions, each in a task of its own; a `line` runs one over its
 //!   `carrier`, and gives each frame to whom it is for.
+//! - `relays` runs what the router wants of relays, and fetches the mail that they keep.
 //! - `upkeep` is what time asks for, `closing` the end.
 
 mod accept;
@@ -28,6 +29,7 @@ mod outbound;
 mod outputs;
 mod reach;
 mod recovery;
+mod relays;
 mod services;
 mod session;
 mod sessions;
@@ -47,6 +49,8 @@ pub(crate) use directory::PeerIndex;
 pub(crate) use identity::Identity;
 pub(crate) use notices::Notices;
 pub(crate) use order::Order;
+pub(crate) use relays::RelayBook;
+pub use relays::RelayState;
 pub(crate) use services::{Handler, NotRegistered, Registration, Services};
 pub(crate) use session::{CallNotBegun, DatagramNotSent, Session};
 pub(crate) use sessions::Sessions;
@@ -67,6 +71,7 @@ use self::commits::Commits;
 use self::happening::Happening;
 use self::lines::Lines;
 use self::recovery::Recovery;
+use self::relays::Relays;
 use self::upkeep::Upkeep;
 use crate::agent::Answered;
 use crate::own::{NextCard, Own, Presence};
@@ -92,6 +97,8 @@ pub(crate) struct Driver {
     paths: HashMap<PathId, Arc<Session>>,
     // What runs beside it.
     lines: Lines,
+    /// The relays in use.
+    relays: Relays,
     close_lines: watch::Sender<bool>,
     /// Listeners and dialled sessions.
     tasks: JoinSet<()>,

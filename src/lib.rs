@@ -35,6 +35,7 @@ pub use agent::{
     Stopped, Stranger, Watch, Whom,
 };
 pub use config::{Builder, StartError};
+pub use driver::RelayState;
 pub use own::OwnError;
 pub use streams::{OpenStreamError, Stream, StreamError, Streams, TakeStreamsError};
 
@@ -47,8 +48,8 @@ pub use meshwork_protocols::wire::{ContentType, MAX_BODY, MAX_LIFETIME, MessageI
 pub use meshwork_protocols::{deferred, identity, live, posture, provider, secret, time};
 pub use meshwork_router::{
     Choice, Dialling, Explanation, FirstContact, Level, Limits, Misbehaviour, PeerPrekeys,
-    PrekeySettings, PrekeyStatus, Protocol, Reason, Situation, Standing, Status, Suspicion,
-    UpkeepError,
+    PrekeySettings, PrekeyStatus, Protocol, Reason, RelaySituation, Situation, Standing, Status,
+    Suspicion, UpkeepError,
 };
 pub use meshwork_state::{
     CreateError, OpenError, RestoreEvidence, StoreError, Unlock, UnlockError, UnlockKind, key_file,

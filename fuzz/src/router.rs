@@ -168,7 +168,11 @@ impl Node {
                 Output::Event(_)
                 | Output::Transmit { .. }
                 | Output::Dial { .. }
-                | Output::Close { .. } => {}
+                | Output::Close { .. }
+                | Output::Deposit { .. }
+                | Output::TakePrekeys { .. }
+                | Output::Acknowledge { .. }
+                | Output::Publish { .. } => {}
             }
         }
     }

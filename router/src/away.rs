@@ -65,7 +65,9 @@ impl Desk {
         let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
         self.prekey_look.later(step.now.monotonic);
         let made = deferred.look_after(&step.view(), &mut *self.random);
-        adopt_made(step, made)
+        let is_new = made.as_ref().is_ok_and(Deferred::offers_anew);
+        adopt_made(step, made)?;
+        if is_new { self.publish_to_relays(step) } else { Ok(()) }
     }
 
     /// A state that was put back may have given and used what it still holds.
@@ -80,6 +82,7 @@ impl Desk {
             Deferred::give_up_one_time(&key, &value, &mut given_up)
         })?;
         step.adopt(given_up);
+        step.adopt(deferred.withdraw_pools(&step.view())?);
         let made = deferred.draw_anew(&step.view(), &mut *self.random);
         adopt_made(step, made)
     }
@@ -183,7 +186,7 @@ impl Desk {
     pub(crate) fn repair(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
         let now = step.now;
         while let Some(peer) = self.troubles.next_due(now.monotonic) {
-            if !self.paths.reaches(&peer) {
+            if !self.paths.reaches(&peer) && !self.has_relay(&peer) {
                 self.troubles.put_off(peer, now.monotonic);
                 continue;
             }
@@ -214,6 +217,7 @@ impl Desk {
         let deferred = self.config.stored.deferred().ok_or(CommandError::NoMail)?;
         step.adopt(deferred.rotate(&step.view(), &mut *self.random)?);
         self.give_prekeys_to_all(step)?;
+        self.publish_to_relays(step)?;
         Ok(())
     }
 
@@ -225,6 +229,7 @@ impl Desk {
         let deferred = self.config.stored.deferred().ok_or(CommandError::NoMail)?;
         step.adopt(deferred.sign_anew(&step.view(), &mut *self.random)?);
         self.give_prekeys_to_all(step)?;
+        self.publish_to_relays(step)?;
         Ok(())
     }
 

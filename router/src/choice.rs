@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use meshwork_protocols::identity::AgentId;
 use serde::{Deserialize, Serialize};
 
 use crate::output::PathId;
@@ -16,8 +17,23 @@ pub struct Situation {
     pub too_large: bool,
     /// How the search for one that carries it goes.
     pub dialling: Dialling,
-    /// What a stored session could do; `None` where no protocol for it is linked.
+    /// What a stored session could do; `None` where none can be begun, or no protocol for it is
+    /// linked.
     pub stored: Option<StoredSituation>,
+    /// What the relays could do that keep the peer's mail.
+    pub relays: RelaySituation,
+}
+
+/// What the relays could do that a peer's card names.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum RelaySituation {
+    /// The card names none, or the message is too large for any.
+    #[default]
+    None,
+    /// The first, in the order of the card, that did not fail lately.
+    Usable(AgentId),
+    /// Each failed lately, or takes nothing for this peer now.
+    Unreachable,
 }
 
 /// How the search for a live session goes.
@@ -44,8 +60,17 @@ pub struct StoredSituation {
 pub struct Route {
     /// What was chosen, and why.
     pub choice: Choice,
-    /// The path it takes; `None` while it waits for one.
-    pub path: Option<PathId>,
+    /// The way it takes; `None` while it waits for one.
+    pub way: Option<Way>,
+}
+
+/// What carries a message.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Way {
+    /// A path that stands.
+    Path(PathId),
+    /// A relay that keeps the peer's mail.
+    Relay(AgentId),
 }
 
 /// What was chosen, and why: what a receipt, a trace and `route explain` show.
@@ -102,6 +127,12 @@ pub enum Reason {
     /// A live session with the peer stands that does not carry a message this large; it takes
     /// another way, once there is one.
     TooLargeForSession,
+    /// The peer does not answer; the message is sealed for it and left with one of its relays.
+    ThroughRelay,
+    /// Neither the peer nor any of its relays answers; the message is sealed and waits.
+    RelaysAway,
+    /// The peer does not answer, and what seals for it is being asked of its relays.
+    PrekeysWanted,
 }
 
 impl fmt::Display for Reason {
@@ -117,27 +148,44 @@ impl fmt::Display for Reason {
             Self::TooLargeForSession => {
                 "too large for the live session that stands; takes another way"
             }
+            Self::ThroughRelay => "the peer does not answer; sealed and left with its relay",
+            Self::RelaysAway => {
+                "neither the peer nor a relay of its answers; sealed, and tried again"
+            }
+            Self::PrekeysWanted => {
+                "the peer does not answer; its relays are asked for keys to seal with"
+            }
         })
     }
 }
 
 /// Chooses.
 pub fn choose(situation: &Situation) -> Route {
-    let (protocol, path, reason) = match (situation.live, situation.dialling, situation.stored) {
-        (Some(path), _, _) => (Protocol::Live, Some(path), Reason::SessionStands),
-        (None, Dialling::Untried, _) => (Protocol::Held, None, Reason::NotTriedYet),
-        (None, Dialling::UnderWay, _) => (Protocol::Held, None, Reason::Dialling),
-        (None, Dialling::Failed, None) => (Protocol::Held, None, Reason::NoPath),
-        (None, Dialling::Failed, Some(StoredSituation { mail: None })) => {
-            (Protocol::Deferred, None, Reason::PeerAwayNoMail)
-        }
-        (None, Dialling::Failed, Some(StoredSituation { mail })) => {
-            (Protocol::Deferred, mail, Reason::PeerAway)
-        }
+    let (protocol, way, reason) = match (situation.live, situation.dialling) {
+        (Some(path), _) => (Protocol::Live, Some(Way::Path(path)), Reason::SessionStands),
+        (None, Dialling::Untried) => (Protocol::Held, None, Reason::NotTriedYet),
+        (None, Dialling::UnderWay) => (Protocol::Held, None, Reason::Dialling),
+        (None, Dialling::Failed) => choose_mail(situation),
     };
     let outgrown = situation.too_large && situation.live.is_none();
     let reason = if outgrown { Reason::TooLargeForSession } else { reason };
-    Route { choice: Choice { protocol, reason }, path }
+    Route { choice: Choice { protocol, reason }, way }
+}
+
+/// Chooses for a peer that is away.
+fn choose_mail(situation: &Situation) -> (Protocol, Option<Way>, Reason) {
+    match (situation.stored, situation.relays) {
+        (Some(StoredSituation { mail: Some(path) }), _) => {
+            (Protocol::Deferred, Some(Way::Path(path)), Reason::PeerAway)
+        }
+        (Some(_), RelaySituation::Usable(relay)) => {
+            (Protocol::Deferred, Some(Way::Relay(relay)), Reason::ThroughRelay)
+        }
+        (Some(_), RelaySituation::Unreachable) => (Protocol::Deferred, None, Reason::RelaysAway),
+        (Some(_), RelaySituation::None) => (Protocol::Deferred, None, Reason::PeerAwayNoMail),
+        (None, RelaySituation::Usable(_)) => (Protocol::Held, None, Reason::PrekeysWanted),
+        (None, _) => (Protocol::Held, None, Reason::NoPath),
+    }
 }
 
 #[cfg(test)]
@@ -146,45 +194,44 @@ mod tests {
 
     const SESSION: PathId = PathId(1);
     const MAIL: PathId = PathId(2);
+    const RELAY: AgentId = AgentId::from_bytes([3; 32]);
 
     #[test]
     fn the_table() {
+        use Dialling::{Failed, UnderWay, Untried};
+        use RelaySituation::{None as NoRelay, Unreachable, Usable};
         let mail = Some(StoredSituation { mail: Some(MAIL) });
-        let no_mail = Some(StoredSituation { mail: None });
+        let seals = Some(StoredSituation { mail: None });
+        let live = Some(SESSION);
+        let session = Some(Way::Path(SESSION));
+        let left = Some(Way::Path(MAIL));
+        let relay = Usable(RELAY);
+        let relayed = Some(Way::Relay(RELAY));
         let rows = [
-            // live session, dialling, stored => protocol, path, reason
-            (
-                Some(SESSION),
-                Dialling::Untried,
-                None,
-                Protocol::Live,
-                Some(SESSION),
-                Reason::SessionStands,
-            ),
-            (
-                Some(SESSION),
-                Dialling::Failed,
-                mail,
-                Protocol::Live,
-                Some(SESSION),
-                Reason::SessionStands,
-            ),
-            (None, Dialling::Untried, None, Protocol::Held, None, Reason::NotTriedYet),
-            (None, Dialling::Untried, mail, Protocol::Held, None, Reason::NotTriedYet),
-            (None, Dialling::UnderWay, None, Protocol::Held, None, Reason::Dialling),
-            (None, Dialling::UnderWay, mail, Protocol::Held, None, Reason::Dialling),
-            (None, Dialling::Failed, None, Protocol::Held, None, Reason::NoPath),
-            (None, Dialling::Failed, no_mail, Protocol::Deferred, None, Reason::PeerAwayNoMail),
-            (None, Dialling::Failed, mail, Protocol::Deferred, Some(MAIL), Reason::PeerAway),
+            // live session, dialling, stored, relays => protocol, way, reason
+            (live, Untried, None, NoRelay, Protocol::Live, session, Reason::SessionStands),
+            (live, Failed, mail, relay, Protocol::Live, session, Reason::SessionStands),
+            (None, Untried, None, NoRelay, Protocol::Held, None, Reason::NotTriedYet),
+            (None, Untried, mail, relay, Protocol::Held, None, Reason::NotTriedYet),
+            (None, UnderWay, None, NoRelay, Protocol::Held, None, Reason::Dialling),
+            (None, UnderWay, mail, relay, Protocol::Held, None, Reason::Dialling),
+            (None, Failed, None, NoRelay, Protocol::Held, None, Reason::NoPath),
+            (None, Failed, None, Unreachable, Protocol::Held, None, Reason::NoPath),
+            (None, Failed, None, relay, Protocol::Held, None, Reason::PrekeysWanted),
+            (None, Failed, seals, NoRelay, Protocol::Deferred, None, Reason::PeerAwayNoMail),
+            (None, Failed, seals, Unreachable, Protocol::Deferred, None, Reason::RelaysAway),
+            (None, Failed, seals, relay, Protocol::Deferred, relayed, Reason::ThroughRelay),
+            (None, Failed, mail, NoRelay, Protocol::Deferred, left, Reason::PeerAway),
+            (None, Failed, mail, relay, Protocol::Deferred, left, Reason::PeerAway),
         ];
-        for (live, dialling, stored, protocol, path, reason) in rows {
-            let situation = Situation { live, too_large: false, dialling, stored };
-            let expected = Route { choice: Choice { protocol, reason }, path };
+        for (live, dialling, stored, relays, protocol, way, reason) in rows {
+            let situation = Situation { live, too_large: false, dialling, stored, relays };
+            let expected = Route { choice: Choice { protocol, reason }, way };
             assert_eq!(choose(&situation), expected, "{situation:?}");
             // Beside a session that is too small for it, the message goes the same way, and says so.
             let too_small = Situation { too_large: true, ..situation };
             let reason = if live.is_some() { reason } else { Reason::TooLargeForSession };
-            let expected = Route { choice: Choice { protocol, reason }, path };
+            let expected = Route { choice: Choice { protocol, reason }, way };
             assert_eq!(choose(&too_small), expected, "{too_small:?}");
         }
     }

@@ -7,6 +7,7 @@ mod mail;
 mod own;
 mod peer_row;
 mod prekeys;
+mod relayed;
 mod status;
 
 use alloc::sync::Arc;
@@ -29,6 +30,7 @@ pub use self::status::PrekeyStatus;
 
 pub(crate) use self::own::claimed_agent;
 pub(crate) use self::prekeys::is_misbehaviour;
+pub(crate) use self::relayed::{Published, TakeError};
 
 /// The product's protocol for peers that are away.
 #[derive(Debug)]

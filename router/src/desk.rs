@@ -18,7 +18,7 @@ use meshwork_protocols::wire::Payload;
 use meshwork_state::{Namespace, StoreError};
 
 use crate::away::PrekeyLook;
-use crate::choice::{Choice, Dialling, Situation, StoredSituation, choose};
+use crate::choice::{Choice, Dialling, RelaySituation, Situation, StoredSituation, choose};
 use crate::command::{Answer, CommandError};
 use crate::deferred::Deferred;
 use crate::dialling::Diallings;
@@ -39,6 +39,7 @@ use crate::path::{Kind, Live, Paths};
 use crate::peer::{Meeting, Peers, Shown, Standing};
 use crate::policy::Policy;
 use crate::reach::Reaches;
+use crate::relays::Relays;
 use crate::stored::{self, MAX_SEALED, Stored, View};
 use crate::transition::Transition;
 use crate::trouble::Troubles;
@@ -72,6 +73,7 @@ pub(crate) struct Desk {
     pub(crate) paths: Paths,
     pub(crate) diallings: Diallings,
     pub(crate) reaches: Reaches,
+    pub(crate) relays: Relays,
     pub(crate) peers: Peers,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
@@ -105,6 +107,7 @@ impl Desk {
             paths: Paths::default(),
             diallings: Diallings::default(),
             reaches: Reaches::default(),
+            relays: Relays::default(),
             peers: Peers::default(),
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -136,6 +139,7 @@ impl Desk {
         self.gaps = Gaps::default();
         self.held = Held::default();
         self.owed = Owed::default();
+        self.relays.forget_deposits();
         ledger.each(Namespace::Peer, |row| self.peers.load(&row))?;
         let provider = Arc::clone(&self.config.provider);
         ledger.each(Namespace::Outbox, |row| self.outbox.load(&row, &*provider))?;
@@ -154,7 +158,9 @@ impl Desk {
         })?;
         self.began_with.get_or_insert(self.inbox.next_arrival());
         for peer in self.owed.creditors().collect::<Vec<_>>() {
-            if !self.paths.to(&peer).is_empty() {
+            if self.paths.to(&peer).is_empty() {
+                self.owe_by_mail(step, &peer);
+            } else {
                 self.owed.schedule(&peer, step.now.monotonic);
             }
         }
@@ -206,7 +212,8 @@ impl Desk {
                 self.say(step, &sender, &Payload::Receipts(receipts))?;
             }
         }
-        for (sender, place) in self.gaps.due(now) {
+        let (paths, gaps) = (&self.paths, &mut self.gaps);
+        for (sender, place) in gaps.due(now, |sender| paths.reaches(sender)) {
             self.say(step, &sender, &Payload::WaitingFor(place))?;
             self.dirty.insert(sender);
         }
@@ -219,6 +226,7 @@ impl Desk {
         for (peer, needs) in due.failed {
             self.not_found(step, peer, needs);
         }
+        self.rested(now);
         if self.upkeep.is_due(now) {
             self.sweep(step)?;
         }
@@ -237,6 +245,7 @@ impl Desk {
             self.gaps.next_timeout(),
             self.paths.next_timeout(),
             self.diallings.next_timeout(),
+            self.relays.next_timeout(),
             self.upkeep.next_timeout(),
             self.prekey_look.next_timeout(),
             self.troubles.next_timeout(),
@@ -254,12 +263,14 @@ impl Desk {
         peer: &AgentId,
         frame: usize,
     ) -> Result<Situation, StoreError> {
-        let seals = match self.config.stored.protocol() {
-            Some(protocol) if frame <= MAX_SEALED => protocol.can_seal(view, peer)?,
-            _ => false,
+        let live = self.live_situation(peer, frame);
+        let Some(protocol) = self.config.stored.protocol().filter(|_| frame <= MAX_SEALED) else {
+            return Ok(live);
         };
+        let seals = protocol.can_seal(view, peer)?;
         let stored = seals.then(|| StoredSituation { mail: self.paths.mail(peer) });
-        Ok(Situation { stored, ..self.live_situation(peer, frame) })
+        let relays = self.relays.situation(&self.peers.relays(peer), peer);
+        Ok(Situation { stored, relays, ..live })
     }
 
     /// As much of it as the choice depends on. Rows are read only where the peer is away.
@@ -280,7 +291,8 @@ impl Desk {
         let live = self.paths.carrying(peer, frame);
         let too_large = live.is_none() && self.paths.live(peer).is_some();
         let needs = if too_large { Needs::Bulk } else { Needs::Any };
-        Situation { live, too_large, dialling: self.diallings.state(peer, needs), stored: None }
+        let dialling = self.diallings.state(peer, needs);
+        Situation { live, too_large, dialling, stored: None, relays: RelaySituation::None }
     }
 
     /// Nobody is to have a session with this peer any more.
@@ -469,8 +481,16 @@ impl Desk {
         }
         if !self.paths.reaches(&peer) {
             self.owed.unschedule(&peer);
+            self.owe_by_mail(step, &peer);
         }
         self.dirty.insert(peer);
+    }
+
+    /// What is owed to a peer that is away is said again by mail, if it gets any.
+    pub(crate) fn owe_by_mail(&mut self, step: &Transition<'_>, peer: &AgentId) {
+        if !self.peers.relays(peer).is_empty() {
+            self.owed.schedule_mail(peer, step.now.monotonic);
+        }
     }
 
     fn sweep(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {

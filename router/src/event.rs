@@ -111,6 +111,9 @@ pub enum Level {
     Expired,
     /// The peer will never put it into its inbox.
     Refused(RefusalReason),
+    /// Durable at a relay that keeps the peer's mail: between [`Level::Sent`] and
+    /// [`Level::Delivered`]. It stands last because rows hold the places of those above.
+    Relayed,
 }
 
 impl Level {

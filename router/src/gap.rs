@@ -30,6 +30,9 @@ const ALL_WAITING_BYTES: usize = 256 << 20;
 /// and a message that expired there closes the gap.
 const ASK_EVERY: Duration = Duration::from_secs(30);
 
+/// How often, where mail is the only way to ask.
+const ASK_BY_MAIL: Duration = Duration::from_secs(60 * 60);
+
 /// How far a sender's conversation got, in the row whose key is the sender.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct Progress {
@@ -187,8 +190,13 @@ impl Gaps {
         Ok(ready)
     }
 
-    /// Senders to ask now, each with the place that is missing.
-    pub(crate) fn due(&mut self, now: Duration) -> Vec<(AgentId, Place)> {
+    /// Senders to ask now, each with the place that is missing. Those that are not here are asked
+    /// less often.
+    pub(crate) fn due(
+        &mut self,
+        now: Duration,
+        is_here: impl Fn(&AgentId) -> bool,
+    ) -> Vec<(AgentId, Place)> {
         let mut due = Vec::new();
         while let Some(sender) = self.asks.pop_due(now) {
             if let Some(conversation) = self.conversations.get(&sender)
@@ -199,7 +207,8 @@ impl Gaps {
             }
         }
         for (sender, _) in &due {
-            self.asks.set(*sender, now + ASK_EVERY);
+            let wait = if is_here(sender) { ASK_EVERY } else { ASK_BY_MAIL };
+            self.asks.set(*sender, now + wait);
         }
         due
     }

@@ -1,6 +1,7 @@
 //! Receiving: what a frame is, whether it came before, whether it may enter, and what its sender
 //! is told.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use meshwork_protocols::identity::{AgentId, Card};
@@ -42,11 +43,14 @@ const BUSY_SECONDS: u16 = 30;
 
 /// What is known of how a payload came.
 #[derive(Clone, Copy, Debug)]
-struct Origin {
+struct Origin<'a> {
     sender: AgentId,
-    path: PathId,
+    /// `None` for what a relay kept.
+    path: Option<PathId>,
     protocol: Protocol,
     posture: Posture,
+    /// What the sender showed of itself with this, or when the session opened.
+    card: Option<&'a Arc<Card>>,
 }
 
 /// What is said about prekeys when a session opens is no use of it.
@@ -78,17 +82,21 @@ impl Desk {
         }
         match (frame, posture) {
             (Ok(Frame::Clear(payload)), Some(posture)) => {
-                let origin = Origin { sender: peer, path, protocol: Protocol::Live, posture };
+                let card = self.cards.get(&path).cloned();
+                let (path, protocol, card) = (Some(path), Protocol::Live, card.as_ref());
+                let origin = Origin { sender: peer, path, protocol, posture, card };
                 self.payload(step, origin, payload, congested)
             }
             (Ok(Frame::Clear(_)), None) => {
-                self.misbehaved(step, path, peer, Misbehaviour::ClearOutsideSession);
+                self.misbehaved(step, Some(path), peer, Misbehaviour::ClearOutsideSession);
                 Ok(())
             }
-            (Ok(Frame::Sealed(packet)), _) => self.packet(step, path, peer, &packet, congested),
+            (Ok(Frame::Sealed(packet)), _) => {
+                self.packet(step, Some(path), peer, &packet, congested).map(drop)
+            }
             (Ok(Frame::Skipped(_)), _) => Ok(()),
             (Err(_), _) => {
-                self.misbehaved(step, path, peer, Misbehaviour::Malformed);
+                self.misbehaved(step, Some(path), peer, Misbehaviour::Malformed);
                 Ok(())
             }
         }
@@ -117,6 +125,8 @@ impl Desk {
             self.say(step, &sender, &one_receipt(id, Verdict::Processed))?;
             if self.paths.reaches(&sender) {
                 self.owed.schedule(&sender, Owed::repeat_at(step.now.monotonic));
+            } else {
+                self.owe_by_mail(step, &sender);
             }
             self.dirty.insert(sender);
         }
@@ -136,34 +146,41 @@ impl Desk {
         Ok(())
     }
 
-    /// Takes a packet that a stored session of `peer` sealed, or that says so.
-    fn packet(
+    /// Takes a packet that a stored session of `peer` sealed, or that says so, from a path or, where
+    /// there is none, from a relay. Whether it has been dealt with, so that no relay need keep it.
+    pub(crate) fn packet(
         &mut self,
         step: &mut Transition<'_>,
-        path: PathId,
+        path: Option<PathId>,
         peer: AgentId,
         packet: &[u8],
         congested: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let known = self.peers.is_known(&peer);
-        // A stranger is heard over a session, whose Hello showed its card.
-        let heard = known || self.cards.contains_key(&path);
+        // A stranger is heard over a session, whose Hello showed its card, or where it introduces
+        // itself in its first packet.
+        let shown = path.and_then(|path| self.cards.get(&path).cloned());
+        let heard = known || shown.is_some() || path.is_none();
         let Some(protocol) = self.config.stored.protocol().filter(|_| heard) else {
-            return Ok(());
+            return Ok(false);
         };
         let hash = self.config.provider.digest(&[packet]);
         // 1. It came before: its sender missed the answer, or somebody repeats it.
         if let Some(value) = step.get(Namespace::Ciphertext, &hash)? {
             let row: CiphertextRow = row::decode(&value)?;
-            return if known { self.answer_again(step, &peer, hash, row) } else { Ok(()) };
+            if known {
+                self.answer_again(step, &peer, hash, row)?;
+            }
+            return Ok(true);
         }
         // 2. It opens, or its sender learns that it does not.
         let arrived = match stored::open(protocol, step, &peer, packet, &mut *self.random)? {
             Outcome::Arrived(arrived) => arrived,
             Outcome::Refused { is_lost } if known => {
-                return self.did_not_open(step, path, peer, hash, is_lost);
+                self.did_not_open(step, path, peer, hash, is_lost)?;
+                return Ok(true);
             }
-            Outcome::Refused { .. } => return Ok(()),
+            Outcome::Refused { .. } => return Ok(true),
         };
         let Arrived { payload, changes, introduced } = *arrived;
         // 3. What is not taken now must be openable later: then the session stays as it is.
@@ -174,24 +191,26 @@ impl Desk {
             _ => None,
         };
         if congested || !self.takes(&peer, message.as_ref()) {
-            return Ok(());
+            // No relay need keep what a stranger may not say; one that is heard later writes again.
+            return Ok(!known && !congested);
         }
         // 4. The session moves on with what it brought.
         step.adopt(changes);
         let began = introduced.is_some();
-        if let Some(card) = introduced.filter(|_| known) {
-            self.introduced(step, &card)?;
+        if let Some(card) = introduced.as_ref().filter(|_| known) {
+            self.introduced(step, card)?;
         }
         self.troubles.opened(&peer);
         self.remember_packet(step, peer, hash, message.map(|(message, _)| message));
-        let posture = Posture::HYBRID;
-        let origin = Origin { sender: peer, path, protocol: Protocol::Deferred, posture };
+        let (protocol, posture) = (Protocol::Deferred, Posture::HYBRID);
+        let card = shown.as_ref().or(introduced.as_ref());
+        let origin = Origin { sender: peer, path, protocol, posture, card };
         self.payload(step, origin, payload, false)?;
         // 5. A session used the peer's one-time key: it gets another while it is here.
         if began && self.peers.is_known(&peer) {
             self.give_prekeys(step, &peer, &HeldPrekeys::default())?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether what a packet of this peer brought can be taken now. A stranger of which no message is
@@ -227,7 +246,7 @@ impl Desk {
     fn did_not_open(
         &mut self,
         step: &mut Transition<'_>,
-        path: PathId,
+        path: Option<PathId>,
         peer: AgentId,
         hash: [u8; 32],
         is_lost: bool,
@@ -237,8 +256,9 @@ impl Desk {
             let given_up = Deferred::give_up(&step.view(), &peer)?;
             step.adopt(given_up);
         }
-        let is_mail =
-            matches!(self.paths.get(path), Some(found) if matches!(found.kind, Kind::Mail));
+        let is_mail = path.is_none_or(|path| {
+            self.paths.get(path).is_some_and(|found| matches!(found.kind, Kind::Mail))
+        });
         if !(repairs && is_mail) && self.may_answer(step, hash) {
             self.say(step, &peer, &Payload::CannotOpen(hash))?;
         }
@@ -257,7 +277,7 @@ impl Desk {
     fn payload(
         &mut self,
         step: &mut Transition<'_>,
-        origin: Origin,
+        origin: Origin<'_>,
         payload: Payload,
         congested: bool,
     ) -> Result<(), StoreError> {
@@ -287,7 +307,10 @@ impl Desk {
             Payload::Repair(hashes) => {
                 hashes.iter().try_for_each(|hash| self.seal_anew(step, &origin.sender, hash))
             }
-            Payload::PrekeysHeld(held) => self.peer_holds(step, origin.path, &origin.sender, &held),
+            Payload::PrekeysHeld(held) => match origin.path {
+                Some(path) => self.peer_holds(step, path, &origin.sender, &held),
+                None => Ok(()),
+            },
             Payload::Prekeys(offered) => self.take_prekeys(step, origin.sender, &offered),
             Payload::Heartbeat => Ok(()),
         }
@@ -296,7 +319,7 @@ impl Desk {
     fn message(
         &mut self,
         step: &mut Transition<'_>,
-        origin: Origin,
+        origin: Origin<'_>,
         lowest_wanted: u64,
         encoded: &[u8],
         congested: bool,
@@ -405,11 +428,10 @@ impl Desk {
     fn first_contact(
         &mut self,
         step: &mut Transition<'_>,
-        origin: Origin,
+        origin: Origin<'_>,
         delivery: &Delivery,
         lowest_wanted: u64,
     ) -> Result<bool, StoreError> {
-        let Some(card) = self.cards.get(&origin.path).cloned() else { return Ok(false) };
         let standing = match self.config.policy.first_contact {
             FirstContact::Accept => Standing::Known,
             FirstContact::Hold => Standing::Stranger,
@@ -419,8 +441,13 @@ impl Desk {
             return Ok(false);
         }
         let first = self.peers.standing(&origin.sender).is_none();
-        match self.peers.meet(step, &card, Meeting::of(standing)) {
-            Ok(_) => {}
+        let met = match origin.card {
+            Some(card) => self.peers.meet(step, card, Meeting::of(standing)).map(drop),
+            // It introduced itself with an earlier message.
+            None => self.peers.stand(step, origin.sender, standing),
+        };
+        match met {
+            Ok(()) => {}
             Err(CommandError::Store(error)) => return Err(error),
             // The table of peers is full.
             Err(_) => return Ok(false),
@@ -442,13 +469,13 @@ impl Desk {
     fn answer(
         &mut self,
         step: &mut Transition<'_>,
-        origin: Origin,
+        origin: Origin<'_>,
         id: MessageId,
         verdict: Verdict,
     ) -> Result<(), StoreError> {
         let payload = one_receipt(id, verdict);
-        if origin.protocol == Protocol::Live {
-            step.transmit(origin.path, Frame::Clear(payload).encode());
+        if let (Protocol::Live, Some(path)) = (origin.protocol, origin.path) {
+            step.transmit(path, Frame::Clear(payload).encode());
             return Ok(());
         }
         if self.say_sealed(step, &origin.sender, &payload)? {
@@ -486,12 +513,14 @@ impl Desk {
     fn misbehaved(
         &mut self,
         step: &mut Transition<'_>,
-        path: PathId,
+        path: Option<PathId>,
         peer: AgentId,
         how: Misbehaviour,
     ) {
         step.tell_now(Event::Misbehaved { peer, how });
-        step.close(path, CloseReason::PeerMisbehaved);
+        if let Some(path) = path {
+            step.close(path, CloseReason::PeerMisbehaved);
+        }
     }
 
     /// What a message is. Its times are not: a sender whose state was put back makes them anew when

@@ -1,7 +1,10 @@
 //! What the outside world tells the router.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
 
+use meshwork_protocols::deferred::agent::PoolKey;
 use meshwork_protocols::identity::{AgentId, Card, Transport};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::posture::Posture;
@@ -9,6 +12,7 @@ use meshwork_protocols::posture::Posture;
 use crate::command::Command;
 use crate::needs::Needs;
 use crate::output::{BatchId, PathId};
+use crate::relays::DepositId;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub enum Input<'a> {
     CommitFailed(BatchId),
     /// A way to a peer came, went, or could not be found.
     PathChanged(PathChange),
+    /// A relay answered, or did not.
+    Relay(RelayNews<'a>),
     /// A newer card of this agent's is in use.
     CardRenewed(Arc<Card>),
     /// Only time has passed.
@@ -104,4 +110,91 @@ pub enum PathKind {
     },
     /// A way for sealed packets only: who sent one is what the packet proves.
     Mail,
+}
+
+/// What a relay answered, or that it did not.
+#[derive(Debug)]
+pub enum RelayNews<'a> {
+    /// What was to be left is durable there.
+    Deposited(DepositId),
+    /// It is not, as far as is known.
+    NotDeposited {
+        /// The deposit.
+        deposit: DepositId,
+        /// Why.
+        why: RelayFailure,
+    },
+    /// A relay was asked for the prekeys of a peer.
+    Taken {
+        /// The relay.
+        relay: AgentId,
+        /// The peer.
+        of: AgentId,
+        /// What it gave, as it came.
+        prekeys: Result<TakenPrekeys, RelayFailure>,
+    },
+    /// Mail lies in the mailbox that a relay keeps for us.
+    Mail(RelayMail<'a>),
+    /// A relay of ours answers.
+    Met {
+        /// The relay.
+        relay: AgentId,
+        /// How many one-time keys of ours nobody has taken there.
+        depth: usize,
+    },
+    /// Our bundle is durable there, and with it a pool, if one was published.
+    Published {
+        /// The relay.
+        relay: AgentId,
+        /// The number of the pool.
+        pool: Option<u64>,
+    },
+}
+
+/// Why a relay did not do what was asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RelayFailure {
+    /// It does not answer, or its answer was lost: it may have done it.
+    Gone,
+    /// It does not do it now.
+    NotNow {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// It does not do it for this peer, or has nothing of it.
+    Refused,
+}
+
+/// A piece of mail.
+#[derive(Clone, Copy, Debug)]
+pub struct RelayMail<'a> {
+    /// The relay that kept it.
+    pub relay: AgentId,
+    /// Its number there, by which it is acknowledged.
+    pub entry: u64,
+    /// Who left it, as the relay says: only what opens proves it.
+    pub from: AgentId,
+    /// The frame, as [`meshwork_protocols::wire::Frame`] encodes it.
+    pub frame: &'a [u8],
+}
+
+/// What a relay gave of a peer's prekeys. Nothing of it is believed before it is verified.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TakenPrekeys {
+    /// The peer's card, where the relay has one.
+    pub card: Option<Vec<u8>>,
+    /// The bundle.
+    pub bundle: Vec<u8>,
+    /// A one-time key that nobody else was given; `None` where there is none any more.
+    pub one_time: Option<TakenKey>,
+}
+
+/// A one-time key, with what proves whose it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TakenKey {
+    /// The signed part of its pool.
+    pub pool: Vec<u8>,
+    /// The key, with its way to the pool's root.
+    pub key: PoolKey,
 }

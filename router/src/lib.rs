@@ -37,6 +37,8 @@ mod path;
 mod peer;
 mod policy;
 mod reach;
+mod relaying;
+mod relays;
 mod router;
 mod row;
 mod seen;
@@ -47,7 +49,10 @@ mod transition;
 mod trouble;
 mod upkeep;
 
-pub use choice::{Choice, Dialling, Protocol, Reason, Route, Situation, StoredSituation, choose};
+pub use choice::{
+    Choice, Dialling, Protocol, Reason, RelaySituation, Route, Situation, StoredSituation, Way,
+    choose,
+};
 pub use command::{Answer, Command, CommandError, Outgoing, Request, Ticket};
 pub use deferred::{Deferred, PeerPrekeys, PrekeySettings, PrekeyStatus, UpkeepError};
 pub use desk::Config;
@@ -55,14 +60,18 @@ pub use event::{Event, Level, Misbehaviour};
 pub use group_commit::{Group, GroupCommit};
 pub use heartbeat::HEARTBEAT;
 pub use inbox::{Delivery, INBOX_BYTES, INBOX_MESSAGES};
-pub use input::{Input, PathChange, PathKind, PathOpened, PathRenewed};
+pub use input::{
+    Input, PathChange, PathKind, PathOpened, PathRenewed, RelayFailure, RelayMail, RelayNews,
+    TakenKey, TakenPrekeys,
+};
 pub use lineage::Suspicion;
 pub use meshwork_protocols::live::admission::{Admission, Admitted, Applicant, Limits};
 pub use needs::Needs;
 pub use outbox::{OUTBOX_BYTES, OUTBOX_MESSAGES, PEER_BYTES, PEER_MESSAGES};
-pub use output::{BatchId, CloseReason, Output, PathId};
+pub use output::{BatchId, CloseReason, Output, PathId, RelayPool};
 pub use peer::{Meeting, PeerFacts, Standing};
 pub use policy::{FirstContact, Policy};
+pub use relays::{DepositId, TakeId};
 pub use router::{Explanation, Router};
 pub use sent::Status;
 pub use stored::{Look, Opened, Sealed, Stored, StoredError, StoredProtocol, View};

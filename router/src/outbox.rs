@@ -14,7 +14,7 @@ use meshwork_protocols::wire::{MAX_FRAME, Message, MessageId, Place};
 use meshwork_state::{Namespace, Row, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::choice::{Choice, Protocol, Reason};
+use crate::choice::{Choice, Protocol, Reason, Way};
 use crate::ledger::Ledger;
 use crate::output::PathId;
 use crate::row;
@@ -88,6 +88,8 @@ pub(crate) struct Entry {
     /// The most bytes of its frame.
     pub(crate) frame: usize,
     whereabouts: Whereabouts,
+    /// Whether it is known to be durable at a relay.
+    relayed: bool,
     sealed: Option<[u8; 32]>,
 }
 
@@ -97,7 +99,7 @@ enum Whereabouts {
     /// In its peer's queue.
     Waiting,
     /// On a path, or left with the peer's mail, without a receipt so far.
-    OnItsWay { path: PathId },
+    OnItsWay { way: Way },
     /// The peer asked for time.
     PutOff,
 }
@@ -257,11 +259,31 @@ impl Outbox {
         }
     }
 
-    /// The message left on this path and is looked after again at `due`.
-    pub(crate) fn left(&mut self, id: MessageId, path: PathId, choice: Choice, due: Duration) {
+    /// The message left on this way and is looked after again at `due`.
+    pub(crate) fn left(&mut self, id: MessageId, way: Way, choice: Choice, due: Duration) {
         self.set_choice(id, choice);
-        self.move_to(id, Whereabouts::OnItsWay { path });
+        self.move_to(id, Whereabouts::OnItsWay { way });
         self.timers.set(id, due);
+    }
+
+    /// The message is durable at this relay, and is looked after again at `due`; `None` where it
+    /// is not on its way there any more, else whether that is new.
+    pub(crate) fn relayed(&mut self, id: MessageId, relay: AgentId, due: Duration) -> Option<bool> {
+        let entry = self.entries.get_mut(&id)?;
+        if entry.whereabouts != (Whereabouts::OnItsWay { way: Way::Relay(relay) }) {
+            return None;
+        }
+        let is_new = !core::mem::replace(&mut entry.relayed, true);
+        self.timers.set(id, due);
+        Some(is_new)
+    }
+
+    /// The message was not left with this relay, and goes back into its peer's queue.
+    pub(crate) fn not_relayed(&mut self, id: MessageId, relay: AgentId) {
+        let way = Way::Relay(relay);
+        if self.entries.get(&id).is_some_and(|it| it.whereabouts == Whereabouts::OnItsWay { way }) {
+            self.wait_again(id);
+        }
     }
 
     /// Whether the message has left and no receipt came so far.
@@ -289,7 +311,7 @@ impl Outbox {
             .iter()
             .filter(|(_, entry)| entry.to == *to)
             .filter(|(_, entry)| {
-                matches!(entry.whereabouts, Whereabouts::OnItsWay { path } if path == closed)
+                entry.whereabouts == Whereabouts::OnItsWay { way: Way::Path(closed) }
             })
             .map(|(id, _)| *id)
             .collect();
@@ -437,6 +459,7 @@ impl Outbox {
             size,
             frame: frame_size(row),
             whereabouts: Whereabouts::Waiting,
+            relayed: false,
             sealed,
         };
         let queue = self.queues.entry(row.to).or_default();

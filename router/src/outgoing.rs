@@ -11,15 +11,16 @@ use meshwork_protocols::wire::{
 };
 use meshwork_state::StoreError;
 
-use crate::choice::{Choice, Protocol, Reason, Route, choose};
+use crate::choice::{Choice, Protocol, Reason, Way, choose};
 use crate::command::{Answer, CommandError, Outgoing, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, Level};
 use crate::needs::Needs;
 use crate::outbox::{Conversation, Outbox, OutboxRow, fingerprint};
-use crate::output::PathId;
 use crate::path::Kind;
 use crate::peer::Standing;
+use crate::relaying::DEPOSIT_WAIT;
+use crate::relays::Mail;
 use crate::sent::SentRow;
 use crate::stored;
 use crate::transition::Transition;
@@ -111,11 +112,12 @@ impl Desk {
         while let Some((id, sequence, frame)) = self.outbox.next_waiting(peer, from) {
             let situation = self.situation_that_counts(&step.view(), peer, frame)?;
             let route = choose(&situation);
-            let has_left = match route.path {
-                Some(path) => self.send_on(step, peer, id, path, route)?,
+            let has_left = match route.way {
+                Some(way) => self.send_on(step, peer, id, way, route.choice)?,
                 None => false,
             };
             if !has_left && !situation.too_large {
+                self.ask_for_prekeys(step, peer, route.choice);
                 return self.seal_waiting(step, peer, route.choice);
             }
             from = sequence + 1;
@@ -131,7 +133,7 @@ impl Desk {
         peer: &AgentId,
         choice: Choice,
     ) -> Result<(), StoreError> {
-        if choice.reason != Reason::PeerAwayNoMail {
+        if !matches!(choice.reason, Reason::PeerAwayNoMail | Reason::RelaysAway) {
             return Ok(());
         }
         while let Some(id) = self.outbox.next_unsealed(peer) {
@@ -299,26 +301,32 @@ impl Desk {
         payload: &Payload,
     ) -> Result<bool, StoreError> {
         let path = self.paths.live(peer).or_else(|| self.paths.mail(peer));
-        let (Some(path), Some(protocol)) = (path, self.config.stored.protocol()) else {
+        let Some(protocol) = self.config.stored.protocol() else { return Ok(false) };
+        if path.is_none() && !(self.has_relay(peer) && self.relays.has_room()) {
             return Ok(false);
-        };
-        let sealed = stored::seal(protocol, step, peer, payload, &mut *self.random)?;
-        if let Some(kept) = &sealed {
-            self.heartbeats.sealed(*peer, step.now.monotonic);
-            step.transmit(path, Frame::Sealed(kept.packet.clone()).encode());
-            self.used(step, path);
         }
-        Ok(sealed.is_some())
+        let sealed = stored::seal(protocol, step, peer, payload, &mut *self.random)?;
+        let Some(kept) = sealed else { return Ok(false) };
+        self.heartbeats.sealed(*peer, step.now.monotonic);
+        let frame = Frame::Sealed(kept.packet).encode();
+        match path {
+            Some(path) => {
+                step.transmit(path, frame);
+                self.used(step, path);
+            }
+            None => self.leave_saying(step, peer, frame),
+        }
+        Ok(true)
     }
 
-    /// Puts a message on its path; `false` where it cannot be sealed now.
+    /// Puts a message on its way; `false` where it cannot be sealed now.
     fn send_on(
         &mut self,
         step: &mut Transition<'_>,
         peer: &AgentId,
         id: MessageId,
-        path: PathId,
-        route: Route,
+        way: Way,
+        mut choice: Choice,
     ) -> Result<bool, StoreError> {
         let mut row = Outbox::row(step, id)?.ok_or(StoreError::Damaged)?;
         let protocol = self.config.stored.protocol();
@@ -328,8 +336,7 @@ impl Desk {
             row = self.outbox.set_sealed(step, id, row, None);
         }
         let Some(entry) = self.outbox.entry(id) else { return Ok(false) };
-        let attempts = entry.attempts;
-        let mut choice = route.choice;
+        let (attempts, expires) = (entry.attempts, entry.expires);
         let frame = match (row.sealed.take(), choice.protocol) {
             // Sealed once, it travels as those bytes whatever carries it.
             (Some(kept), protocol) => {
@@ -347,10 +354,21 @@ impl Desk {
                 Frame::Clear(Payload::Message { lowest_wanted, message: row.message })
             }
         };
-        step.transmit(path, frame.encode());
-        self.used(step, path);
-        let due = step.now.monotonic + self.wait(path, attempts);
-        self.outbox.left(id, path, choice, due);
+        let way = match way {
+            Way::Path(path) => {
+                step.transmit(path, frame.encode());
+                self.used(step, path);
+                way
+            }
+            Way::Relay(_) => {
+                let mail = Mail { to: *peer, expires, frame: frame.encode() };
+                let left = self.leave(step, mail, attempts, Some(id));
+                let Some(relay) = left else { return Ok(false) };
+                Way::Relay(relay)
+            }
+        };
+        let due = step.now.monotonic + self.wait(way, attempts);
+        self.outbox.left(id, way, choice, due);
         if attempts == 0 {
             step.tell(Event::Moved { id, to: *peer, level: Level::Sent, choice });
         }
@@ -457,17 +475,26 @@ impl Desk {
         self.outbox.depth(peer) > 0 || self.owed.owes(peer) || self.gaps.wait_on(peer)
     }
 
-    /// How long to wait for a receipt.
-    fn wait(&self, path: PathId, attempts: u32) -> Duration {
-        let (first, longest) = match self.paths.get(path).map(|path| &path.kind) {
+    /// How long to wait for a receipt, or for a relay's word.
+    fn wait(&self, way: Way, attempts: u32) -> Duration {
+        let Way::Path(path) = way else { return DEPOSIT_WAIT };
+        match self.paths.get(path).map(|path| &path.kind) {
             Some(Kind::Live(live)) if live.transport.is_reliable() => {
-                (RELIABLE_WAIT, LONGEST_LIVE_WAIT)
+                doubled(RELIABLE_WAIT, attempts, LONGEST_LIVE_WAIT)
             }
-            Some(Kind::Live(_)) => (LOSSY_WAIT, LONGEST_LIVE_WAIT),
-            Some(Kind::Mail) | None => (MAIL_WAIT, LONGEST_MAIL_WAIT),
-        };
-        first.saturating_mul(1 << attempts.min(16)).min(longest)
+            Some(Kind::Live(_)) => doubled(LOSSY_WAIT, attempts, LONGEST_LIVE_WAIT),
+            Some(Kind::Mail) | None => Self::mail_wait(attempts),
+        }
     }
+
+    /// How long to wait for a receipt from a peer that gets mail.
+    pub(crate) fn mail_wait(attempts: u32) -> Duration {
+        doubled(MAIL_WAIT, attempts, LONGEST_MAIL_WAIT)
+    }
+}
+
+fn doubled(first: Duration, attempts: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1 << attempts.min(16)).min(longest)
 }
 
 /// One receipt, as a payload.

@@ -2,11 +2,15 @@
 
 use alloc::vec::Vec;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::deferred::{CurvePublic, PrekeyId};
+use meshwork_protocols::identity::{AgentId, Relay};
+use meshwork_protocols::time::WallTime;
 use meshwork_state::Batch;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::needs::Needs;
+use crate::relays::{DepositId, TakeId};
 
 /// Names a path while it stands.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -45,8 +49,63 @@ pub enum Output {
         /// Why.
         reason: CloseReason,
     },
+    /// Leave a frame with a relay that keeps the peer's mail; [`crate::RelayNews::Deposited`] or
+    /// [`crate::RelayNews::NotDeposited`] answers.
+    Deposit {
+        /// Its name.
+        deposit: DepositId,
+        /// The relay, and where it listens.
+        relay: Relay,
+        /// Whose mail it is.
+        to: AgentId,
+        /// Until when it is worth keeping.
+        expires: WallTime,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// Ask a relay for what seals for a peer; [`crate::RelayNews::Taken`] answers.
+    TakePrekeys {
+        /// The same when the request is repeated: a relay answers it as the first time.
+        request: TakeId,
+        /// The relay, and where it listens.
+        relay: Relay,
+        /// The peer.
+        of: AgentId,
+    },
+    /// Tell a relay of ours that a piece of mail need not be kept any more. It may get lost: mail
+    /// that comes again is known again.
+    Acknowledge {
+        /// The relay.
+        relay: AgentId,
+        /// The number of the piece.
+        entry: u64,
+    },
+    /// Give a relay of ours what others seal to us with; [`crate::RelayNews::Published`] answers.
+    Publish {
+        /// The relay.
+        relay: AgentId,
+        /// The newest bundle.
+        bundle: Vec<u8>,
+        /// One-time keys for this relay alone.
+        pool: Option<RelayPool>,
+    },
     /// Tell the application.
     Event(Event),
+}
+
+/// One-time keys that one relay alone gives to others.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RelayPool {
+    /// Its number among those that this relay was given. A pool that is published again has the
+    /// same.
+    pub number: u64,
+    /// Whether what the relay still has of earlier pools is not to be given any more.
+    pub replaces: bool,
+    /// The signed part.
+    #[serde(with = "meshwork_protocols::wire::bytes")]
+    pub signed: Vec<u8>,
+    /// The keys, in their order.
+    pub keys: Vec<(PrekeyId, CurvePublic)>,
 }
 
 /// Why the router gives a path up.

@@ -23,6 +23,10 @@ const REPEAT: Duration = Duration::from_secs(30);
 /// The longest wait between two repetitions.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
+/// How often they are said again by mail: each time is a piece in a mailbox, and one that a relay
+/// keeps is not lost.
+const REPEAT_BY_MAIL: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// A row.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct OwedRow {
@@ -36,13 +40,15 @@ struct OwedRow {
 struct Debt {
     receipts: BTreeMap<MessageId, Verdict>,
     repeats: u32,
+    /// Whether mail is the only way to say them.
+    by_mail: bool,
 }
 
 /// What all senders are owed.
 #[derive(Debug, Default)]
 pub(crate) struct Owed {
     debts: BTreeMap<AgentId, Debt>,
-    /// When a sender's are said next; only while there is a path to it.
+    /// When a sender's are said next; only while there is a way to it.
     timers: Timers<AgentId>,
     receipts: usize,
 }
@@ -92,16 +98,31 @@ impl Owed {
 
     /// There is a path to this sender: its receipts are said at `at`, unless that stands already.
     pub(crate) fn schedule(&mut self, sender: &AgentId, at: Duration) {
-        if let Some(debt) = self.debts.get_mut(sender)
-            && self.timers.set_if_none(*sender, at)
-        {
+        let Some(debt) = self.debts.get_mut(sender) else { return };
+        if core::mem::take(&mut debt.by_mail) {
+            self.timers.clear(sender);
+        }
+        if self.timers.set_if_none(*sender, at) {
             debt.repeats = 0;
+        }
+    }
+
+    /// This sender gets mail alone: its receipts, which were said or will be once its relay is
+    /// asked, are said again a little later, and then seldom.
+    pub(crate) fn schedule_mail(&mut self, sender: &AgentId, now: Duration) {
+        if let Some(debt) = self.debts.get_mut(sender)
+            && self.timers.set_if_none(*sender, now + REPEAT)
+        {
+            debt.by_mail = true;
         }
     }
 
     /// There is no path to this sender any more.
     pub(crate) fn unschedule(&mut self, sender: &AgentId) {
         self.timers.clear(sender);
+        if let Some(debt) = self.debts.get_mut(sender) {
+            debt.by_mail = false;
+        }
     }
 
     /// When a receipt that is being said now is said again.
@@ -113,7 +134,10 @@ impl Owed {
     pub(crate) fn next_due(&mut self, now: Duration) -> Option<(AgentId, Vec<Vec<Receipt>>)> {
         let sender = self.timers.pop_due(now)?;
         let debt = self.debts.get_mut(&sender)?;
-        let wait = REPEAT.saturating_mul(1 << debt.repeats.min(16)).min(LONGEST);
+        let wait = match debt.by_mail {
+            true => REPEAT_BY_MAIL,
+            false => REPEAT.saturating_mul(1 << debt.repeats.min(16)).min(LONGEST),
+        };
         debt.repeats = debt.repeats.saturating_add(1);
         self.timers.set(sender, now + wait);
         let receipts: Vec<_> = debt

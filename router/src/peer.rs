@@ -3,11 +3,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::identity::{
-    AgentId, Card, Newest, Sequence, Supersession, Transport, supersede,
+    AgentId, Card, Newest, Relay, Sequence, Supersession, Transport, Unverified, supersede,
 };
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::secret::SecretBytes;
@@ -80,6 +81,8 @@ impl PeerFacts {
 struct Peer {
     standing: Standing,
     name: Option<String>,
+    /// Those that its card names, in their order.
+    relays: Arc<[Relay]>,
 }
 
 /// All peers.
@@ -110,14 +113,18 @@ impl Peers {
     pub(crate) fn load(&mut self, (key, value): &Row) -> Result<(), StoreError> {
         let facts = PeerFacts::decode(value)?;
         let id: [u8; 32] = key.as_slice().try_into().map_err(|_| StoreError::Damaged)?;
-        let peer = Peer { standing: facts.standing, name: facts.name };
-        self.peers.insert(AgentId::from_bytes(id), peer);
+        self.peers.insert(AgentId::from_bytes(id), Peer::of(&facts)?);
         Ok(())
     }
 
     /// How a peer stands; `None` for one that nobody has heard of.
     pub(crate) fn standing(&self, peer: &AgentId) -> Option<Standing> {
         self.peers.get(peer).map(|peer| peer.standing)
+    }
+
+    /// The relays that keep its mail, in the order of its card.
+    pub(crate) fn relays(&self, peer: &AgentId) -> Arc<[Relay]> {
+        self.peers.get(peer).map(|peer| Arc::clone(&peer.relays)).unwrap_or_default()
     }
 
     /// Whether receipts go to it.
@@ -251,7 +258,18 @@ impl Peers {
 
     fn write(&mut self, step: &mut Transition<'_>, id: AgentId, facts: &PeerFacts) {
         step.put(Namespace::Peer, id.as_bytes().to_vec(), row::encode(facts));
-        self.peers.insert(id, Peer { standing: facts.standing, name: facts.name.clone() });
+        // A card that was verified a moment ago, or when its row was written, is one.
+        if let Ok(peer) = Peer::of(facts) {
+            self.peers.insert(id, peer);
+        }
+    }
+}
+
+impl Peer {
+    fn of(facts: &PeerFacts) -> Result<Self, StoreError> {
+        let card = Unverified::<Card>::parse(&facts.card).map_err(|_| StoreError::Damaged)?;
+        let relays = card.claimed_relays().into();
+        Ok(Self { standing: facts.standing, name: facts.name.clone(), relays })
     }
 }
 

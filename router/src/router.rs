@@ -99,6 +99,10 @@ impl Router {
                 let congested = self.ledger.is_congested();
                 self.step(now, |desk, step| desk.received(step, path, frame, congested));
             }
+            Input::Relay(news) => {
+                let congested = self.ledger.is_congested();
+                self.step(now, |desk, step| desk.relay_news(step, news, congested));
+            }
             Input::Tick => self.step(now, Desk::tick),
         }
     }
@@ -135,7 +139,12 @@ impl Router {
     /// How far a message of ours got.
     pub fn status(&self, id: MessageId) -> Result<Option<Status>, StoreError> {
         let step = Transition::new(&self.ledger, self.now);
+        let row = SentRow::read(&step, id)?;
         if let Some(entry) = self.desk.outbox.entry(id) {
+            // What became of it so far: durable at a relay, or nothing.
+            if let Some(row) = row {
+                return Ok(Some(Status { to: row.to, level: row.level, choice: row.choice }));
+            }
             let sent = self.desk.outbox.is_on_its_way(id);
             let level = if sent { Level::Sent } else { Level::Queued };
             let choice = if sent {
@@ -145,7 +154,6 @@ impl Router {
             };
             return Ok(Some(Status { to: entry.to, level, choice }));
         }
-        let row = SentRow::read(&step, id)?;
         Ok(row.map(|row| Status { to: row.to, level: row.level, choice: row.choice }))
     }
 

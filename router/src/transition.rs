@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::Timestamp;
 use meshwork_state::{Batch, Change, Namespace, Row, StoreError};
@@ -10,7 +10,8 @@ use meshwork_state::{Batch, Change, Namespace, Row, StoreError};
 use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::needs::Needs;
-use crate::output::{CloseReason, Output, PathId};
+use crate::output::{CloseReason, Output, PathId, RelayPool};
+use crate::relays::{DepositId, Mail, TakeId};
 use crate::stored::{Look, View};
 
 /// A step under way. Dropping it changes nothing.
@@ -85,6 +86,27 @@ impl<'a> Transition<'a> {
     /// Transmits once this step, and every one before it, is durable.
     pub(crate) fn transmit(&mut self, path: PathId, frame: Vec<u8>) {
         self.held.push(Output::Transmit { path, frame });
+    }
+
+    /// Leaves a frame with a relay once this step, and every one before it, is durable.
+    pub(crate) fn deposit(&mut self, deposit: DepositId, relay: Relay, mail: Mail) {
+        let Mail { to, expires, frame } = mail;
+        self.held.push(Output::Deposit { deposit, relay, to, expires, frame });
+    }
+
+    /// Acknowledges mail once this step, and every one before it, is durable.
+    pub(crate) fn acknowledge(&mut self, relay: AgentId, entry: u64) {
+        self.held.push(Output::Acknowledge { relay, entry });
+    }
+
+    /// Gives a relay prekeys once this step, and every one before it, is durable.
+    pub(crate) fn publish(&mut self, relay: AgentId, bundle: Vec<u8>, pool: Option<RelayPool>) {
+        self.held.push(Output::Publish { relay, bundle, pool });
+    }
+
+    /// Asks a relay for prekeys at once.
+    pub(crate) fn take_prekeys(&mut self, request: TakeId, relay: Relay, of: AgentId) {
+        self.free.push(Output::TakePrekeys { request, relay, of });
     }
 
     /// Tells the application once this step, and every one before it, is durable.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::{Address, Endpoint, Root, Transport};
+use meshwork_protocols::identity::{Address, Contact, Endpoint, Relay, Root, Transport};
 use meshwork_protocols::live::quic::{NoiseServer, QUIC_VERSION};
 use meshwork_protocols::live::{Local, Suite};
 use meshwork_protocols::provider::DeferredProvider;
@@ -40,6 +40,7 @@ pub(crate) struct Setup {
     fresh_card: bool,
     listen: Vec<SocketAddr>,
     advertise: Vec<Address>,
+    relays: Vec<Contact>,
     suites: Vec<Suite>,
     policy: Policy,
     limits: Limits,
@@ -60,6 +61,7 @@ impl Setup {
             fresh_card: builder.fresh_card,
             listen: listen?,
             advertise: mem::take(&mut builder.advertise),
+            relays: mem::take(&mut builder.relays),
             suites: suites_of(mem::take(&mut builder.suites)),
             policy: builder.policy,
             limits: builder.limits,
@@ -78,7 +80,8 @@ pub(crate) async fn start_on(state: State, mut setup: Setup) -> Result<Agent, St
     let advertise = mem::take(&mut setup.advertise);
     let addresses = addresses_of(advertise, &listening, &setup.transports);
     let suites = Some(mem::take(&mut setup.suites));
-    let presence = Presence { addresses, transports: setup.transports.clone(), suites };
+    let relays = relays_of(mem::take(&mut setup.relays), &setup.transports);
+    let presence = Presence { addresses, transports: setup.transports.clone(), relays, suites };
     // 2. The identity and the router.
     let parts = blocking(move || assemble(state, setup, presence, listening)).await?;
     // 3. What drives them.
@@ -237,6 +240,16 @@ fn addresses_of(
         (true, false) => Some(reachable(listening, transports)),
         (true, true) => None,
     }
+}
+
+/// What the card is to say of who keeps the agent's mail. A contact says no transport.
+fn relays_of(named: Vec<Contact>, transports: &Transports) -> Option<Vec<Relay>> {
+    let relays = named.into_iter().map(|Contact { agent, endpoint }| {
+        let address = |transport| Address { transport, endpoint: endpoint.clone() };
+        Relay { agent, addresses: transports.iter().map(address).collect() }
+    });
+    let relays: Vec<_> = relays.collect();
+    (!relays.is_empty()).then_some(relays)
 }
 
 /// The addresses that others can dial; one that stands for all interfaces is none.

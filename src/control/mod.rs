@@ -47,10 +47,10 @@ pub use lines::MAX_LINE;
 pub use moment::Moment;
 pub use named::Named;
 pub use place::{MAX_SOCKET_PATH, SOCKET_FILE, socket_path};
-pub use prekeys::{BundleFacts, PeerBundle, Prekeys};
+pub use prekeys::{BundleFacts, PeerBundle, Prekeys, RelayPool};
 pub use reply::{
-    Answer as CallAnswer, Asked, CardFacts, Dealings, Delivery, Identity, Peer, Progress,
-    Protection, Reply, Route, Search, Status,
+    Answer as CallAnswer, Asked, CardFacts, Dealings, Delivery, Identity, MailRelays, Peer,
+    Progress, Protection, Reply, Route, Search, Status,
 };
 pub use request::{Call, Decline, Request, Send, Stand, Via, Wait, WaitFor};
 pub use server::{MAX_CONNECTIONS, Server};

@@ -29,6 +29,25 @@ pub struct Prekeys {
     pub not_after: Moment,
     /// The peers that can be written to while they are away.
     pub peers: Vec<PeerBundle>,
+    /// The relays that keep the agent's mail and hand out its prekeys, in their order.
+    pub relays: Vec<RelayPool>,
+}
+
+/// What is known of the prekeys at a relay.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RelayPool {
+    /// Which relay.
+    #[serde(flatten)]
+    pub who: Named,
+    /// Whether it answered when it was last asked.
+    pub answers: bool,
+    /// How many one-time keys nobody has taken there, when it last said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_time: Option<u32>,
+    /// How often it gave the last resort since the keys were published.
+    pub last_resorts: u32,
+    /// How many pieces of mail were fetched there since the start.
+    pub fetched: u64,
 }
 
 /// What is known of a peer's prekeys.
@@ -62,7 +81,11 @@ pub struct BundleFacts {
 }
 
 impl Prekeys {
-    pub(super) fn new(status: &PrekeyStatus, peers: Vec<PeerBundle>) -> Self {
+    pub(super) fn new(
+        status: &PrekeyStatus,
+        peers: Vec<PeerBundle>,
+        relays: Vec<RelayPool>,
+    ) -> Self {
         Self {
             generations: status.generations,
             rotation_due: status.rotation_due.into(),
@@ -73,6 +96,7 @@ impl Prekeys {
             not_before: status.not_before.into(),
             not_after: status.not_after.into(),
             peers,
+            relays,
         }
     }
 }

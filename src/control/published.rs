@@ -126,7 +126,10 @@ fn statuses() -> Vec<Status> {
         Level::Processed,
         Level::Expired,
         Level::Refused(RefusalReason::Policy),
+        Level::Relayed,
         Level::Delivered,
+        Level::Queued,
+        Level::Queued,
     ];
     let choices = [
         (Protocol::Live, Reason::SessionStands),
@@ -135,7 +138,10 @@ fn statuses() -> Vec<Status> {
         (Protocol::Deferred, Reason::PeerAway),
         (Protocol::Deferred, Reason::PeerAwayNoMail),
         (Protocol::Held, Reason::NoPath),
+        (Protocol::Deferred, Reason::ThroughRelay),
         (Protocol::Deferred, Reason::SealedBefore),
+        (Protocol::Deferred, Reason::RelaysAway),
+        (Protocol::Held, Reason::PrekeysWanted),
     ];
     let pairs = levels.into_iter().zip(choices);
     pairs
@@ -202,7 +208,7 @@ fn replies() -> Vec<Reply> {
         body: Body(b"hi".to_vec()),
         repeat: false,
     };
-    let route = |dialling| Route {
+    let route = |dialling, relays| Route {
         to: named(),
         standing: Standing::Known,
         protocol: Protocol::Held,
@@ -211,6 +217,7 @@ fn replies() -> Vec<Reply> {
         connected: false,
         dialling,
         stored: false,
+        relays,
         waiting: 3,
     };
     let transfer = Transfer {
@@ -224,6 +231,8 @@ fn replies() -> Vec<Reply> {
         why: None,
     };
     let bundle = |who| PeerBundle { who, bundle: 7, until: time(), one_time: true };
+    let pool =
+        |who, one_time| RelayPool { who, answers: true, one_time, last_resorts: 1, fetched: 2 };
     let prekeys = Prekeys {
         generations: 1,
         rotation_due: time(),
@@ -234,6 +243,7 @@ fn replies() -> Vec<Reply> {
         not_before: time(),
         not_after: time(),
         peers: vec![bundle(named()), bundle(nameless())],
+        relays: vec![pool(named(), Some(9)), pool(nameless(), None)],
     };
     let facts = |of| BundleFacts {
         of,
@@ -269,9 +279,9 @@ fn replies() -> Vec<Reply> {
         }),
         Reply::Withdrawn { call: 7 },
         Reply::Delivery(delivery),
-        Reply::Route(route(Search::Untried)),
-        Reply::Route(route(Search::UnderWay)),
-        Reply::Route(route(Search::Failed)),
+        Reply::Route(route(Search::Untried, MailRelays::None)),
+        Reply::Route(route(Search::UnderWay, MailRelays::Usable)),
+        Reply::Route(route(Search::Failed, MailRelays::Unreachable)),
         Reply::Transfer(Transfer { direction: Direction::Out, ..transfer.clone() }),
         Reply::Transfer(Transfer {
             state: TransferState::Kept,

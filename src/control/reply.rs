@@ -3,7 +3,7 @@
 use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::wire::{ContentType, MessageId};
-use meshwork_router::{Choice, Dialling, Level, Protocol, Reason, Standing};
+use meshwork_router::{Choice, Dialling, Level, Protocol, Reason, RelaySituation, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
@@ -211,6 +211,8 @@ pub enum Progress {
     Queued,
     /// Left on a path.
     Sent,
+    /// Durable at a relay that keeps the peer's mail.
+    Relayed,
     /// Durable in the peer's inbox.
     Delivered,
     /// Marked by the peer's application.
@@ -227,6 +229,7 @@ impl Progress {
         match self {
             Self::Queued => "queued",
             Self::Sent => "sent",
+            Self::Relayed => "relayed",
             Self::Delivered => "delivered",
             Self::Processed => "processed",
             Self::Expired => "expired",
@@ -239,6 +242,7 @@ impl From<Level> for Progress {
     fn from(level: Level) -> Self {
         match level {
             Level::Sent => Self::Sent,
+            Level::Relayed => Self::Relayed,
             Level::Delivered => Self::Delivered,
             Level::Processed => Self::Processed,
             Level::Expired => Self::Expired,
@@ -308,6 +312,8 @@ pub struct Route {
     pub dialling: Search,
     /// Whether something is linked that can seal for a peer that is away.
     pub stored: bool,
+    /// What the relays could do that keep its mail.
+    pub relays: MailRelays,
     /// How many messages to it are not settled.
     pub waiting: usize,
 }
@@ -341,6 +347,39 @@ impl From<Dialling> for Search {
             Dialling::Untried => Self::Untried,
             Dialling::UnderWay => Self::UnderWay,
             Dialling::Failed => Self::Failed,
+        }
+    }
+}
+
+/// What the relays could do that a peer's card names.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailRelays {
+    /// The card names none.
+    None,
+    /// One that did not fail lately would be used.
+    Usable,
+    /// Each failed lately, or takes nothing for the peer now.
+    Unreachable,
+}
+
+impl MailRelays {
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none known",
+            Self::Usable => "one is used while the peer is away",
+            Self::Unreachable => "none answers, tried again by itself",
+        }
+    }
+}
+
+impl From<RelaySituation> for MailRelays {
+    fn from(relays: RelaySituation) -> Self {
+        match relays {
+            RelaySituation::None => Self::None,
+            RelaySituation::Usable(_) => Self::Usable,
+            RelaySituation::Unreachable => Self::Unreachable,
         }
     }
 }

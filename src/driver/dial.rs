@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::identity::{Address, AgentId, Card, Contact, Transport};
+use meshwork_protocols::identity::{Address, AgentId, Card, Contact, Relay, Transport};
 use meshwork_protocols::live::SessionError;
 use meshwork_protocols::live::handshake::HandshakeError;
 use meshwork_router::Needs;
@@ -48,6 +48,38 @@ pub(crate) async fn dial(peer: AgentId, needs: Needs, lines: Lines) {
             lines.tell(Happening::DialFailed { peer, needs, why }).await;
         }
     }
+}
+
+/// A session with a relay, by the card that is known of it or the one that it has now; with the
+/// card.
+pub(super) async fn dial_relay(
+    relay: &Relay,
+    known: Option<Arc<Card>>,
+    lines: &Lines,
+) -> Result<(Found, Arc<Card>), FetchError> {
+    let shared = &lines.shared;
+    let searching = async {
+        let _turn = lines.turn_to_search().await;
+        let mut addresses = relay.addresses.clone();
+        addresses.retain(|address| shared.transports.speak(address.transport));
+        addresses.sort_by_key(|address| shared.transports.place(address.transport));
+        let is_known = known.is_some();
+        let card = match known {
+            Some(card) => card,
+            None => fetch(shared, relay.agent, &addresses).await?,
+        };
+        match race_sessions(shared, Arc::clone(&card), &addresses, Needs::Any).await {
+            Err(error) if is_known && is_outdated(error) => {
+                let card = fetch(shared, relay.agent, &addresses).await?;
+                let found =
+                    race_sessions(shared, Arc::clone(&card), &addresses, Needs::Any).await?;
+                Ok((found, card))
+            }
+            found => Ok((found?, card)),
+        }
+    };
+    let timed_out = Err(FetchError::Unreachable(io::ErrorKind::TimedOut));
+    timeout(SEARCH, searching).await.unwrap_or(timed_out)
 }
 
 /// Fetches the card of who is at a contact.

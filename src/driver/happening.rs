@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use meshwork_protocols::identity::{AgentId, Card, Sequence};
 use meshwork_protocols::live::{PeerInfo, SessionError};
-use meshwork_router::{Needs, PathId};
+use meshwork_protocols::relay::Kept;
+use meshwork_router::{Needs, PathId, RelayNews};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::session::Session;
@@ -28,6 +29,15 @@ pub(crate) enum Happening {
     Used(PathId),
     /// A session is over; it broke where there is an error.
     Closed { path: PathId, why: Option<SessionError> },
+    /// A relay answered, or did not.
+    Relay(RelayNews<'static>),
+    /// A relay of ours gave a piece of mail.
+    Mail {
+        relay: AgentId,
+        kept: Kept,
+        /// Its part of what all connections may have waiting.
+        _room: OwnedSemaphorePermit,
+    },
     /// No address led to a session with this peer that offers what is needed.
     DialFailed { peer: AgentId, needs: Needs, why: FetchError },
     /// A newer card of a peer was fetched.

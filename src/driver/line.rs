@@ -160,7 +160,8 @@ impl Line {
         let is_heard = || self.lines.shared.peers.is_heard(&self.session.peer);
         match traffic {
             Traffic::Router => for_router.push(frame),
-            Traffic::Call if is_heard() => {
+            // A relay that we call answers, and may ask nothing.
+            Traffic::Call if is_heard() || self.lines.shared.relays.is_used(&self.session.peer) => {
                 self.session.receive_call(&self.lines.shared, &frame)?;
             }
             Traffic::Datagram if is_heard() => {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::live::SessionError;
 use meshwork_protocols::live::exchange::ExchangeError;
 use meshwork_protocols::live::hello::HelloError;
+use meshwork_protocols::relay::Kept;
 use meshwork_router::PathId;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, watch};
 
 use super::Shared;
 use super::gate::Gate;
@@ -89,11 +91,21 @@ impl Lines {
         }
     }
 
+    /// Gives the driver a piece of mail, once there is room for it.
+    pub(crate) async fn hand_over_mail(&self, relay: AgentId, kept: Kept) -> Option<()> {
+        let room = self.room_for(kept.packet.len() + PER_FRAME).await?;
+        self.happenings.send(Happening::Mail { relay, kept, _room: room }).await.ok()
+    }
+
+    async fn room_for(&self, cost: usize) -> Option<OwnedSemaphorePermit> {
+        let cost = u32::try_from(cost.min(WAITING)).unwrap_or(u32::MAX);
+        Arc::clone(&self.room).acquire_many_owned(cost).await.ok()
+    }
+
     /// Gives the driver what came in, once there is room for it; `None` where there is no driver.
     pub(crate) async fn hand_over(self, path: PathId, frames: Vec<Vec<u8>>) -> Option<()> {
         let cost: usize = frames.iter().map(|frame| frame.len() + PER_FRAME).sum();
-        let cost = u32::try_from(cost.min(WAITING)).unwrap_or(u32::MAX);
-        let room = self.room.acquire_many_owned(cost).await.ok()?;
+        let room = self.room_for(cost).await?;
         let happening = Happening::Frames { path, frames, _room: room };
         self.happenings.send(happening).await.ok()
     }

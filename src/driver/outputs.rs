@@ -35,6 +35,7 @@ impl Driver {
                     }
                 }
                 Output::Event(event) => self.tell(event),
+                errand => self.run_errand(errand),
             }
         }
         for (path, frames) in writes {

@@ -1,17 +1,23 @@
 //! The sessions that stand, so that a handle uses one without asking the router first.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_router::{Needs, PathId};
+use tokio::sync::Notify;
 
 use super::session::Session;
 use crate::agent::StandingSessions;
 
 /// The sessions by path, and which one of a peer's the router uses.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(RwLock<Table>);
+pub(crate) struct Sessions {
+    table: RwLock<Table>,
+    /// Another session may be used.
+    changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Table {
@@ -59,13 +65,27 @@ impl Sessions {
             Some(path) => table.current.insert(peer, path),
             None => table.current.remove(&peer),
         });
+        self.changed.notify_waiters();
+    }
+
+    /// Waits for a session with a peer. Dropping the future loses nothing.
+    pub(crate) async fn until_current(&self, peer: &AgentId) -> Arc<Session> {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From now on no change is missed.
+            changed.as_mut().enable();
+            if let Some(session) = self.current(peer, Needs::Any) {
+                return session;
+            }
+            changed.await;
+        }
     }
 
     fn read<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.table.write().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -11,7 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Arrivals, Clock, Identity, Notices, Order, PeerIndex, Services, Sessions, Sockets, Vault,
+    Arrivals, Clock, Identity, Notices, Order, PeerIndex, RelayBook, Services, Sessions, Sockets,
+    Vault,
 };
 use crate::agent::{Addressee, Answered, DealingsBook, Mailbox, Stopped, Tally};
 use crate::config::Transports;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) peers: Arc<PeerIndex>,
     pub(crate) notices: Notices,
     pub(crate) sessions: Sessions,
+    pub(crate) relays: RelayBook,
     pub(crate) services: Services,
     pub(crate) datagrams: Mailbox,
     pub(crate) dealings: DealingsBook,

@@ -17,11 +17,12 @@ use super::commits::Commits;
 use super::gate::Gate;
 use super::lines::Lines;
 use super::recovery::Recovery;
+use super::relays::Relays;
 use super::udp_port::UdpPort;
 use super::upkeep::Upkeep;
 use super::{
-    Arrivals, Clock, Driver, Identity, Notices, PeerIndex, Services, Sessions, Shared, Sockets,
-    Vault,
+    Arrivals, Clock, Driver, Identity, Notices, PeerIndex, RelayBook, Services, Sessions, Shared,
+    Sockets, Vault,
 };
 use crate::agent::{Agent, DealingsBook, Event, Lease, Mailbox, Tally};
 use crate::config::Transports;
@@ -70,6 +71,7 @@ impl Driver {
             peers: parts.peers,
             notices: Notices::new(),
             sessions: Sessions::default(),
+            relays: RelayBook::default(),
             services: Services::default(),
             datagrams: Mailbox::new(),
             dealings: DealingsBook::default(),
@@ -116,6 +118,7 @@ impl Driver {
             arrivals,
             paths: HashMap::new(),
             lines,
+            relays: Relays::default(),
             close_lines,
             tasks,
             dialling: HashSet::new(),
@@ -125,6 +128,7 @@ impl Driver {
         };
         // What is unread is announced before anybody can ask for it.
         driver.carry_out();
+        driver.fetch_mail();
         tokio::spawn(driver.run());
         Ok(Agent { shared, _lease: Arc::new(Lease { _held: held }) })
     }

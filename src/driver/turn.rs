@@ -7,8 +7,8 @@ use std::sync::Arc;
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::live::{PeerInfo, Role, SessionError};
 use meshwork_router::{
-    Command, Input, Meeting, Needs, PathChange, PathId, PathKind, PathOpened, PathRenewed, Request,
-    Ticket,
+    Command, Input, Meeting, Needs, PathChange, PathId, PathKind, PathOpened, PathRenewed,
+    RelayMail, RelayNews, Request, Ticket,
 };
 use meshwork_state::StoreError;
 use tokio::time;
@@ -163,6 +163,12 @@ impl Driver {
             }
             Happening::Used(path) => {
                 self.router.handle(now, Input::PathChanged(PathChange::Used(path)));
+            }
+            Happening::Relay(news) => self.router.handle(now, Input::Relay(news)),
+            Happening::Mail { relay, kept, .. } => {
+                let (entry, from, frame) = (kept.number.0, kept.sender, kept.packet.as_ref());
+                let mail = RelayMail { relay, entry, from, frame };
+                self.router.handle(now, Input::Relay(RelayNews::Mail(mail)));
             }
             Happening::Closed { path, why } => self.closed(path, why),
             Happening::DialFailed { peer, needs, why } => {

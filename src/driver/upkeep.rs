@@ -176,6 +176,7 @@ impl Driver {
                 let card = Arc::clone(local.card());
                 self.router.handle(self.shared.clock.now(), Input::CardRenewed(card));
                 self.shared.identity.replace(local);
+                self.fetch_mail();
                 self.shared.notices.tell(Event::CardRenewed(sequence));
             }
             Err(error) => tracing::error!(%error, "the new card cannot be used"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{
-    Address, Card, CardBody, HybridPublic, HybridSeeds, LiveKey, Protocol, Root, Sequence,
+    Address, Card, CardBody, HybridPublic, HybridSeeds, LiveKey, Protocol, Relay, Root, Sequence,
     SigningPair, Validity,
 };
 use meshwork_protocols::live::Suite;
@@ -28,6 +28,8 @@ pub(crate) struct Presence {
     pub(crate) addresses: Option<Vec<Address>>,
     /// What it speaks.
     pub(crate) transports: Transports,
+    /// Who keeps its mail, best first; `None` leaves it at what the card says.
+    pub(crate) relays: Option<Vec<Relay>>,
     /// The live suites, best first; `None` leaves them at what the card says.
     pub(crate) suites: Option<Vec<Suite>>,
 }
@@ -37,7 +39,8 @@ impl Presence {
     fn differs_from(&self, card: &Card) -> bool {
         let moved = self.addresses.as_ref().is_some_and(|it| *it != card.addresses());
         let suites = self.suites.as_deref().map(codes);
-        moved || suites.is_some_and(|it| it != card.suites())
+        let relays = self.relays.as_ref().is_some_and(|it| *it != card.relays());
+        moved || relays || suites.is_some_and(|it| it != card.suites())
     }
 }
 
@@ -171,6 +174,9 @@ impl Draft<'_> {
         body.next_live_key = Some(live(self.live_keys.next.clone()));
         if let Some(addresses) = &presence.addresses {
             body.addresses.clone_from(addresses);
+        }
+        if let Some(relays) = &presence.relays {
+            body.relays.clone_from(relays);
         }
         if let Some(suites) = &presence.suites {
             body.suites = codes(suites);

@@ -44,6 +44,11 @@ impl Deferred {
         Ok(changes)
     }
 
+    /// Whether these rows bring a bundle that is new.
+    pub(crate) fn offers_anew(changes: &Batch) -> bool {
+        changes.change(Namespace::Prekey, BUNDLE).is_some()
+    }
+
     /// New signed prekeys, and a bundle that offers them.
     pub(crate) fn rotate(
         &self,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{
-    AgentId, Card, CardBody, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Transport, Validity,
+    AgentId, Card, CardBody, HybridSeeds, LiveKey, Relay, Root, Sequence, SigningPair, Transport,
+    Validity,
 };
 use meshwork_protocols::lineage::{Incarnation, Lineage};
 use meshwork_protocols::posture::Posture;
@@ -61,8 +62,18 @@ pub(crate) fn identity(number: u8) -> CurveKey {
     CurveKey::from_secret(&Pure, Secret::new([number; 32]))
 }
 
-/// The card of agent `number`, of a given sequence number and with a given first service port.
+/// The card of agent `number`, of a given sequence number and with these suites.
 pub(crate) fn card(number: u8, sequence: u64, suites: &[u8]) -> Arc<Card> {
+    card_with_relays(number, sequence, suites, &[])
+}
+
+/// The card of agent `number` that names these relays.
+pub(crate) fn card_with_relays(
+    number: u8,
+    sequence: u64,
+    suites: &[u8],
+    relays: &[AgentId],
+) -> Arc<Card> {
     let root = Root::from_seeds(&Pure, seeds(number, 0)).unwrap();
     let signing_pair = signing_pair(number);
     let live_key = LiveKey::from_secret(&Pure, Secret::new([number; 32]));
@@ -74,6 +85,8 @@ pub(crate) fn card(number: u8, sequence: u64, suites: &[u8]) -> Arc<Card> {
         *live_key.public(),
     );
     body.suites = suites.to_vec();
+    let relay = |agent: &AgentId| Relay { agent: *agent, addresses: Vec::new() };
+    body.relays = relays.iter().map(relay).collect();
     body.deferred_identity = Some(identity(number).public().encode().to_vec());
     Arc::new(root.sign_card(&Pure, body, &mut Seeded(u64::from(number))).unwrap())
 }
@@ -97,6 +110,8 @@ pub(crate) struct Node {
     pub(crate) events: Vec<Event>,
     pub(crate) closed: Vec<(PathId, CloseReason)>,
     pub(crate) dials: Vec<(AgentId, Needs)>,
+    /// What it wants of relays.
+    pub(crate) wishes: VecDeque<Output>,
     pub(crate) setup: Setup,
     starts: u8,
     tickets: u64,
@@ -112,8 +127,11 @@ impl Node {
     }
 
     pub(crate) fn with(number: u8, policy: Policy, stored: Protocol) -> Self {
+        Self::with_card(number, card(number, 1_000, &[1]), policy, stored)
+    }
+
+    pub(crate) fn with_card(number: u8, card: Arc<Card>, policy: Policy, stored: Protocol) -> Self {
         let store = Arc::new(MemoryStore::new());
-        let card = card(number, 1_000, &[1]);
         let now = Timestamp { monotonic: Duration::ZERO, wall: START };
         let reads = Arc::new(AtomicU32::new(u32::MAX));
         let rows = Unreliable { store: Arc::clone(&store), reads: Arc::clone(&reads) };
@@ -129,6 +147,7 @@ impl Node {
             events: Vec::new(),
             closed: Vec::new(),
             dials: Vec::new(),
+            wishes: VecDeque::new(),
             setup: (policy, stored),
             starts: 1,
             tickets: 0,
@@ -155,6 +174,7 @@ impl Node {
         self.starts += 1;
         self.batches.clear();
         self.sent.clear();
+        self.wishes.clear();
         self.events.clear();
         self.now.monotonic = Duration::ZERO;
         let rows = Unreliable { store: Arc::clone(&self.store), reads: Arc::clone(&self.reads) };
@@ -187,6 +207,10 @@ impl Node {
                 }
                 Output::Close { path, reason } => self.closed.push((path, reason)),
                 Output::Event(event) => self.events.push(event),
+                wish @ (Output::Deposit { .. }
+                | Output::TakePrekeys { .. }
+                | Output::Acknowledge { .. }
+                | Output::Publish { .. }) => self.wishes.push_back(wish),
             }
         }
     }

@@ -11,5 +11,6 @@ mod common;
 mod delivery;
 mod order;
 mod peers;
+mod relays;
 mod sessions;
 mod stored;

@@ -62,6 +62,7 @@ impl Memory {
         let forward = match before {
             Level::Queued => true,
             Level::Sent => level != Level::Queued,
+            Level::Relayed => !matches!(level, Level::Queued | Level::Sent),
             Level::Delivered => level == Level::Processed,
             Level::Expired => {
                 matches!(level, Level::Delivered | Level::Processed | Level::Refused(_))

@@ -294,6 +294,11 @@ impl Process {
             Output::Dial { peer, needs } => self.dial(around, (peer, needs)),
             Output::Close { path, reason } => self.close(around, path, reason),
             Output::Event(event) => self.told(around, event),
+            // No card of this world names a relay.
+            Output::Deposit { .. }
+            | Output::TakePrekeys { .. }
+            | Output::Acknowledge { .. }
+            | Output::Publish { .. } => {}
         }
     }
 }

@@ -43,6 +43,15 @@ impl Access {
         matches!(self, Self::Running(_))
     }
 
+    /// Where nobody runs who has fetched the mail by now, it is fetched here, as far as relays answer
+    /// soon.
+    pub(crate) async fn fetch(&self) {
+        if let Self::Opened(agent) = self {
+            // What comes later is fetched by the next command.
+            let _ = tokio::time::timeout(FETCH, agent.fetched()).await;
+        }
+    }
+
     /// Asks, and takes each line of the answer.
     pub(crate) async fn ask(
         &self,
@@ -137,5 +146,8 @@ async fn open_here(context: &Context) -> Result<Agent, Fault> {
 
 /// How long another command is waited for: longer than any but `send --wait` has the state open.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long relays are waited for: many times what a fetch takes.
+const FETCH: Duration = Duration::from_secs(5);
 
 const PAUSE: Duration = Duration::from_millis(50);

@@ -42,6 +42,7 @@ impl Inbox {
                 .output
                 .note(format_args!("(no agent runs: nobody can reach this one; `{up}`)"))?;
         }
+        access.fetch().await;
         let mut shown = 0_usize;
         let each = async |reply| {
             let Reply::Delivery(delivery) = reply else { return Ok(()) };

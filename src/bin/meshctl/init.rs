@@ -7,9 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use meshwork::Agent;
 use meshwork::control::{self, Code, Fault, Reply, Request, answer};
 use meshwork::identity::Root;
+use meshwork::{Agent, Builder, Contact};
 use meshwork_state::{OpenError, State};
 
 use crate::context::Context;
@@ -31,6 +31,7 @@ has it written to a file apart, to be kept off line; `meshctl card renew` asks f
 Examples:
   $ meshctl init
   $ meshctl init --name alice --listen 192.0.2.7:7400
+  $ meshctl init --relay mw1qrz3fh…@relay.example:7400
   $ meshctl init --root-file /media/stick/alice.root --listen 192.0.2.7:7400")]
 pub(crate) struct Init {
     /// What the agent is called on this machine
@@ -42,6 +43,9 @@ pub(crate) struct Init {
     /// Where `up` will listen
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// A relay that keeps its mail, as a contact line; more than once, the first is used first
+    #[arg(long, value_name = "CONTACT")]
+    relay: Vec<Contact>,
 }
 
 impl Init {
@@ -74,6 +78,7 @@ impl Init {
         if let Some(listen) = &self.listen {
             builder = builder.listen(listen);
         }
+        builder = self.relay.iter().cloned().fold(builder, Builder::relay);
         start::existing(context, builder).await
     }
 

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use meshwork::control::{BundleFacts, Code, Fault, Prekeys as Told, Reply, Request};
+use meshwork::control::{BundleFacts, Code, Fault, Prekeys as Told, RelayPool, Reply, Request};
 use meshwork::deferred::agent::Bundle;
 use meshwork::identity::Unverified;
 
 use crate::access::Access;
 use crate::context::Context;
-use crate::output::Halt;
+use crate::output::{Halt, Output};
 use crate::plain::Plain;
 use crate::table::Table;
 use crate::{card, crypto, show, start};
@@ -140,6 +140,26 @@ async fn status(context: &Context, request: Request) -> Result<(), Halt> {
     Ok(())
 }
 
+/// What each relay has of them.
+fn relays(output: Output, relays: &[RelayPool]) -> Result<(), Halt> {
+    if relays.is_empty() {
+        return Ok(());
+    }
+    output.say("\nAt the relays that keep its mail:")?;
+    let mut table = Table::with_heads(&["NAME", "ANSWERS", "ONE-TIME KEYS", "FETCHED", "ID"]);
+    for relay in relays {
+        let name = relay.who.name.as_deref();
+        table.row([
+            name.map_or_else(|| "-".into(), |it| Plain(it).to_string()),
+            if relay.answers { "yes".into() } else { "no".into() },
+            relay.one_time.map_or_else(|| "not known".into(), |count| count.to_string()),
+            relay.fetched.to_string(),
+            relay.who.agent.to_string(),
+        ]);
+    }
+    table.lines().try_for_each(|line| output.say(line))
+}
+
 fn tell(context: &Context, prekeys: &Told) -> Result<(), Halt> {
     let output = context.output;
     let Told { generations, pool_size, available, handed_out, bundle, .. } = prekeys;
@@ -150,6 +170,7 @@ fn tell(context: &Context, prekeys: &Told) -> Result<(), Halt> {
     ))?;
     let (from, until) = (show::time(prekeys.not_before), show::time(prekeys.not_after));
     output.say(format_args!("bundle    number {bundle}, counts {from} to {until}"))?;
+    relays(output, &prekeys.relays)?;
     if prekeys.peers.is_empty() {
         return output.say("peers     none can be written to while it is away");
     }

@@ -113,6 +113,7 @@ pub(crate) fn route(output: Output, route: &Route) -> Result<(), Halt> {
     output.say(format_args!("standing  {standing}"))?;
     output.say(format_args!("session   {session}; search: {}", route.dialling.as_str()))?;
     output.say(format_args!("deferred  {stored}"))?;
+    output.say(format_args!("relays    {}", route.relays.as_str()))?;
     output.say(format_args!("waiting   {} not settled", route.waiting))
 }
 
@@ -150,7 +151,7 @@ pub(crate) fn event(event: &Event, command: &dyn Fn(&str) -> String) -> String {
 
 /// What to say of a message that did not get there yet, where nobody is left to carry it.
 pub(crate) fn is_under_way(level: Progress) -> bool {
-    matches!(level, Progress::Queued | Progress::Sent)
+    matches!(level, Progress::Queued | Progress::Sent | Progress::Relayed)
 }
 
 /// Seconds are enough for people.

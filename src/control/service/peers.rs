@@ -99,6 +99,7 @@ pub(super) async fn explain(agent: &Agent, peer: &str, out: &Out) -> Result<(), 
         connected: explanation.situation.live.is_some(),
         dialling: explanation.situation.dialling.into(),
         stored: explanation.situation.stored.is_some(),
+        relays: explanation.situation.relays.into(),
         waiting: explanation.waiting,
     };
     out.say(Reply::Route(route)).await

@@ -5,7 +5,7 @@ use meshwork_protocols::identity::Unverified;
 
 use super::{Ended, Out};
 use crate::Agent;
-use crate::control::prekeys::{BundleFacts, PeerBundle, Prekeys};
+use crate::control::prekeys::{BundleFacts, PeerBundle, Prekeys, RelayPool};
 use crate::control::{Fault, Reply, roster};
 
 /// What there is.
@@ -18,7 +18,15 @@ pub(super) async fn tell(agent: &Agent, out: &Out) -> Result<(), Ended> {
         one_time: it.one_time,
     });
     let peers = peers.collect();
-    out.say(Reply::Prekeys(Prekeys::new(&status, peers))).await
+    let relays = agent.relays().into_iter().map(|(relay, state)| RelayPool {
+        who: roster::named(agent, relay),
+        answers: state.answers,
+        one_time: state.prekeys,
+        last_resorts: state.last_resorts,
+        fetched: state.fetched,
+    });
+    let relays = relays.collect();
+    out.say(Reply::Prekeys(Prekeys::new(&status, peers, relays))).await
 }
 
 pub(super) async fn rotate(agent: &Agent, out: &Out) -> Result<(), Ended> {

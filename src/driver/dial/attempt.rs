@@ -13,11 +13,11 @@ use crate::driver::carrier::Carrier;
 const TRIES: usize = 2;
 
 /// A session with a peer that was dialled.
-pub(super) struct Found {
-    pub(super) carrier: Carrier,
-    pub(super) peer: Box<PeerInfo>,
+pub(in crate::driver) struct Found {
+    pub(in crate::driver) carrier: Carrier,
+    pub(in crate::driver) peer: Box<PeerInfo>,
     /// What it was opened with.
-    pub(super) ours: Arc<Local>,
+    pub(in crate::driver) ours: Arc<Local>,
 }
 
 /// Opens a session with the agent of a card. One that no longer holds our card gets it.

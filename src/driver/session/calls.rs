@@ -152,7 +152,8 @@ impl Session {
         while let Some(event) = desk.calls.poll() {
             match event {
                 CallEvent::Asked { call, service, body, deadline } => {
-                    let Some(handler) = shared.services.find(&service) else {
+                    let is_heard = shared.peers.is_heard(&self.peer);
+                    let Some(handler) = shared.services.find(&service).filter(|_| is_heard) else {
                         desk.calls.answer(call, Err(Refusal::NoSuchService));
                         continue;
                     };

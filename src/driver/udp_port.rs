@@ -14,7 +14,7 @@ use meshwork_protocols::live::admission::{Admission, Admitted, Applicant, Limits
 use meshwork_protocols::live::udp::{Caps, SessionIndex, Transmit, UdpEndpoint, UdpEvent};
 use meshwork_protocols::live::{Directory, Local, PeerInfo, SendError, SessionError, SessionEvent};
 use meshwork_protocols::random::Random;
-use meshwork_transports::{Datagram, Datagrams};
+use meshwork_transports::{Datagram, DatagramReceiver, DatagramSender, Datagrams};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -51,6 +51,10 @@ struct Inner {
 #[derive(Debug)]
 struct Served {
     endpoint: UdpEndpoint,
+    /// What its datagrams go out by, once it is served.
+    out: Option<DatagramSender>,
+    /// When the task that serves it comes by itself.
+    comes: Instant,
     mailboxes: HashMap<SessionIndex, Mailbox>,
     /// Peers that have dialled and are not carried yet.
     arrived: VecDeque<(SessionIndex, Box<PeerInfo>)>,
@@ -87,6 +91,8 @@ impl UdpPort {
         let now = clock.now();
         let served = Served {
             endpoint: UdpEndpoint::new(ours, directory, caps, now, random),
+            out: None,
+            comes: Instant::now(),
             mailboxes: HashMap::new(),
             arrived: VecDeque::new(),
             rejected: VecDeque::new(),
@@ -136,8 +142,10 @@ impl UdpPort {
     /// Gives a frame to a session.
     pub(crate) fn send(&self, session: SessionIndex, frame: &[u8]) -> Result<(), SendError> {
         let now = self.0.clock.now();
-        self.lock().endpoint.send(now, session, frame)?;
-        self.0.stirred.notify_one();
+        let mut served = self.lock();
+        served.endpoint.send(now, session, frame)?;
+        served.transmit();
+        self.stir_for(&served);
         Ok(())
     }
 
@@ -175,10 +183,12 @@ impl UdpPort {
     /// Moves datagrams until the port is stopped and the last session is over. Who comes is carried
     /// on `lines`; without them nobody may come.
     pub(crate) async fn serve(self, mut datagrams: Datagrams, lines: Option<Lines>) {
+        self.lock().out = Some(datagrams.sender().clone());
+        datagrams.receive_by(Arc::new(self.clone()));
         let mut sessions = JoinSet::new();
         let mut closing = false;
         loop {
-            let wake = self.move_on(&datagrams);
+            let wake = self.move_on();
             self.welcome(lines.as_ref(), &mut sessions);
             if self.is_over() && sessions.is_empty() {
                 return;
@@ -218,15 +228,25 @@ impl UdpPort {
     }
 
     /// Sends what there is to send and deals the events out; when to come again.
-    fn move_on(&self, datagrams: &Datagrams) -> Instant {
+    fn move_on(&self) -> Instant {
         let mut served = self.lock();
-        while let Some(Transmit { to, datagram }) = served.endpoint.poll_transmit() {
-            // One that is not taken is lost.
-            let _ = datagrams.send(to, &datagram);
-        }
+        served.transmit();
         served.deal_out();
-        let wake = served.endpoint.next_timeout();
-        wake.map_or_else(|| Instant::now() + IDLE, |at| self.0.clock.instant(at))
+        served.comes = self.wake(&served);
+        served.comes
+    }
+
+    /// Stirs the task that serves it, if it would come too late.
+    fn stir_for(&self, served: &Served) {
+        if self.wake(served) < served.comes {
+            self.0.stirred.notify_one();
+        }
+    }
+
+    /// When something is due.
+    fn wake(&self, served: &Served) -> Instant {
+        let due = served.endpoint.next_timeout();
+        due.map_or_else(|| Instant::now() + IDLE, |at| self.0.clock.instant(at))
     }
 
     /// Carries those who have dialled, or turns them away.
@@ -272,11 +292,40 @@ impl UdpPort {
     }
 }
 
+/// What sessions say is taken where it is read; handshakes wait for the task that serves the port, so
+/// that a flood of them holds up nothing else.
+impl DatagramReceiver for UdpPort {
+    fn take(&self, from: SocketAddr, datagram: &mut [u8]) -> bool {
+        let now = self.0.clock.now();
+        let mut served = self.lock();
+        let is_of_session = served.endpoint.is_of_session(datagram);
+        if is_of_session {
+            served.endpoint.receive(now, from, datagram);
+        }
+        is_of_session
+    }
+
+    fn taken(&self) {
+        let mut served = self.lock();
+        served.transmit();
+        served.deal_out();
+        self.stir_for(&served);
+    }
+}
+
 impl Served {
     /// The agent may have a new card.
     fn keep_fresh(&mut self, shared: Option<&Shared>) {
         if let Some(shared) = shared {
             self.endpoint.set_local(shared.identity.local());
+        }
+    }
+
+    fn transmit(&mut self) {
+        let Some(out) = &self.out else { return };
+        while let Some(Transmit { to, datagram }) = self.endpoint.poll_transmit() {
+            // One that is not taken is lost.
+            let _ = out.send(to, &datagram);
         }
     }
 

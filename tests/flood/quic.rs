@@ -109,7 +109,7 @@ impl Source {
     fn say_garbage(&self, card: &Card) {
         let mut garbage = AwsLc.random().array::<1_200>();
         garbage[..5].copy_from_slice(&[0xc0, 0x4d, 0x57, 0, 1]);
-        let _ = self.raw.send(place(card), &garbage);
+        let _ = self.raw.sender().send(place(card), &garbage);
     }
 
     async fn come(&self, kind: usize, stranger: Arc<Local>, card: Arc<Card>, came: &Came) {

@@ -24,7 +24,7 @@ pub use connection::{Connection, Reader, Writer};
 pub use dial::{DialError, can_dial, dial, resolve};
 pub use listener::Listener;
 #[cfg(feature = "quic")]
-pub use port::{Datagram, Datagrams, Port};
+pub use port::{Datagram, DatagramReceiver, DatagramSender, Datagrams, Port};
 #[cfg(feature = "quic")]
 pub use quic::{
     QUIC_STREAM_WINDOW, QUIC_STREAMS, QUIC_WINDOW, QUIC_WINDOW_BEFORE, QuicCode, QuicConnecting,

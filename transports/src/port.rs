@@ -8,7 +8,8 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use quinn::udp::{RecvMeta, Transmit};
@@ -43,19 +44,32 @@ impl Port {
 
     /// Reads it, for QUIC and for datagrams of our own. Needs a runtime around it.
     pub fn serve(self, keys: QuicKeys) -> io::Result<(QuicEndpoint, Datagrams)> {
+        let address = self.address()?;
         let socket = TokioRuntime.wrap_udp_socket(self.0)?;
         let (others, incoming) = mpsc::channel(WAITING_DATAGRAMS);
-        let sorted = Arc::new(Sorted { socket: Arc::clone(&socket), others });
+        let out = DatagramSender { socket: Arc::clone(&socket), address };
+        let receiver = Arc::default();
+        let sorted = Arc::new(Sorted::new(socket, others, Arc::clone(&receiver)));
         let endpoint = QuicEndpoint::new(sorted, keys)?;
         // The endpoint reads the socket for both.
-        let datagrams = Datagrams { socket, incoming, _reads: endpoint.clone() };
+        let datagrams = Datagrams { out, receiver, incoming, _reads: endpoint.clone() };
         Ok((endpoint, datagrams))
     }
 }
 
+/// What takes datagrams of our own where they are read, so that none waits for a task to be run.
+pub trait DatagramReceiver: Send + Sync {
+    /// Takes a datagram, unless it is one that can wait.
+    fn take(&self, from: SocketAddr, datagram: &mut [u8]) -> bool;
+
+    /// Those that were read together are all taken.
+    fn taken(&self);
+}
+
 /// The datagrams of a socket that are our own.
 pub struct Datagrams {
-    socket: Arc<dyn AsyncUdpSocket>,
+    out: DatagramSender,
+    receiver: Arc<OnceLock<Arc<dyn DatagramReceiver>>>,
     incoming: mpsc::Receiver<Datagram>,
     _reads: QuicEndpoint,
 }
@@ -71,8 +85,19 @@ pub struct Datagram {
 
 impl Datagrams {
     /// Where the socket is.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    pub fn address(&self) -> SocketAddr {
+        self.out.address
+    }
+
+    /// From now on the receiver is asked first. There can be one.
+    pub fn receive_by(&self, receiver: Arc<dyn DatagramReceiver>) {
+        // Whoever asked first goes on.
+        let _ = self.receiver.set(receiver);
+    }
+
+    /// What sends from it.
+    pub fn sender(&self) -> &DatagramSender {
+        &self.out
     }
 
     /// Waits for a datagram; `None` once the endpoint has gone. Dropping the future loses nothing.
@@ -84,10 +109,27 @@ impl Datagrams {
     pub fn try_receive(&mut self) -> Option<Datagram> {
         self.incoming.try_recv().ok()
     }
+}
 
+impl fmt::Debug for Datagrams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Datagrams").field("out", &self.out).finish_non_exhaustive()
+    }
+}
+
+/// Sends datagrams of our own from a socket.
+#[derive(Clone)]
+pub struct DatagramSender {
+    socket: Arc<dyn AsyncUdpSocket>,
+    /// Where the socket is, once for all: a system call at each datagram would cost as much as the
+    /// sending of a short one.
+    address: SocketAddr,
+}
+
+impl DatagramSender {
     /// Sends a datagram, if the socket takes it now: `WouldBlock` where it does not.
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        let to = match (to.ip(), self.socket.local_addr()?.is_ipv6()) {
+        let to = match (to.ip(), self.address.is_ipv6()) {
             (IpAddr::V4(ip), true) => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
             _ => to,
         };
@@ -101,9 +143,9 @@ impl Datagrams {
     }
 }
 
-impl fmt::Debug for Datagrams {
+impl fmt::Debug for DatagramSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Datagrams").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("DatagramSender").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -133,31 +175,47 @@ impl Owner {
 /// A socket that shows QUIC what is QUIC's.
 struct Sorted {
     socket: Arc<dyn AsyncUdpSocket>,
+    receiver: Arc<OnceLock<Arc<dyn DatagramReceiver>>>,
+    /// For what is not taken at once.
     others: mpsc::Sender<Datagram>,
+    /// Whether the last batch that was read was likely all that was there.
+    is_drained: AtomicBool,
 }
 
 impl Sorted {
+    fn new(
+        socket: Arc<dyn AsyncUdpSocket>,
+        others: mpsc::Sender<Datagram>,
+        receiver: Arc<OnceLock<Arc<dyn DatagramReceiver>>>,
+    ) -> Self {
+        Self { socket, receiver, others, is_drained: AtomicBool::new(false) }
+    }
+
     /// Leaves QUIC's datagrams in the buffer, which holds some of one size from one sender.
     fn sort(&self, buffer: &mut [u8], meta: &mut RecvMeta) {
         let (mut at, mut kept) = (0, 0);
         while at < meta.len {
             let end = meta.len.min(at + meta.stride.max(1));
-            let Some(datagram) = buffer.get(at..end) else { break };
+            let Some(datagram) = buffer.get_mut(at..end) else { break };
             match Owner::of(datagram) {
                 Owner::Quic => {
                     buffer.copy_within(at..end, kept);
                     kept += end - at;
                 }
-                Owner::Ours => {
-                    let (from, bytes) = (canonical(meta.addr), datagram.to_vec());
-                    // Full: as if the network had lost it.
-                    let _ = self.others.try_send(Datagram { from, bytes });
-                }
+                Owner::Ours => self.take(canonical(meta.addr), datagram),
                 Owner::Nobody => {}
             }
             at = end;
         }
         meta.len = kept;
+    }
+
+    fn take(&self, from: SocketAddr, datagram: &mut [u8]) {
+        let is_taken = self.receiver.get().is_some_and(|receiver| receiver.take(from, datagram));
+        if !is_taken {
+            // Full: as if the network had lost it.
+            let _ = self.others.try_send(Datagram { from, bytes: datagram.to_vec() });
+        }
     }
 }
 
@@ -176,11 +234,20 @@ impl AsyncUdpSocket for Sorted {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        // What came is dealt with before the kernel is asked whether there is more.
+        if self.is_drained.swap(false, Ordering::Relaxed) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let few = bufs.len().min(BUFFERS);
         let bufs = bufs.get_mut(..few).unwrap_or_default();
         let count = ready!(self.socket.poll_recv(cx, bufs, meta))?;
+        self.is_drained.store(count < few, Ordering::Relaxed);
         for (buffer, meta) in bufs.iter_mut().zip(meta).take(count) {
             self.sort(buffer, meta);
+        }
+        if let Some(receiver) = self.receiver.get() {
+            receiver.taken();
         }
         Poll::Ready(Ok(count))
     }
@@ -210,7 +277,9 @@ impl fmt::Debug for Sorted {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::net::Ipv4Addr;
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     use tokio::net::UdpSocket;
@@ -237,7 +306,7 @@ mod tests {
         let socket = std::net::UdpSocket::bind(LOCAL).unwrap();
         let socket = TokioRuntime.wrap_udp_socket(socket).unwrap();
         let (others, incoming) = mpsc::channel(2);
-        (Sorted { socket, others }, incoming)
+        (Sorted::new(socket, others, Arc::default()), incoming)
     }
 
     fn meta(len: usize, stride: usize) -> RecvMeta {
@@ -268,19 +337,68 @@ mod tests {
         assert!(incoming.try_recv().is_err());
     }
 
+    /// Takes datagrams that begin with 1, and counts.
+    #[derive(Default)]
+    struct Ones(AtomicUsize);
+
+    impl DatagramReceiver for Ones {
+        fn take(&self, _: SocketAddr, datagram: &mut [u8]) -> bool {
+            datagram.starts_with(&[1])
+        }
+
+        fn taken(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_receiver_takes_does_not_wait_and_what_it_leaves_does() {
+        let (sorted, mut incoming) = sorted();
+        assert!(sorted.receiver.set(Arc::new(Ones::default())).is_ok());
+        let mut buffer = *b"\x01\x02\x01\x41";
+        let mut meta = meta(4, 1);
+        sorted.sort(&mut buffer, &mut meta);
+        assert_eq!((meta.len, buffer[0]), (1, 0x41));
+        assert_eq!(incoming.try_recv().unwrap().bytes, [2]);
+        assert!(incoming.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_short_batch_is_dealt_with_before_more_is_read_and_nothing_is_forgotten() {
+        let (sorted, mut incoming) = sorted();
+        let ones = Arc::new(Ones::default());
+        assert!(sorted.receiver.set(Arc::clone(&ones) as _).is_ok());
+        let (there, other) = (sorted.local_addr().unwrap(), UdpSocket::bind(LOCAL).await.unwrap());
+        let reading = tokio::spawn(async move {
+            let mut buffers = vec![vec![0; 2_000]; BUFFERS];
+            loop {
+                let mut metas = [RecvMeta::default(); BUFFERS];
+                let mut bufs: Vec<_> = buffers.iter_mut().map(|it| IoSliceMut::new(it)).collect();
+                poll_fn(|cx| sorted.poll_recv(cx, &mut bufs, &mut metas)).await.unwrap();
+            }
+        });
+        for number in 0..50 {
+            other.send_to(&[2, number], there).await.unwrap();
+            let came = timeout(Duration::from_secs(5), incoming.recv()).await.unwrap().unwrap();
+            assert_eq!(came.bytes, [2, number]);
+        }
+        assert!(ones.0.load(Ordering::Relaxed) > 0, "told that a batch is through");
+        reading.abort();
+    }
+
     #[tokio::test]
     async fn a_datagram_of_ours_goes_out_and_comes_in_beside_quic() {
         let port = Port::open(LOCAL).unwrap();
         let (_, mut datagrams) =
             port.serve(QuicKeys { version: 0x4d57_0001, server: None, reset: [7; 32] }).unwrap();
         let other = UdpSocket::bind(LOCAL).await.unwrap();
-        let (here, there) = (datagrams.address().unwrap(), other.local_addr().unwrap());
+        let (here, there) = (datagrams.address(), other.local_addr().unwrap());
         // A long QUIC packet of a version that nobody has is not ours.
         other.send_to(&[0xc0; 1_200], here).await.unwrap();
         other.send_to(b"\x01to you", here).await.unwrap();
         let came = timeout(Duration::from_secs(5), datagrams.receive()).await.unwrap().unwrap();
         assert_eq!(came, Datagram { from: there, bytes: b"\x01to you".to_vec() });
-        datagrams.send(there, b"\x02and back").unwrap();
+        datagrams.sender().send(there, b"\x02and back").unwrap();
         let mut buffer = [0; 100];
         let (length, from) = other.recv_from(&mut buffer).await.unwrap();
         assert_eq!((&buffer[..length], from), (b"\x02and back".as_slice(), here));

@@ -271,6 +271,17 @@ impl UdpEndpoint {
         }
     }
 
+    /// Whether a datagram says that it is of a session that stands: it then costs little, whoever
+    /// made it, while a handshake costs a hundred times as much.
+    pub fn is_of_session(&self, datagram: &[u8]) -> bool {
+        match Packet::decode(datagram) {
+            Some(Packet::Data { receiver, .. }) => {
+                matches!(self.owners.get(&receiver), Some(Owner::Session(_)))
+            }
+            _ => false,
+        }
+    }
+
     fn receive_message1(
         &mut self,
         from: SocketAddr,

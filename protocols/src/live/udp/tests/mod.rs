@@ -45,6 +45,26 @@ fn the_loss_of_any_one_of_the_first_datagrams_is_no_deadlock() {
 }
 
 #[test]
+fn only_what_names_a_session_that_stands_counts_as_its_own() {
+    let mut pair = Pair::dialling(1);
+    pair.world.log = Some(Vec::new());
+    pair.world.run(Duration::from_secs(1));
+    let handshake = pair.world.log.take().unwrap();
+    for Flying { to, datagram, .. } in handshake.iter().take(2) {
+        assert!(!pair.world.at(*to).is_of_session(datagram));
+    }
+    pair.world.log = Some(Vec::new());
+    pair.talk(1);
+    let said = pair.world.log.take().unwrap();
+    assert!(said.len() >= 2);
+    for Flying { from, to, datagram } in said {
+        assert!(pair.world.at(to).is_of_session(&datagram));
+        assert!(!pair.world.at(from).is_of_session(&datagram));
+        assert!(!pair.world.at(to).is_of_session(&datagram[..4]));
+    }
+}
+
+#[test]
 fn each_end_knows_the_other() {
     let pair = Pair::open(1);
     for (at, agent) in [(ALICE, pair.bob.agent()), (BOB, pair.alice.agent())] {

@@ -16,7 +16,8 @@
 //!
 //! [`files`] sends files over streams, [`control`] lets other programs drive an agent, through a socket.
 //!
-//! Everything runs on the tokio runtime in which the agent was started. Every future here may be
+//! Everything runs on the tokio runtime in which the agent was started; [`runtime`] makes one that suits
+//! it. Every future here may be
 //! dropped at any point; each method says what is left of what it had begun.
 
 mod agent;
@@ -26,6 +27,7 @@ pub mod control;
 mod driver;
 pub mod files;
 mod own;
+mod runtime;
 mod streams;
 
 pub use agent::{
@@ -37,6 +39,7 @@ pub use agent::{
 pub use config::{Builder, StartError};
 pub use driver::RelayState;
 pub use own::OwnError;
+pub use runtime::runtime;
 pub use streams::{OpenStreamError, Stream, StreamError, Streams, TakeStreamsError};
 
 pub use meshwork_protocols::deferred::agent::{BundleError, BundleNumber};

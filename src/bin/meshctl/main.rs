@@ -81,8 +81,7 @@ fn main() -> ExitCode {
         Err(error) => return misused(&error),
     };
     let output = Output::new(cli.global.json);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = match runtime {
+    let done = match meshwork::runtime().build() {
         Ok(runtime) => runtime.block_on(run(cli)),
         Err(error) => Err(Fault::new(Code::Disk, format!("no runtime: {error}")).into()),
     };

@@ -1,6 +1,7 @@
 //! How long a small call takes over loopback, idle and beside a stream that takes all it can, and how
 //! many one-way messages of 16 KiB go in a second where nothing is durable: as calls that are answered
-//! with nothing, and as messages whose state is in memory.
+//! with nothing, and as messages whose state is in memory. What the bare sockets take for the same
+//! round trip stands beside it: a machine that is slow to wake is so for both.
 //!
 //! ```text
 //! cargo bench --bench calls [-- --seconds 10]
@@ -15,6 +16,8 @@
     reason = "a benchmark prints what it measured, or stops"
 )]
 
+mod bare;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +25,9 @@ use std::time::{Duration, Instant};
 
 use meshwork::{Agent, Serving, Streams, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 /// How often is called.
 const EVERY: Duration = Duration::from_millis(10);
@@ -68,7 +71,7 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = meshwork::runtime().worker_threads(1).build().unwrap();
         let start = Agent::builder().in_memory().listen("127.0.0.1:0").start();
         let agent = runtime.block_on(start).unwrap();
         Self { agent, runtime }
@@ -107,12 +110,18 @@ impl Pair {
 }
 
 fn latency(pair: &Pair, transport: Transport, seconds: u64) -> bool {
+    let bare = quantile(&bare::times(&pair.alice, &pair.bob, transport, seconds), 50);
     let idle = pair.alice.run(times(pair.agents(), transport, seconds));
     let [p50, p99] = [50, 99].map(|hundredths| quantile(&idle, hundredths));
     println!(
         "{transport:<5} small calls      p50 {} (at most 0.300 ms)  p99 {} (at most 1.000 ms)",
         millis(p50),
         millis(p99),
+    );
+    println!(
+        "{transport:<5} bare socket      p50 {}, of which a call takes {:.2} times as long",
+        millis(bare),
+        p50.as_secs_f64() / bare.as_secs_f64(),
     );
     let stop = Arc::new(AtomicBool::new(false));
     let coming = pair.bob.agent.streams("bulk").unwrap();
@@ -135,17 +144,41 @@ fn latency(pair: &Pair, transport: Transport, seconds: u64) -> bool {
 async fn times([alice, bob]: [Agent; 2], via: Transport, seconds: u64) -> Vec<Duration> {
     // The session is made before.
     alice.call(bob.id(), "echo", [7; SMALL]).via(via).await.unwrap();
+    let mut times = ticks(seconds);
+    while times.next().await {
+        alice.call(bob.id(), "echo", [7; SMALL]).via(via).await.unwrap();
+    }
+    times.sorted()
+}
+
+/// One round trip after the other, each begun at its time.
+struct Ticks {
+    tick: Interval,
+    end: Instant,
+    began: Option<Instant>,
+    times: Vec<Duration>,
+}
+
+fn ticks(seconds: u64) -> Ticks {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let (mut times, start) = (Vec::new(), Instant::now());
-    while start.elapsed() < Duration::from_secs(seconds) {
-        tick.tick().await;
-        let called = Instant::now();
-        alice.call(bob.id(), "echo", [7; SMALL]).via(via).await.unwrap();
-        times.push(called.elapsed());
+    let end = Instant::now() + Duration::from_secs(seconds);
+    Ticks { tick, end, began: None, times: Vec::new() }
+}
+
+impl Ticks {
+    /// Ends a round trip, and waits until the next one begins, if one does.
+    async fn next(&mut self) -> bool {
+        self.times.extend(self.began.take().map(|began| began.elapsed()));
+        self.tick.tick().await;
+        self.began = Some(Instant::now());
+        self.began < Some(self.end)
     }
-    times.sort_unstable();
-    times
+
+    fn sorted(mut self) -> Vec<Duration> {
+        self.times.sort_unstable();
+        self.times
+    }
 }
 
 /// Reads one stream to its end.

@@ -52,10 +52,12 @@ impl Driver {
         self.close_lines.send_replace(true);
         // 2. What was taken on is durable, and its answers and receipts are on their way.
         let durable = self.make_durable().await;
-        // 3. Sessions end behind what they still have to say.
+        // 3. So is what was to be left with relays.
+        self.end_errands().await;
+        // 4. Sessions end behind what they still have to say.
         self.end_sessions().await;
         self.upkeep.rest().await;
-        // 4. The state.
+        // 5. The state.
         let (vault, now) = (Arc::clone(&self.shared.vault), self.shared.clock.now().wall);
         let closed = spawn_blocking(move || {
             let state = vault.give_up().ok_or(StoreError::Poisoned)?;
@@ -65,6 +67,23 @@ impl Driver {
         });
         let closed = closed.await.unwrap_or(Err(CloseError::Store(StoreError::Poisoned)));
         durable.map_err(CloseError::from).and(closed)
+    }
+
+    async fn end_errands(&mut self) {
+        let mut running = self.relays.end();
+        let deadline = Instant::now() + FAREWELL;
+        while !running.is_empty() {
+            let ended = timeout_at(deadline, async {
+                tokio::select! {
+                    _ = running.join_next() => {}
+                    // What came of it is asked for again at the next start.
+                    Some(_) = self.happenings.recv() => {}
+                }
+            });
+            if ended.await.is_err() {
+                break;
+            }
+        }
     }
 
     async fn end_sessions(&mut self) {

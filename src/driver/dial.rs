@@ -60,9 +60,7 @@ pub(super) async fn dial_relay(
     let shared = &lines.shared;
     let searching = async {
         let _turn = lines.turn_to_search().await;
-        let mut addresses = relay.addresses.clone();
-        addresses.retain(|address| shared.transports.speak(address.transport));
-        addresses.sort_by_key(|address| shared.transports.place(address.transport));
+        let addresses = relay_addresses(shared, relay);
         let is_known = known.is_some();
         let card = match known {
             Some(card) => card,
@@ -80,6 +78,15 @@ pub(super) async fn dial_relay(
     };
     let timed_out = Err(FetchError::Unreachable(io::ErrorKind::TimedOut));
     timeout(SEARCH, searching).await.unwrap_or(timed_out)
+}
+
+/// Where a relay is dialled: by TCP where that is spoken, for a relay that is gone refuses a
+/// connection at once, and by what else there is where it is not.
+fn relay_addresses(shared: &Shared, relay: &Relay) -> Vec<Address> {
+    let spoken = relay.addresses.iter().filter(|it| shared.transports.speak(it.transport));
+    let (tcp, others): (Vec<_>, Vec<_>) =
+        spoken.cloned().partition(|address| address.transport == Transport::Tcp);
+    if tcp.is_empty() { others } else { tcp }
 }
 
 /// Fetches the card of who is at a contact.

@@ -12,11 +12,13 @@ pub(crate) use self::client::RelayBook;
 pub use self::client::RelayState;
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 
 use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_router::{Input, Output, RelayFailure, RelayNews};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use self::client::Client;
 use self::errand::Errand;
@@ -35,6 +37,16 @@ const NO_ROOM: RelayFailure =
 #[derive(Debug, Default)]
 pub(super) struct Relays {
     by_agent: HashMap<AgentId, InUse>,
+    /// What runs their errands.
+    running: JoinSet<()>,
+}
+
+impl Relays {
+    /// No errand comes any more; the tasks end with those that wait.
+    pub(super) fn end(&mut self) -> JoinSet<()> {
+        self.by_agent.clear();
+        mem::take(&mut self.running)
+    }
 }
 
 #[derive(Debug)]
@@ -74,7 +86,7 @@ impl Driver {
         for relay in card.relays() {
             let lines = self.lines.clone();
             let in_use = self.relay(relay.clone());
-            if !std::mem::replace(&mut in_use.fetches, true) {
+            if !mem::replace(&mut in_use.fetches, true) {
                 let client = Arc::clone(&in_use.client);
                 self.tasks.spawn(mailbox::fetch(client, lines));
             }
@@ -82,12 +94,12 @@ impl Driver {
     }
 
     fn relay(&mut self, relay: Relay) -> &mut InUse {
-        let Self { relays, lines, tasks, .. } = self;
-        let in_use = relays.by_agent.entry(relay.agent).or_insert_with(|| {
+        let Self { relays: Relays { by_agent, running }, lines, .. } = self;
+        let in_use = by_agent.entry(relay.agent).or_insert_with(|| {
             let client = Arc::new(Client::new(relay.clone()));
             lines.shared.relays.uses(relay.agent);
             let (errands, waiting) = mpsc::channel(ERRANDS);
-            tasks.spawn(run(Arc::clone(&client), waiting, lines.clone()));
+            running.spawn(run(Arc::clone(&client), waiting, lines.clone()));
             InUse { client, errands, fetches: false }
         });
         in_use.client.is_at(relay);
@@ -95,22 +107,16 @@ impl Driver {
     }
 }
 
-/// Runs errands until the agent closes.
+/// Runs errands until no more come.
 async fn run(client: Arc<Client>, mut errands: mpsc::Receiver<Errand>, lines: Lines) {
-    let work = async {
-        while let Some(first) = errands.recv().await {
-            let mut waiting = vec![first];
-            while waiting.len() < errand::TOGETHER
-                && let Ok(next) = errands.try_recv()
-            {
-                waiting.push(next);
-            }
-            errand::run(&client, &lines, waiting).await;
+    while let Some(first) = errands.recv().await {
+        let mut waiting = vec![first];
+        while waiting.len() < errand::TOGETHER
+            && let Ok(next) = errands.try_recv()
+        {
+            waiting.push(next);
         }
-    };
-    tokio::select! {
-        () = work => {}
-        () = lines.closing() => {}
+        errand::run(&client, &lines, waiting).await;
     }
 }
 

@@ -19,6 +19,7 @@ mod limits;
 mod paths;
 mod peers;
 mod quic;
+mod relays;
 mod restart;
 mod restore;
 mod strangers;

@@ -160,7 +160,7 @@ impl Link {
         self.skipped.drop_below(floor);
         let mut chain = ChainKey::clone(&self.receive);
         let mut last = Secret::new([0; 32]);
-        let skipped = &mut self.skipped;
+        let mut skipped = self.skipped.adding();
         chain.walk(provider, index, &mut |counter, key| {
             if counter == index {
                 *last.expose_mut() = *key;
@@ -168,6 +168,7 @@ impl Link {
                 skipped.push(counter, key);
             }
         })?;
+        drop(skipped);
         self.receive = Arc::new(chain);
         Ok(last)
     }

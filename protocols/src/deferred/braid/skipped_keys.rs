@@ -18,15 +18,11 @@ pub(super) struct SkippedKeys {
 }
 
 impl SkippedKeys {
-    /// Adds the key of an index above all that it holds.
-    pub(super) fn push(&mut self, index: u32, key: &[u8; 32]) {
+    /// Takes keys of rising indexes, above all that it holds.
+    pub(super) fn adding(&mut self) -> Adding<'_> {
         let runs = Arc::make_mut(&mut self.runs);
-        if runs.last().is_none_or(|run| run.number != number(index)) {
-            runs.push(Arc::new(Run::new(number(index))));
-        }
-        if let Some(run) = runs.last_mut() {
-            Arc::make_mut(run).put(index, key);
-        }
+        let last = runs.pop().map(Arc::unwrap_or_clone);
+        Adding { runs, last }
     }
 
     /// The key of `index`, which is then gone.
@@ -69,6 +65,30 @@ impl SkippedKeys {
     /// Each index and its key, in rising order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &[u8; 32])> {
         self.runs.iter().flat_map(|run| run.iter())
+    }
+}
+
+/// Keys that are being added. The run that fills up is not shared yet, so that a key costs a copy
+/// and no look at who else holds the run.
+pub(super) struct Adding<'a> {
+    runs: &'a mut Vec<Arc<Run>>,
+    last: Option<Run>,
+}
+
+impl Adding<'_> {
+    pub(super) fn push(&mut self, index: u32, key: &[u8; 32]) {
+        if self.last.as_ref().is_none_or(|run| run.number != number(index)) {
+            self.runs.extend(self.last.replace(Run::new(number(index))).map(Arc::new));
+        }
+        if let Some(run) = &mut self.last {
+            run.put(index, key);
+        }
+    }
+}
+
+impl Drop for Adding<'_> {
+    fn drop(&mut self) {
+        self.runs.extend(self.last.take().map(Arc::new));
     }
 }
 
@@ -147,9 +167,11 @@ mod tests {
 
     fn holding(indexes: impl IntoIterator<Item = u32>) -> SkippedKeys {
         let mut keys = SkippedKeys::default();
+        let mut adding = keys.adding();
         for index in indexes {
-            keys.push(index, &key(index));
+            adding.push(index, &key(index));
         }
+        drop(adding);
         keys
     }
 
@@ -168,6 +190,17 @@ mod tests {
         }
         assert_eq!(keys.len(), 0);
         assert!(keys.runs.is_empty());
+    }
+
+    #[test]
+    fn what_is_added_in_parts_is_as_if_added_at_once_and_no_copy_sees_it() {
+        let mut keys = holding(5..40);
+        let before = keys.clone();
+        let mut adding = keys.adding();
+        (40..70).for_each(|index| adding.push(index, &key(index)));
+        drop(adding);
+        assert!(keys.iter().eq(holding(5..70).iter()));
+        assert_eq!((keys.runs.len(), before.len()), (3, 35));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A chain key, from which each message of a chain takes its seed (section 2.2).
 
-use alloc::vec::Vec;
-
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -60,17 +58,25 @@ impl ChainKey {
     /// other.
     pub(super) fn walk(&mut self, provider: &dyn Provider, index: u32, most: usize) -> SecretBytes {
         let passed = usize::try_from(index.saturating_sub(self.index)).unwrap_or(usize::MAX);
-        let mut seeds = SecretBytes::new(Vec::with_capacity(passed.min(most) * 32));
+        let kept = passed.min(most);
+        let mut seeds = SecretBytes::new(alloc::vec![0; kept * 32]);
         let mut both = Zeroizing::new([[0; 32]; 2]);
-        for left in (1..=passed).rev() {
-            provider.chain_step(self.key.expose(), &mut both);
-            let [seed, key] = &*both;
-            *self.key.expose_mut() = *key;
-            if left <= most {
-                seeds.extend(seed);
-            }
+        for _ in kept..passed {
+            self.pass(provider, &mut both);
+        }
+        for slot in seeds.expose_mut().as_chunks_mut().0 {
+            self.pass(provider, &mut both);
+            let [seed, _] = &*both;
+            *slot = *seed;
         }
         self.index = self.index.max(index);
         seeds
+    }
+
+    /// Becomes the key after the next message, whose seed stands beside it then.
+    fn pass(&mut self, provider: &dyn Provider, both: &mut [[u8; 32]; 2]) {
+        provider.chain_step(self.key.expose(), both);
+        let [_, key] = both;
+        *self.key.expose_mut() = *key;
     }
 }

@@ -47,7 +47,7 @@ impl ReceiverChain {
         if !seeds.is_empty() {
             let passed = usize::try_from(ahead).unwrap_or(usize::MAX);
             let first_kept = (from..index).nth(passed.saturating_sub(MAX_SKIPPED));
-            self.skipped.append(first_kept.unwrap_or(index), seeds.expose());
+            self.skipped.append(first_kept.unwrap_or(index), seeds);
         }
         Ok(seed)
     }

@@ -24,7 +24,7 @@ pub struct SkippedSeeds {
 impl SkippedSeeds {
     /// Takes the seeds of `from..`, one behind the other, which are newer than all that it holds.
     /// The oldest beyond [`MAX_SKIPPED`] go.
-    pub(super) fn append(&mut self, from: u32, new: &[u8]) {
+    pub(super) fn append(&mut self, from: u32, new: SecretBytes) {
         let count = new.len() / SEED;
         let kept_new = count.min(MAX_SKIPPED);
         let kept_old = self.indexes.len().min(MAX_SKIPPED - kept_new);
@@ -33,10 +33,14 @@ impl SkippedSeeds {
         let mut indexes = Vec::with_capacity(kept_old + kept_new);
         indexes.extend(self.indexes.iter().skip(first_old));
         indexes.extend((from..).take(count).skip(first_new));
+        self.indexes = indexes;
+        if kept_old + first_new == 0 {
+            self.seeds = new;
+            return;
+        }
         let mut seeds = SecretBytes::new(Vec::with_capacity((kept_old + kept_new) * SEED));
         seeds.extend(self.seeds.expose().get(first_old * SEED..).unwrap_or_default());
-        seeds.extend(new.get(first_new * SEED..).unwrap_or_default());
-        self.indexes = indexes;
+        seeds.extend(new.expose().get(first_new * SEED..).unwrap_or_default());
         self.seeds = seeds;
     }
 
@@ -76,7 +80,7 @@ impl FromIterator<(u32, Secret<32>)> for SkippedSeeds {
     fn from_iter<I: IntoIterator<Item = (u32, Secret<32>)>>(seeds: I) -> Self {
         let mut skipped = Self::default();
         for (index, seed) in seeds {
-            skipped.append(index, seed.expose());
+            skipped.append(index, SecretBytes::new(seed.expose().to_vec()));
         }
         skipped
     }
@@ -87,10 +91,8 @@ const SEED: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::{MAX_SKIPPED, MessageSeed, SkippedSeeds};
-    use crate::secret::Secret;
+    use crate::secret::{Secret, SecretBytes};
 
     fn seed(number: usize) -> MessageSeed {
         MessageSeed(Secret::from(&bytes(number)))
@@ -100,9 +102,13 @@ mod tests {
         [u8::try_from(number % 251).unwrap(); 32]
     }
 
+    fn seeds(numbers: impl Iterator<Item = usize>) -> SecretBytes {
+        SecretBytes::new(numbers.flat_map(bytes).collect())
+    }
+
     fn holding(count: usize) -> SkippedSeeds {
         let mut skipped = SkippedSeeds::default();
-        skipped.append(0, (0..count).map(bytes).collect::<Vec<_>>().as_flattened());
+        skipped.append(0, seeds(0..count));
         skipped
     }
 
@@ -121,7 +127,7 @@ mod tests {
     fn two_thousand_are_kept_and_one_more_drives_the_oldest_out() {
         let mut skipped = holding(MAX_SKIPPED);
         assert_eq!(skipped.len(), MAX_SKIPPED);
-        skipped.append(2_000, &bytes(2_000));
+        skipped.append(2_000, seeds(2_000..2_001));
         assert_eq!(skipped.len(), MAX_SKIPPED);
         assert_eq!(skipped.take(0), None);
         assert_eq!(skipped.take(1), Some(seed(1)));
@@ -131,8 +137,7 @@ mod tests {
     #[test]
     fn of_more_at_once_than_it_keeps_the_newest_stay() {
         let mut skipped = holding(3);
-        let new: Vec<_> = (100..100 + MAX_SKIPPED + 5).map(bytes).collect();
-        skipped.append(100, new.as_flattened());
+        skipped.append(100, seeds(100..100 + MAX_SKIPPED + 5));
         assert_eq!(skipped.len(), MAX_SKIPPED);
         assert_eq!((skipped.take(2), skipped.take(104)), (None, None));
         assert_eq!(skipped.take(105), Some(seed(105)));

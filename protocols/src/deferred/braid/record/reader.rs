@@ -78,15 +78,17 @@ impl<'a> Reader<'a> {
     /// than keys are kept.
     pub(super) fn skipped(&mut self, counter: u32) -> Option<SkippedKeys> {
         let mut keys = SkippedKeys::default();
+        let mut adding = keys.adding();
         let mut lowest = counter.saturating_sub(KEYS_KEPT).max(1);
         for _ in 0..self.number()? {
             let index = u32::from_be_bytes(*self.array()?);
             if index < lowest || index >= counter {
                 return None;
             }
-            keys.push(index, self.array()?);
+            adding.push(index, self.array()?);
             lowest = index + 1;
         }
+        drop(adding);
         Some(keys)
     }
 }

@@ -19,6 +19,7 @@ mod agent;
 mod braid;
 mod call;
 mod control;
+mod deferred;
 mod identity;
 mod live;
 mod quic;
@@ -32,6 +33,10 @@ mod wire;
 pub use braid::{braid_message, braid_receive, braid_record};
 pub use call::{call_frame, calls};
 pub use control::{control_reply, control_request};
+pub use deferred::{
+    bundle, correspondence_open, correspondence_record, deferred_key, envelope, first_message,
+    introduction, plaintext, pool, pool_key, prekey_store, ratchet_message, repair, session_list,
+};
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
 pub use live::{
     answer, handshake_initiator, handshake_responder, hello, records, sealed_records, session,
@@ -50,34 +55,48 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("agent_id", agent_id),
     ("answer", answer),
-    ("call_frame", call_frame),
-    ("calls", calls),
     ("braid_message", braid_message),
     ("braid_receive", braid_receive),
     ("braid_record", braid_record),
+    ("bundle", bundle),
+    ("call_frame", call_frame),
+    ("calls", calls),
     ("card", card),
     ("card_text", card_text),
     ("contact", contact),
     ("control_reply", control_reply),
     ("control_request", control_request),
+    ("correspondence_open", correspondence_open),
+    ("correspondence_record", correspondence_record),
+    ("deferred_key", deferred_key),
     ("delivery", delivery),
     ("endorsement", endorsement),
+    ("envelope", envelope),
     ("file_header", file_header),
+    ("first_message", first_message),
     ("frame", frame),
     ("handshake_initiator", handshake_initiator),
     ("handshake_responder", handshake_responder),
     ("hello", hello),
+    ("introduction", introduction),
     ("key_file", key_file),
     ("message", message),
     ("peer_facts", peer_facts),
+    ("plaintext", plaintext),
+    ("pool", pool),
+    ("pool_key", pool_key),
+    ("prekey_store", prekey_store),
     ("quic_handshake", quic_handshake),
     ("quic_session", quic_session),
+    ("ratchet_message", ratchet_message),
     ("records", records),
+    ("repair", repair),
     ("revocation", revocation),
     ("root_file", root_file),
     ("router", router),
     ("sealed_records", sealed_records),
     ("session", session),
+    ("session_list", session_list),
     ("state_rows", state_rows),
     ("streams", streams),
     ("udp_content", udp_content),

@@ -15,7 +15,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{braid, call, control, live, quic, state, streams, udp};
+use crate::{braid, call, control, deferred, live, quic, state, streams, udp};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -28,6 +28,7 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "answer" => {
             vec![("card", encode_answer(peer.card())), ("other_card", encode_answer(own.card()))]
         }
+        "bundle" => deferred::bundles(),
         "call_frame" => call::frames(),
         "calls" => call::conversations(),
         "braid_message" => braid::messages(),
@@ -43,12 +44,17 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "contact" => contacts(),
         "control_reply" => control::replies(),
         "control_request" => control::requests(),
+        "correspondence_open" => deferred::opened_packets(),
+        "correspondence_record" => deferred::correspondence_records(),
+        "deferred_key" => deferred::deferred_keys(),
         "delivery" => vec![("message", encoded(&delivery()))],
         "endorsement" => vec![
             ("one_link", endorsement(own.id()).to_bytes().unwrap()),
             ("two_links", chain().to_bytes().unwrap()),
         ],
+        "envelope" => deferred::envelopes(),
         "file_header" => vec![("report", streams::header())],
+        "first_message" => deferred::first_messages(),
         "frame" => frames(),
         "handshake_initiator" => vec![("message_2", live::HANDSHAKE.message2.clone())],
         "handshake_responder" => {
@@ -61,18 +67,25 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             ("card_request", encode_request(&own.id())),
             ("card_wanted", vec![4, 1]),
         ],
+        "introduction" => deferred::introductions(),
         "key_file" => vec![("text", state::key_file_text().expose().to_vec())],
         "message" => vec![
             ("plain", message(1, None).encode().expose().to_vec()),
             ("ordered", message(1, Some(PLACE)).encode().expose().to_vec()),
         ],
         "peer_facts" => vec![("known", encoded(&peer_facts()))],
+        "plaintext" => deferred::plaintexts(),
+        "pool" => deferred::pools(),
+        "pool_key" => deferred::pool_keys(),
+        "prekey_store" => deferred::prekey_stores(),
         "quic_handshake" => vec![
             ("by_client", [&[254], quic::GENUINE.by_client.concat().as_slice()].concat()),
             ("by_server", [&[255], quic::GENUINE.by_server.concat().as_slice()].concat()),
         ],
         "quic_session" => vec![("opened", [&[255], quic::session_stream().as_slice()].concat())],
+        "ratchet_message" => deferred::ratchet_messages(),
         "records" => vec![("stream", [&[255], live::sealed_stream().as_slice()].concat())],
+        "repair" => deferred::repairs(),
         "revocation" => vec![("own", own.revocation().as_bytes().to_vec())],
         "root_file" => vec![("own", own.root.to_file(&Pure).expose().to_vec())],
         "router" => vec![("conversation", conversation())],
@@ -80,6 +93,7 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             vec![("frames", sealed_records(&[(0, 16_383), (1, 5), (2, 0), (1, 0), (3, 0)]))]
         }
         "session" => vec![("opened", [&[255], live::SESSION.stream.as_slice()].concat())],
+        "session_list" => deferred::session_lists(),
         "state_rows" => state_rows(),
         "streams" => vec![("two_streams", streams::conversation())],
         "udp_content" => vec![("each_kind", udp::listed(&udp::contents()))],

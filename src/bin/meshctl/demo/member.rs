@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use meshwork::MessageId;
-use meshwork::control::{Body, Client, Code, Fault, Reply, Request, Send};
+use meshwork::control::{Body, Client, Code, Fault, Reply, Request, Send, Status};
 use tokio::process::{Child, Command};
 
 use crate::crypto::provider;
@@ -101,6 +101,23 @@ pub(super) async fn ask(state: &Path, request: &Request) -> Result<Vec<Reply>, F
     Ok(all)
 }
 
+/// Waits until a message is as far as is wanted, over kills of the agent that sends it.
+pub(super) async fn until(
+    state: &Path,
+    message: MessageId,
+    wanted: impl Fn(&Status) -> bool,
+) -> Status {
+    loop {
+        for reply in ask(state, &Request::Status { message }).await.unwrap_or_default() {
+            match reply {
+                Reply::Status(status) if wanted(&status) => return status,
+                _ => {}
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// A message under an id of its own: asked for again, it is sent once.
 pub(super) fn message(to: &str, text: &str, ordered: bool) -> (MessageId, Request) {
     let id = MessageId::random(&mut *provider().random());
@@ -155,5 +172,5 @@ fn setup(name: &str, cause: &str) -> Fault {
 /// Many times what a start takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between two looks at an agent that starts.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Between two looks at an agent.
+pub(super) const PAUSE: Duration = Duration::from_millis(20);

@@ -7,7 +7,7 @@ use meshwork::control::{Code, Fault, Progress, Reply, Request, Status};
 use meshwork::{MessageId, Protocol};
 use serde::Serialize;
 
-use super::member::{ask, message};
+use super::member::{PAUSE, ask, message, until};
 use super::mesh::Mesh;
 use crate::output::{Halt, Output};
 use crate::show;
@@ -40,12 +40,12 @@ pub(super) async fn play(mesh: &mut Mesh, output: Output) -> Result<(), Halt> {
         sealed.push(id);
     }
     for id in &sealed {
-        let status = until(&sender.state, *id, |status| status.protocol == Protocol::Deferred);
+        let status = soon(&sender.state, *id, |status| status.protocol == Protocol::Deferred);
         output.say(format_args!("  {}", show::status(&status.await?)))?;
     }
     away.restart().await?;
     for id in &sealed {
-        until(&sender.state, *id, |status| status.level >= Progress::Delivered).await?;
+        soon(&sender.state, *id, |status| status.level >= Progress::Delivered).await?;
     }
     output.say(format_args!("\n{to} is up again, and has in its inbox:\n"))?;
     let shown = read(&away.state, &sealed, output).await?;
@@ -73,23 +73,14 @@ async fn knows(state: &Path, to: &str) -> Result<(), Fault> {
     Err(Fault::new(Code::DemoFailed, format!("no prekeys of {to} came")))
 }
 
-/// Waits until a message is as far as is wanted.
-async fn until(
+/// Waits until a message is as far as is wanted, but not for ever.
+async fn soon(
     state: &Path,
     message: MessageId,
     wanted: impl Fn(&Status) -> bool,
 ) -> Result<Status, Fault> {
-    let patience = Instant::now() + PATIENCE;
-    while Instant::now() < patience {
-        for reply in ask(state, &Request::Status { message }).await? {
-            match reply {
-                Reply::Status(status) if wanted(&status) => return Ok(status),
-                _ => {}
-            }
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Err(Fault::new(Code::DemoFailed, format!("message {message} did not get on")))
+    let reached = tokio::time::timeout(PATIENCE, until(state, message, wanted)).await;
+    reached.map_err(|_| Fault::new(Code::DemoFailed, format!("message {message} did not get on")))
 }
 
 /// Shows what is in the inbox and marks it; how many of these are there once, as they were said.
@@ -113,6 +104,3 @@ async fn read(state: &Path, sealed: &[MessageId], output: Output) -> Result<usiz
 
 /// Many times what each step takes.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(20);

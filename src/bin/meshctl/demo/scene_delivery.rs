@@ -1,16 +1,15 @@
 //! The scene: messages both ways between all, one agent killed in the middle.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use meshwork::MessageId;
-use meshwork::control::{Fault, Progress, Reply, Request, Status};
+use meshwork::control::{Fault, Progress, Reply, Request};
 use tokio::task::JoinSet;
 
-use super::member::{Member, ask, message};
+use super::member::{Member, PAUSE, ask, message, until};
 use super::mesh::Mesh;
 use super::tally::{self, Verdict, Way};
 use crate::output::{Halt, Output};
@@ -93,20 +92,8 @@ async fn settle(ways: &mut [Way], states: &HashMap<&str, PathBuf>, level: Progre
         let Some(state) = states.get(way.from) else { continue };
         let ids: Vec<_> = way.sent.keys().copied().collect();
         for id in ids {
-            way.told(&far_enough(state, id, level).await);
+            way.told(&until(state, id, |status| status.level >= level).await);
         }
-    }
-}
-
-async fn far_enough(state: &Path, message: MessageId, level: Progress) -> Status {
-    loop {
-        for reply in ask(state, &Request::Status { message }).await.unwrap_or_default() {
-            match reply {
-                Reply::Status(status) if status.level >= level => return status,
-                _ => {}
-            }
-        }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -131,6 +118,3 @@ const MESSAGES: usize = 8;
 
 /// Between two messages of one sender to one receiver: the kill comes in the middle of them.
 const GAP: Duration = Duration::from_millis(60);
-
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(20);

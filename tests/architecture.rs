@@ -14,11 +14,18 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("meshwork-protocols", &[]),
     ("meshwork-state", &["meshwork-protocols"]),
+    ("meshwork-relay", &["meshwork-protocols"]),
     ("meshwork-router", &["meshwork-protocols", "meshwork-state"]),
     ("meshwork-transports", &["meshwork-protocols"]),
     (
         "meshwork",
-        &["meshwork-protocols", "meshwork-router", "meshwork-state", "meshwork-transports"],
+        &[
+            "meshwork-protocols",
+            "meshwork-relay",
+            "meshwork-router",
+            "meshwork-state",
+            "meshwork-transports",
+        ],
     ),
     ("meshwork-interop-vectors", &["meshwork-protocols"]),
     (

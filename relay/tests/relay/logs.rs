@@ -1,0 +1,203 @@
+//! A fleet's log: one order, authors, confirmations, a re-founding once.
+
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::relay::*;
+use meshwork_relay::Relay;
+use meshwork_relay::storage::MemoryStorage;
+
+use crate::common::*;
+
+const LOG: LogId = LogId([4; 32]);
+
+fn append(entry: Entry) -> Request {
+    Request::Append(Append { log: LOG, entry })
+}
+
+fn commit(builds_on: Option<u64>, admitted: &[(u16, MayAppend)], removed: &[u16]) -> Entry {
+    Entry::Commit(Commit {
+        epoch: 1,
+        builds_on: builds_on.map(EntryIndex),
+        admitted: admitted.iter().map(|(agent, may)| (someone(*agent), *may)).collect(),
+        removed: removed.iter().copied().map(someone).collect(),
+        bytes: vec![builds_on.unwrap_or(0) as u8; 40].into(),
+    })
+}
+
+fn message(text: &[u8]) -> Entry {
+    Entry::Message(text.to_vec().into())
+}
+
+fn statement(on: u64, kind: StatementKind) -> Entry {
+    Entry::Statement(Statement { on: EntryIndex(on), kind, bytes: Opaque::default() })
+}
+
+fn refounding(voids: u64, listed: &[(u16, MayAppend)]) -> Entry {
+    let listed = listed.iter().map(|(agent, may)| (someone(*agent), *may)).collect();
+    let voids = EntryIndex(voids);
+    Entry::Refounding(Refounding { voids, epoch: 9, listed, bytes: vec![9; 9].into() })
+}
+
+fn read(after: u64) -> Request {
+    Request::ReadLog(ReadLog { log: LOG, after: EntryIndex(after), most: 1_024, wait: 0 })
+}
+
+fn appended(index: u64) -> Answer {
+    Answer::Appended(EntryIndex(index))
+}
+
+struct Fleet(Relay<MemoryStorage>);
+
+impl Fleet {
+    /// Founded by 1 with the admin 2 and the member 3; 4 is invited.
+    fn founded() -> Self {
+        let mut fleet = Self(relay());
+        let listed = [
+            (1, MayAppend::Admin),
+            (2, MayAppend::Admin),
+            (3, MayAppend::Member),
+            (4, MayAppend::Invited),
+        ];
+        assert_eq!(fleet.append(1, commit(None, &listed, &[])), appended(1));
+        fleet
+    }
+
+    fn append(&mut self, author: u16, entry: Entry) -> Answer {
+        ask(&mut self.0, someone(author), append(entry))
+    }
+
+    #[track_caller]
+    fn refused(&mut self, author: u16, entry: Entry, refusal: Refusal) {
+        let before = self.0.metrics().stored_entries;
+        assert_eq!(self.append(author, entry), Answer::Refused(refusal));
+        assert_eq!(self.0.metrics().stored_entries, before);
+    }
+
+    fn indices(&mut self, reader: u16) -> Vec<u64> {
+        match ask(&mut self.0, someone(reader), read(0)) {
+            Answer::Entries { entries, .. } => {
+                entries.iter().map(|logged| logged.index.0).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+const LAST: fn(u64) -> Refusal = |last| Refusal::NotLast { last: EntryIndex(last) };
+
+#[test]
+fn a_commit_is_appended_only_to_the_last_commit_whatever_messages_stand_after_it() {
+    let mut fleet = Fleet::founded();
+    assert_eq!(fleet.append(3, message(b"one")), appended(2));
+    assert_eq!(fleet.append(2, commit(Some(1), &[], &[])), appended(3));
+    fleet.refused(3, commit(Some(1), &[], &[]), LAST(3));
+    fleet.refused(3, commit(Some(2), &[], &[]), LAST(3));
+    fleet.refused(3, commit(None, &[], &[]), LAST(3));
+    assert_eq!(fleet.append(3, commit(Some(3), &[], &[])), appended(4));
+    assert_eq!(fleet.indices(1), [1, 2, 3, 4]);
+}
+
+#[test]
+fn an_entry_repeated_by_its_author_is_answered_as_the_first() {
+    let mut fleet = Fleet::founded();
+    for _ in 0..3 {
+        assert_eq!(fleet.append(2, commit(Some(1), &[], &[])), appended(2));
+        assert_eq!(fleet.append(2, message(b"one")), appended(3));
+    }
+    assert_eq!(fleet.append(3, message(b"one")), appended(4));
+    assert_eq!(fleet.indices(1), [1, 2, 3, 4]);
+}
+
+#[test]
+fn each_appends_what_it_may_and_strangers_nothing() {
+    let mut fleet = Fleet::founded();
+    fleet.refused(9, message(b"one"), Refusal::NotListed);
+    fleet.refused(9, commit(Some(1), &[], &[]), Refusal::NotListed);
+    fleet.refused(4, message(b"one"), Refusal::NotListed);
+    fleet.refused(4, statement(1, StatementKind::Confirmed), Refusal::NotListed);
+    assert_eq!(fleet.append(4, commit(Some(1), &[(4, MayAppend::Member)], &[])), appended(2));
+    assert_eq!(fleet.append(4, message(b"I joined")), appended(3));
+    assert_eq!(ask(&mut fleet.0, someone(9), read(0)), Answer::Refused(Refusal::NotListed));
+    let mut empty = Fleet(relay());
+    empty.refused(1, message(b"one"), Refusal::NoSuchLog);
+    assert_eq!(ask(&mut empty.0, someone(1), read(0)), Answer::Refused(Refusal::NoSuchLog));
+}
+
+#[test]
+fn who_is_removed_may_append_until_that_is_confirmed_and_then_read_of_it() {
+    let mut fleet = Fleet::founded();
+    assert_eq!(fleet.append(1, commit(Some(1), &[(5, MayAppend::Member)], &[3])), appended(2));
+    assert_eq!(fleet.append(5, message(b"pending ones admit")), appended(3));
+    assert_eq!(fleet.append(3, message(b"still here")), appended(4));
+    fleet.refused(1, statement(2, StatementKind::Confirmed), Refusal::OwnCommit);
+    fleet.refused(2, statement(3, StatementKind::Confirmed), Refusal::NoSuchCommit);
+    assert_eq!(fleet.append(2, statement(2, StatementKind::Confirmed)), appended(5));
+    fleet.refused(3, message(b"gone"), Refusal::NotListed);
+    assert_eq!(fleet.append(5, message(b"after")), appended(6));
+    assert_eq!(fleet.indices(3), [1, 2, 3, 4, 5]);
+    assert_eq!(fleet.indices(5), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_refounding_is_taken_once_from_an_admin_but_the_author_and_only_while_unconfirmed() {
+    let mut fleet = Fleet::founded();
+    let after = [(2, MayAppend::Admin), (3, MayAppend::Member)];
+    assert_eq!(fleet.append(1, commit(Some(1), &[(6, MayAppend::Admin)], &[])), appended(2));
+    assert_eq!(fleet.append(6, commit(Some(2), &[], &[])), appended(3));
+    fleet.refused(3, refounding(2, &after), Refusal::NotListed);
+    fleet.refused(6, refounding(2, &after), Refusal::NotListed);
+    fleet.refused(1, refounding(2, &after), Refusal::OwnCommit);
+    fleet.refused(2, refounding(1, &after), Refusal::Confirmed);
+    fleet.refused(2, refounding(7, &after), Refusal::NoSuchCommit);
+    assert_eq!(fleet.append(3, statement(2, StatementKind::CannotProcess)), appended(4));
+    assert_eq!(fleet.append(2, refounding(2, &after)), appended(5));
+    // Again, and after it: what was voided is gone, and with it who was admitted.
+    assert_eq!(fleet.append(2, refounding(2, &after)), appended(5));
+    fleet.refused(2, refounding(2, &[(2, MayAppend::Admin)]), Refusal::NoSuchCommit);
+    fleet.refused(3, statement(2, StatementKind::Confirmed), Refusal::NoSuchCommit);
+    fleet.refused(6, message(b"I was admitted"), Refusal::NotListed);
+    fleet.refused(2, commit(Some(3), &[], &[]), LAST(5));
+    assert_eq!(fleet.append(3, commit(Some(5), &[], &[])), appended(6));
+    // A confirmed commit is not founded anew for.
+    assert_eq!(fleet.append(2, statement(6, StatementKind::Confirmed)), appended(7));
+    fleet.refused(2, refounding(6, &after), Refusal::Confirmed);
+}
+
+#[test]
+fn entries_go_when_all_have_passed_them_or_after_30_days_and_the_state_stays() {
+    let mut fleet = Fleet::founded();
+    for number in 0..600_u16 {
+        let text = number.to_be_bytes();
+        assert_eq!(fleet.append(3, message(&text)), appended(u64::from(number) + 2));
+    }
+    let passed = |log, through| Request::PassedLog { log, through: EntryIndex(through) };
+    for agent in 1..=4 {
+        assert_eq!(ask(&mut fleet.0, someone(agent), passed(LOG, 300)), Answer::Done);
+        let first = fleet.indices(1)[0];
+        assert_eq!(first, if agent == 4 { 301 } else { 1 });
+    }
+    let refused = ask(&mut fleet.0, someone(9), passed(LOG, 300));
+    assert_eq!(refused, Answer::Refused(Refusal::NotListed));
+    for _ in 0..3 {
+        fleet.0.sweep(NOW + 31 * DAY).unwrap();
+    }
+    let answer = ask(&mut fleet.0, someone(1), read(0));
+    let (first, last) = (EntryIndex(602), EntryIndex(601));
+    assert_eq!(answer, Answer::Entries { first, last, entries: vec![] });
+    fleet.refused(2, commit(Some(7), &[], &[]), LAST(1));
+    assert_eq!(fleet.append(2, commit(Some(1), &[], &[])), appended(602));
+}
+
+#[test]
+fn of_two_commits_in_one_batch_the_first_is_taken_and_readers_are_told() {
+    let mut fleet = Fleet::founded();
+    fleet.0.take_nudges();
+    let asked = |author: u16| meshwork_relay::Asked {
+        caller: someone(author),
+        request: append(commit(Some(1), &[], &[author])),
+    };
+    let outcomes = fleet.0.serve(NOW, &[asked(1), asked(2)]).unwrap();
+    let answers = [appended(2), Answer::Refused(LAST(2))].map(meshwork_relay::Outcome::Answer);
+    assert_eq!(outcomes, answers);
+    let told: Vec<AgentId> = fleet.0.take_nudges().into_iter().map(|(agent, _)| agent).collect();
+    assert_eq!(told, [2, 3, 4].map(someone));
+}

@@ -23,6 +23,7 @@ mod deferred;
 mod identity;
 mod live;
 mod quic;
+mod relay;
 mod router;
 pub mod seeds;
 mod state;
@@ -42,6 +43,7 @@ pub use live::{
     answer, handshake_initiator, handshake_responder, hello, records, sealed_records, session,
 };
 pub use quic::{quic_handshake, quic_session};
+pub use relay::{relay_answer, relay_nudge, relay_request};
 pub use router::{delivery, peer_facts, router};
 pub use state::{key_file, state_rows};
 pub use streams::{file_header, streams};
@@ -90,6 +92,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("quic_session", quic_session),
     ("ratchet_message", ratchet_message),
     ("records", records),
+    ("relay_answer", relay_answer),
+    ("relay_nudge", relay_nudge),
+    ("relay_request", relay_request),
     ("repair", repair),
     ("revocation", revocation),
     ("root_file", root_file),

@@ -15,7 +15,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{braid, call, control, deferred, live, quic, state, streams, udp};
+use crate::{braid, call, control, deferred, live, quic, relay, state, streams, udp};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -85,6 +85,9 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "quic_session" => vec![("opened", [&[255], quic::session_stream().as_slice()].concat())],
         "ratchet_message" => deferred::ratchet_messages(),
         "records" => vec![("stream", [&[255], live::sealed_stream().as_slice()].concat())],
+        "relay_answer" => relay::answers(),
+        "relay_nudge" => relay::nudges(),
+        "relay_request" => relay::requests(),
         "repair" => deferred::repairs(),
         "revocation" => vec![("own", own.revocation().as_bytes().to_vec())],
         "root_file" => vec![("own", own.root.to_file(&Pure).expose().to_vec())],

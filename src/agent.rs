@@ -54,6 +54,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Builder;
 use crate::driver::{Order, RelayState, Shared};
+use crate::relay::{self, RelaySettings, RelayStartError, Relaying};
 use crate::streams::{self, OpenStreamError, Stream, Streams, TakeStreamsError};
 
 /// An agent that runs. Clones are handles of the same agent.
@@ -153,6 +154,16 @@ impl Agent {
         body: impl Into<Vec<u8>>,
     ) -> Call<'_> {
         Call::new(self, peer.into(), service.into(), body.into())
+    }
+
+    /// Keeps mail, prekeys, group logs and blobs for other agents, until what is returned is
+    /// dropped. Any agent may use it, within the limits; it sees no plaintext.
+    pub async fn relay(&self, settings: RelaySettings) -> Result<Relaying, RelayStartError> {
+        let agent = self.clone();
+        let runtime = &self.shared.runtime;
+        // Opening the file may wait for the disk.
+        let offered = runtime.spawn_blocking(move || relay::offer(&agent, settings)).await;
+        offered.unwrap_or(Err(RelayStartError::Stopped))
     }
 
     /// Offers a service to the known peers, until what is returned is dropped. Each call runs in a

@@ -12,6 +12,7 @@
 //! - [`Agent::datagram`] sends what may be lost, [`Agent::datagrams`] hands it out.
 //! - [`Agent::open_stream`] opens a stream of bytes to a peer, [`Agent::streams`] takes those that
 //!   peers open.
+//! - [`Agent::relay`] keeps mail, prekeys, group logs and blobs for others.
 //! - [`Agent::watch`] tells what happens, [`Agent::explain`] how a message would go and why.
 //!
 //! [`files`] sends files over streams, [`control`] lets other programs drive an agent, through a socket.
@@ -27,6 +28,7 @@ pub mod control;
 mod driver;
 pub mod files;
 mod own;
+mod relay;
 mod runtime;
 mod streams;
 
@@ -39,6 +41,7 @@ pub use agent::{
 pub use config::{Builder, StartError};
 pub use driver::RelayState;
 pub use own::OwnError;
+pub use relay::{RelaySettings, RelayStartError, Relaying};
 pub use runtime::runtime;
 pub use streams::{OpenStreamError, Stream, StreamError, Streams, TakeStreamsError};
 
@@ -49,6 +52,8 @@ pub use meshwork_protocols::live::datagram::MAX_DATAGRAM;
 pub use meshwork_protocols::live::stream::{Progress as StreamProgress, StreamCode};
 pub use meshwork_protocols::wire::{ContentType, MAX_BODY, MAX_LIFETIME, MessageId, RefusalReason};
 pub use meshwork_protocols::{deferred, identity, live, posture, provider, secret, time};
+pub use meshwork_relay::storage::StorageError as RelayStorageError;
+pub use meshwork_relay::{Limits as RelayLimits, Metrics as RelayMetrics};
 pub use meshwork_router::{
     Choice, Dialling, Explanation, FirstContact, Level, Limits, Misbehaviour, PeerPrekeys,
     PrekeySettings, PrekeyStatus, Protocol, Reason, RelaySituation, Situation, Standing, Status,

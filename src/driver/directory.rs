@@ -119,6 +119,11 @@ impl PeerIndex {
         self.read().peers.get(agent).map(|entry| entry.standing)
     }
 
+    /// Whether nothing of this agent is heard, not even what strangers may ask.
+    pub(crate) fn is_blocked(&self, agent: &AgentId) -> bool {
+        self.standing(agent) == Some(Standing::Blocked)
+    }
+
     /// Whether calls, datagrams and streams of this agent are heard. Who is not known gets silence,
     /// and nothing of it is kept but messages, which are the router's.
     pub(crate) fn is_heard(&self, agent: &AgentId) -> bool {

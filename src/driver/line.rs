@@ -160,8 +160,12 @@ impl Line {
         let is_heard = || self.lines.shared.peers.is_heard(&self.session.peer);
         match traffic {
             Traffic::Router => for_router.push(frame),
-            // A relay that we call answers, and may ask nothing.
-            Traffic::Call if is_heard() || self.lines.shared.relays.is_used(&self.session.peer) => {
+            // A relay that we call answers, and may ask nothing; a stranger asks what is open to it.
+            Traffic::Call
+                if is_heard()
+                    || self.lines.shared.relays.is_used(&self.session.peer)
+                    || self.hears_strangers() =>
+            {
                 self.session.receive_call(&self.lines.shared, &frame)?;
             }
             Traffic::Datagram if is_heard() => {
@@ -172,6 +176,12 @@ impl Line {
             Traffic::Call | Traffic::Datagram => {}
         }
         Ok(())
+    }
+
+    /// Whether the peer, known or not, may call what is open to all.
+    fn hears_strangers(&self) -> bool {
+        let shared = &self.lines.shared;
+        shared.services.are_open() && !shared.peers.is_blocked(&self.session.peer)
     }
 
     /// Lets streams stand in their lane with one frame, where the carrier has room for it and for

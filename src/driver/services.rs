@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use meshwork_protocols::identity::ServiceName;
@@ -25,8 +25,17 @@ pub(crate) type Handler = Arc<dyn Fn(Asked) -> Answering + Send + Sync>;
 /// The services by name.
 #[derive(Default)]
 pub(crate) struct Services {
-    by_name: RwLock<HashMap<ServiceName, (Registration, Handler)>>,
+    by_name: RwLock<HashMap<ServiceName, Offered>>,
     next: AtomicU64,
+    /// Whether strangers may call one of them.
+    open: AtomicBool,
+}
+
+struct Offered {
+    registration: Registration,
+    handler: Handler,
+    /// Whether strangers may call it.
+    open: bool,
 }
 
 /// Which registration a service is from: a name can be given back and taken again.
@@ -46,6 +55,26 @@ impl Services {
         name: ServiceName,
         handler: Handler,
     ) -> Result<Registration, NotRegistered> {
+        self.offer(name, handler, false)
+    }
+
+    /// The same for a service that any agent may call, once its session proved who it is.
+    pub(crate) fn register_open(
+        &self,
+        name: ServiceName,
+        handler: Handler,
+    ) -> Result<Registration, NotRegistered> {
+        let registered = self.offer(name, handler, true)?;
+        self.open.store(true, Ordering::Relaxed);
+        Ok(registered)
+    }
+
+    fn offer(
+        &self,
+        name: ServiceName,
+        handler: Handler,
+        open: bool,
+    ) -> Result<Registration, NotRegistered> {
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         if by_name.contains_key(&name) {
             return Err(NotRegistered::NameTaken);
@@ -54,7 +83,7 @@ impl Services {
             return Err(NotRegistered::TooMany);
         }
         let registration = Registration(self.next.fetch_add(1, Ordering::Relaxed));
-        by_name.insert(name, (registration, handler));
+        by_name.insert(name, Offered { registration, handler, open });
         Ok(registration)
     }
 
@@ -62,7 +91,7 @@ impl Services {
     pub(crate) fn remove(&self, name: &ServiceName, registration: Registration) {
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         let removed = match by_name.get(name) {
-            Some((of, _)) if *of == registration => by_name.remove(name),
+            Some(offered) if offered.registration == registration => by_name.remove(name),
             _ => None,
         };
         // What a handler holds may want the lock when it is dropped.
@@ -78,9 +107,16 @@ impl Services {
         drop(removed);
     }
 
-    pub(crate) fn find(&self, name: &ServiceName) -> Option<Handler> {
+    /// What answers a caller, known or not.
+    pub(crate) fn find(&self, name: &ServiceName, is_known: bool) -> Option<Handler> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        by_name.get(name).map(|(_, handler)| Arc::clone(handler))
+        let offered = by_name.get(name).filter(|offered| is_known || offered.open);
+        offered.map(|offered| Arc::clone(&offered.handler))
+    }
+
+    /// Whether strangers may call anything at all.
+    pub(crate) fn are_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
     }
 }
 
@@ -106,10 +142,23 @@ mod tests {
         let first = services.register(name.clone(), handler()).unwrap();
         assert_eq!(services.register(name.clone(), handler()), Err(NotRegistered::NameTaken));
         services.remove(&name, first);
-        assert!(services.find(&name).is_none());
+        assert!(services.find(&name, true).is_none());
         services.register(name.clone(), handler()).unwrap();
         services.remove(&name, first);
-        assert!(services.find(&name).is_some());
+        assert!(services.find(&name, true).is_some());
+    }
+
+    #[test]
+    fn strangers_find_what_is_open_to_them_and_nothing_else() {
+        let services = Services::default();
+        let (open, closed): (ServiceName, ServiceName) =
+            ("open".parse().unwrap(), "closed".parse().unwrap());
+        services.register(closed.clone(), handler()).unwrap();
+        assert!(!services.are_open());
+        services.register_open(open.clone(), handler()).unwrap();
+        assert!(services.are_open());
+        assert!(services.find(&open, false).is_some() && services.find(&open, true).is_some());
+        assert!(services.find(&closed, false).is_none() && services.find(&closed, true).is_some());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod limits;
 mod paths;
 mod peers;
 mod quic;
+mod relaying;
 mod relays;
 mod restart;
 mod restore;

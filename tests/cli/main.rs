@@ -20,6 +20,7 @@ mod home;
 mod kills;
 mod mistakes;
 mod prekeys;
+mod relay;
 mod root_apart;
 mod terminal;
 mod two_agents;

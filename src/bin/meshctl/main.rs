@@ -23,6 +23,7 @@ mod peers;
 mod plain;
 mod prekeys;
 mod receive;
+mod relay;
 mod route;
 mod secret_input;
 mod send;
@@ -62,6 +63,7 @@ enum Command {
     Card(card::Card),
     Peers(peers::Peers),
     Up(up::Up),
+    Relay(relay::Relay),
     Down(down::Down),
     Send(send::Send),
     Call(call::Call),
@@ -100,6 +102,7 @@ async fn run(cli: Cli) -> Result<(), Halt> {
         Command::Card(it) => it.run(&context).await,
         Command::Peers(it) => it.run(&context).await,
         Command::Up(it) => it.run(&context).await,
+        Command::Relay(it) => it.run(&context).await,
         Command::Down(it) => it.run(&context).await,
         Command::Send(it) => it.run(&context).await,
         Command::Call(it) => it.run(&context).await,

@@ -12,6 +12,7 @@ use meshwork::{Address, Agent};
 use crate::context::Context;
 use crate::interruption::Interruption;
 use crate::output::Halt;
+use crate::relay::Keeping;
 use crate::settings::Settings;
 use crate::{access, receive, show, start};
 
@@ -48,16 +49,28 @@ pub(crate) struct Up {
     /// Keep the files that known peers send (`meshctl stream`) in this directory
     #[arg(long, value_name = "DIR")]
     accept_files: Option<PathBuf>,
+    /// Be a relay too: keep mail and prekeys for others
+    #[arg(long)]
+    relay: bool,
+    #[command(flatten)]
+    keeping: Keeping,
     /// End when standard input does: for a process whose children must not outlive it
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
 }
 
 impl Up {
+    /// The same, as a relay.
+    pub(crate) fn into_relay(self) -> Self {
+        Self { relay: true, ..self }
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
         serve::check(&self.serve)?;
         let agent = access::alone(context, || self.start(context)).await?;
         let serving = serve::offer(&agent, &self.serve)?;
+        let relaying =
+            if self.relay { Some(self.keeping.offer(context, &agent).await?) } else { None };
         // Not before: at a prompt for the passphrase, Ctrl-C ends the process.
         let mut interruption = Interruption::listen()?;
         let server = Server::bind(&context.state)?;
@@ -68,7 +81,7 @@ impl Up {
             () = interruption.comes() => Ok(()),
             () = stdin_ends(), if self.until_stdin_ends => Ok(()),
         };
-        drop(serving);
+        drop((serving, relaying));
         let closed = agent.close().await;
         // Only now, so that who asked for the end sees it when the state is given up.
         drop(server);

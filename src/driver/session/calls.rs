@@ -153,7 +153,7 @@ impl Session {
             match event {
                 CallEvent::Asked { call, service, body, deadline } => {
                     let is_heard = shared.peers.is_heard(&self.peer);
-                    let Some(handler) = shared.services.find(&service).filter(|_| is_heard) else {
+                    let Some(handler) = shared.services.find(&service, is_heard) else {
                         desk.calls.answer(call, Err(Refusal::NoSuchService));
                         continue;
                     };

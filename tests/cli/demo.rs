@@ -16,6 +16,7 @@ fn the_demo_loses_nothing_and_leaves_nothing_behind() {
     for words in [
         "killed with SIGKILL",
         "ARRIVED ONCE",
+        "it hears that all three were read",
         "nothing: the session went on",
         "sessions ended, and were made anew",
         "It got nowhere",

@@ -10,10 +10,33 @@ use tokio::process::{Child, Command};
 
 use crate::crypto::provider;
 
+/// What an agent of the demo is to be.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    name: &'static str,
+    /// The command that runs it.
+    runs: &'static str,
+    /// The contacts of its relays.
+    relays: Vec<String>,
+}
+
+impl Part {
+    /// An agent whose mail these relays keep.
+    pub(super) fn agent(name: &'static str, relays: &[String]) -> Self {
+        Self { name, runs: "up", relays: relays.to_vec() }
+    }
+
+    /// A relay.
+    pub(super) fn relay(name: &'static str) -> Self {
+        Self { name, runs: "relay", relays: Vec::new() }
+    }
+}
+
 /// An agent of the demo.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: &'static str,
+    runs: &'static str,
     /// Its state.
     pub(super) state: PathBuf,
     /// Where others reach it; the same over restarts.
@@ -24,14 +47,12 @@ pub(super) struct Member {
 
 impl Member {
     /// Makes an agent in `folder` and starts it. One that is to `stay` outlives the demo.
-    pub(super) async fn start(
-        folder: &Path,
-        name: &'static str,
-        stay: bool,
-    ) -> Result<Self, Fault> {
+    pub(super) async fn start(folder: &Path, part: Part, stay: bool) -> Result<Self, Fault> {
+        let Part { name, runs, relays } = part;
         let state = folder.join(name);
         let made = meshctl(&state)?
             .args(["init", "--json", "--name", name, "--listen", "127.0.0.1:0"])
+            .args(relays.iter().flat_map(|relay| ["--relay", relay.as_str()]))
             .stdin(Stdio::null())
             .output()
             .await
@@ -39,8 +60,8 @@ impl Member {
         if !made.status.success() {
             return Err(setup(name, String::from_utf8_lossy(&made.stdout).trim()));
         }
-        let child = spawn(&state, name, stay)?;
-        let mut member = Self { name, state, contact: String::new(), stay, child };
+        let child = spawn(&state, (name, runs), stay)?;
+        let mut member = Self { name, runs, state, contact: String::new(), stay, child };
         member.contact = member.greeting().await?;
         Ok(member)
     }
@@ -58,7 +79,7 @@ impl Member {
 
     /// Starts it again on the state that its end left.
     pub(super) async fn restart(&mut self) -> Result<(), Fault> {
-        self.child = spawn(&self.state, self.name, self.stay)?;
+        self.child = spawn(&self.state, (self.name, self.runs), self.stay)?;
         self.greeting().await.map(drop)
     }
 
@@ -133,12 +154,12 @@ pub(super) fn message(to: &str, text: &str, ordered: bool) -> (MessageId, Reques
     (id, request)
 }
 
-fn spawn(state: &Path, name: &str, stay: bool) -> Result<Child, Fault> {
+fn spawn(state: &Path, (name, runs): (&str, &str), stay: bool) -> Result<Child, Fault> {
     let log = std::fs::File::options().create(true).append(true).open(log(state));
     let log = log.map_err(|error| setup(name, &error.to_string()))?;
     let errors = log.try_clone().map_err(|error| setup(name, &error.to_string()))?;
     let mut command = meshctl(state)?;
-    command.args(["up", "--json"]).stdout(log).stderr(errors);
+    command.args([runs, "--json"]).stdout(log).stderr(errors);
     if stay {
         // Away from the terminal's Ctrl-C, which would reach the whole group.
         command.stdin(Stdio::null()).process_group(0);

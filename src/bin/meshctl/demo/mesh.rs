@@ -4,7 +4,7 @@ use meshwork::control::{Code, Fault, Request};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::member::{Member, ask};
+use super::member::{Member, Part, ask};
 use crate::output::{Halt, Output};
 
 /// The agents of the demo. Dropped, they end and their folder goes.
@@ -30,9 +30,19 @@ impl Mesh {
 
     /// Starts an agent a name, all at once.
     pub(super) async fn start(&mut self, names: &[&'static str]) -> Result<(), Fault> {
-        for name in names {
-            let (folder, name, stay) = (self.folder.path().to_owned(), *name, self.stay);
-            self.starting.spawn(async move { Member::start(&folder, name, stay).await });
+        self.start_parts(names.iter().map(|name| Part::agent(name, &[])).collect()).await
+    }
+
+    /// One that is not of the mesh, in the same folder.
+    pub(super) async fn member(&self, part: Part) -> Result<Member, Fault> {
+        Member::start(self.folder.path(), part, self.stay).await
+    }
+
+    /// Starts these, all at once.
+    pub(super) async fn start_parts(&mut self, parts: Vec<Part>) -> Result<(), Fault> {
+        for part in parts {
+            let (folder, stay) = (self.folder.path().to_owned(), self.stay);
+            self.starting.spawn(async move { Member::start(&folder, part, stay).await });
         }
         while let Some(started) = self.starting.join_next().await {
             let started = started.map_err(|error| Fault::new(Code::Broken, error.to_string()))?;

@@ -48,7 +48,7 @@ pub(super) async fn play(mesh: &mut Mesh, output: Output) -> Result<(), Halt> {
         soon(&sender.state, *id, |status| status.level >= Progress::Delivered).await?;
     }
     output.say(format_args!("\n{to} is up again, and has in its inbox:\n"))?;
-    let shown = read(&away.state, &sealed, output).await?;
+    let shown = read(&away.state, &sealed, SAID, output).await?;
     let verdict = Verdict { sealed_while_away: sealed.len(), shown };
     output.object(&verdict)?;
     if shown == SAID.len() {
@@ -74,7 +74,7 @@ async fn knows(state: &Path, to: &str) -> Result<(), Fault> {
 }
 
 /// Waits until a message is as far as is wanted, but not for ever.
-async fn soon(
+pub(super) async fn soon(
     state: &Path,
     message: MessageId,
     wanted: impl Fn(&Status) -> bool,
@@ -84,7 +84,12 @@ async fn soon(
 }
 
 /// Shows what is in the inbox and marks it; how many of these are there once, as they were said.
-async fn read(state: &Path, sealed: &[MessageId], output: Output) -> Result<usize, Halt> {
+pub(super) async fn read(
+    state: &Path,
+    sealed: &[MessageId],
+    said: [&str; 3],
+    output: Output,
+) -> Result<usize, Halt> {
     let mut arrived = Vec::new();
     for reply in ask(state, &Request::Inbox { follow: false }).await? {
         let Reply::Delivery(delivery) = reply else { continue };
@@ -99,7 +104,7 @@ async fn read(state: &Path, sealed: &[MessageId], output: Output) -> Result<usiz
         let mut same = arrived.iter().filter(|(message, _)| message == *id);
         same.next().is_some_and(|(_, body)| body == said.as_bytes()) && same.next().is_none()
     };
-    Ok(sealed.iter().zip(SAID).filter(once).count())
+    Ok(sealed.iter().zip(said).filter(once).count())
 }
 
 /// Many times what each step takes.

@@ -17,6 +17,10 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait: a peer that comes back is found within it.
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
+/// How long mail waits for a search: a peer that is there answers sooner, and one that is not is
+/// found out only when each transport has given up.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// A search whose end is never told counts as failed after this.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -40,6 +44,8 @@ struct Search {
     /// In a row.
     failures: u32,
     step: Step,
+    /// When it counts as failed, while it is under way.
+    deadline: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +53,8 @@ enum Step {
     #[default]
     Untried,
     UnderWay,
+    /// For longer than mail waits.
+    Late,
     /// For the next try.
     Waiting {
         since: Duration,
@@ -74,7 +82,7 @@ impl Diallings {
             // Once a search has failed, mail need not wait for each further one.
             Some((_, 1..)) => Dialling::Failed,
             Some((Step::UnderWay, _)) => Dialling::UnderWay,
-            Some((Step::Waiting { .. } | Step::Rested, _)) => Dialling::Failed,
+            Some((Step::Late | Step::Waiting { .. } | Step::Rested, _)) => Dialling::Failed,
         }
     }
 
@@ -86,8 +94,8 @@ impl Diallings {
         let start =
             !is_busy && matches!(search.step, Step::Untried | Step::Rested | Step::Connected);
         if start {
-            search.step = Step::UnderWay;
-            self.timers.set((peer, needs), now + DEADLINE);
+            (search.step, search.deadline) = (Step::UnderWay, now + DEADLINE);
+            self.timers.set((peer, needs), now + PATIENCE);
         }
         start
     }
@@ -155,7 +163,7 @@ impl Diallings {
     fn is_looked_for(&self, peer: &AgentId) -> bool {
         let under_way = |needs| {
             let search = self.searches.get(&(*peer, needs));
-            search.is_some_and(|search| matches!(search.step, Step::UnderWay))
+            search.is_some_and(|search| matches!(search.step, Step::UnderWay | Step::Late))
         };
         Needs::ALL.into_iter().any(under_way)
     }
@@ -190,7 +198,12 @@ impl Diallings {
         let mut due = Due::default();
         while let Some(wanted) = self.timers.pop_due(now) {
             match self.searches.get_mut(&wanted) {
-                Some(Search { step: Step::UnderWay, .. }) => {
+                Some(search @ Search { step: Step::UnderWay, .. }) => {
+                    search.step = Step::Late;
+                    self.timers.set(wanted, search.deadline);
+                    due.rested.push(wanted.0);
+                }
+                Some(Search { step: Step::Late, .. }) => {
                     self.failed(wanted, now, random);
                     due.failed.push(wanted);
                 }
@@ -264,6 +277,12 @@ mod tests {
         assert_eq!(diallings.state(&PEER, ANY), Dialling::Untried);
         diallings.want(PEER, ANY, Duration::ZERO);
         assert_eq!(diallings.state(&PEER, ANY), Dialling::UnderWay);
+        // Mail waits no longer, and the search goes on.
+        assert_eq!(diallings.due(PATIENCE - A_MOMENT, &mut Most), Due::default());
+        assert_eq!(diallings.due(PATIENCE, &mut Most).rested, [PEER]);
+        assert_eq!(diallings.state(&PEER, ANY), Dialling::Failed);
+        assert!(!diallings.want(PEER, ANY, PATIENCE));
+        assert_eq!(diallings.due(DEADLINE - A_MOMENT, &mut Most), Due::default());
         assert_eq!(diallings.due(DEADLINE, &mut Most).failed, [(PEER, ANY)]);
         assert_eq!(diallings.state(&PEER, ANY), Dialling::Failed);
     }

@@ -5,6 +5,7 @@
 //! notices. Knows nothing of what frames say.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -55,6 +56,9 @@ struct Served {
     out: Option<DatagramSender>,
     /// When the task that serves it comes by itself.
     comes: Instant,
+    /// Whether something was taken since the last batch was dealt with: most batches of the socket
+    /// are QUIC's alone.
+    has_taken: bool,
     mailboxes: HashMap<SessionIndex, Mailbox>,
     /// Peers that have dialled and are not carried yet.
     arrived: VecDeque<(SessionIndex, Box<PeerInfo>)>,
@@ -93,6 +97,7 @@ impl UdpPort {
             endpoint: UdpEndpoint::new(ours, directory, caps, now, random),
             out: None,
             comes: Instant::now(),
+            has_taken: false,
             mailboxes: HashMap::new(),
             arrived: VecDeque::new(),
             rejected: VecDeque::new(),
@@ -253,7 +258,7 @@ impl UdpPort {
     fn welcome(&self, lines: Option<&Lines>, sessions: &mut JoinSet<()>) {
         let (arrived, rejected) = {
             let mut served = self.lock();
-            (std::mem::take(&mut served.arrived), std::mem::take(&mut served.rejected))
+            (mem::take(&mut served.arrived), mem::take(&mut served.rejected))
         };
         let is_closing = self.lock().closing;
         let Some(lines) = lines.filter(|_| !is_closing) else {
@@ -301,15 +306,18 @@ impl DatagramReceiver for UdpPort {
         let is_of_session = served.endpoint.is_of_session(datagram);
         if is_of_session {
             served.endpoint.receive(now, from, datagram);
+            served.has_taken = true;
         }
         is_of_session
     }
 
     fn taken(&self) {
         let mut served = self.lock();
-        served.transmit();
-        served.deal_out();
-        self.stir_for(&served);
+        if mem::take(&mut served.has_taken) {
+            served.transmit();
+            served.deal_out();
+            self.stir_for(&served);
+        }
     }
 }
 

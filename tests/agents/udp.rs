@@ -18,8 +18,8 @@ async fn talk(alice: &Agent, bob: &Agent, length: usize) {
     let there = alice.send(bob.id(), vec![7; length]).await.unwrap();
     let delivery = next(&mut bob.inbox()).await;
     assert!(delivery.body == vec![7; length], "{} of {length} bytes", delivery.body.len());
-    delivery.processed().await.unwrap();
     assert_eq!(alice.delivered(there).await.unwrap().level, Level::Delivered);
+    delivery.processed().await.unwrap();
     bob.send(alice.id(), "and back").await.unwrap();
     let delivery = next(&mut alice.inbox()).await;
     assert_eq!(delivery.text(), Some("and back"));

@@ -1,7 +1,7 @@
 //! What agents that know each other do while both are here, so that one can write to the other when
 //! it is away: each gives the other its prekeys. And what time asks of one's own.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use meshwork_protocols::deferred::agent::BundleError;
@@ -25,12 +25,26 @@ const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 /// since: longer than what it says at once takes on most ways, and shorter than an owner decides.
 const LATE: Duration = Duration::from_millis(500);
 
+/// How long after it was told what is held a peer is told again, where nothing of it is: what was
+/// said may be lost, on its way or with a commit of either. Twice as long each time.
+const FIRST_ASK: Duration = Duration::from_secs(2);
+const LONGEST_ASK: Duration = Duration::from_secs(60 * 60);
+
 /// When own prekeys are looked at, and whose were asked for.
 #[derive(Debug, Default)]
 pub(crate) struct PrekeyLook {
     due: Option<Duration>,
+    /// Sessions with peers of which nothing is held.
+    asks: BTreeMap<PathId, Ask>,
     /// Sessions over which a peer of which nothing was held was asked once more.
     asked_again: BTreeSet<PathId>,
+}
+
+/// When a peer is told again what is held of it, and how long that was put off.
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    due: Duration,
+    wait: Duration,
 }
 
 impl PrekeyLook {
@@ -38,8 +52,22 @@ impl PrekeyLook {
         self.due.is_some_and(|due| due <= now)
     }
 
-    pub(crate) const fn next_timeout(&self) -> Option<Duration> {
-        self.due
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.asks.values().map(|ask| ask.due).chain(self.due).min()
+    }
+
+    /// The peer is told what is held, and again where that brings nothing.
+    fn ask(&mut self, path: PathId, now: Duration) {
+        let first = Ask { due: now + FIRST_ASK, wait: FIRST_ASK };
+        self.asks.entry(path).or_insert(first);
+    }
+
+    /// Whom to tell again; the next time is put off.
+    fn next_ask(&mut self, now: Duration) -> Option<PathId> {
+        let (path, ask) = self.asks.iter_mut().find(|(_, ask)| ask.due <= now)?;
+        let wait = (ask.wait * 2).min(LONGEST_ASK);
+        *ask = Ask { due: now + wait, wait };
+        Some(*path)
     }
 
     /// A key was given: the pool is looked at in a step of its own.
@@ -49,6 +77,7 @@ impl PrekeyLook {
 
     pub(crate) fn path_closed(&mut self, path: PathId) {
         self.asked_again.remove(&path);
+        self.asks.remove(&path);
     }
 
     fn later(&mut self, now: Duration) {
@@ -89,28 +118,55 @@ impl Desk {
 
     /// A session with a known peer opened: it hears what is held of its prekeys.
     pub(crate) fn say_what_is_held(
-        &self,
+        &mut self,
         step: &mut Transition<'_>,
         path: PathId,
         card: &Card,
     ) -> Result<(), StoreError> {
         let peer = card.agent();
-        if self.config.stored.deferred().is_some() && takes_mail(card) && self.peers.is_known(&peer)
-        {
-            let held = Deferred::held_of(&step.view(), &peer)?;
-            step.transmit(path, Frame::Clear(Payload::PrekeysHeld(held)).encode());
+        if !self.has_prekeys_to_give(card) {
+            return Ok(());
+        }
+        // Whatever becomes of this, it is looked at again.
+        self.prekey_look.ask(path, step.now.monotonic);
+        let held = Deferred::held_of(&step.view(), &peer)?;
+        if held.bundle.is_some() {
+            self.prekey_look.asks.remove(&path);
+        }
+        step.transmit(path, Frame::Clear(Payload::PrekeysHeld(held)).encode());
+        Ok(())
+    }
+
+    /// Tells those again of whom still nothing is held.
+    pub(crate) fn ask_again(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        while let Some(path) = self.prekey_look.next_ask(step.now.monotonic) {
+            match self.cards.get(&path).filter(|card| self.has_prekeys_to_give(card)).cloned() {
+                Some(card) if Deferred::held_of(&step.view(), &card.agent())?.bundle.is_none() => {
+                    self.say_what_is_held(step, path, &card)?;
+                }
+                _ => {
+                    self.prekey_look.asks.remove(&path);
+                }
+            }
         }
         Ok(())
     }
 
+    /// Whether we and the agent of this card exchange prekeys.
+    fn has_prekeys_to_give(&self, card: &Card) -> bool {
+        self.config.stored.deferred().is_some()
+            && takes_mail(card)
+            && self.peers.is_known(&card.agent())
+    }
+
     /// A peer became known while a session with it stood.
     pub(crate) fn is_known_now(
-        &self,
+        &mut self,
         step: &mut Transition<'_>,
         peer: &AgentId,
     ) -> Result<(), StoreError> {
-        match self.paths.live(peer).and_then(|path| Some((path, self.cards.get(&path)?))) {
-            Some((path, card)) => self.say_what_is_held(step, path, card),
+        match self.paths.live(peer).and_then(|path| Some((path, self.cards.get(&path).cloned()?))) {
+            Some((path, card)) => self.say_what_is_held(step, path, &card),
             None => Ok(()),
         }
     }
@@ -128,13 +184,13 @@ impl Desk {
         self.give_prekeys(step, peer, held)?;
         let now = step.now.monotonic;
         let is_late = self.paths.get(path).is_some_and(|found| now >= found.opened + LATE);
-        match self.cards.get(&path) {
+        match self.cards.get(&path).cloned() {
             Some(card)
                 if is_late
                     && Deferred::held_of(&step.view(), peer)?.bundle.is_none()
                     && self.prekey_look.asked_again.insert(path) =>
             {
-                self.say_what_is_held(step, path, card)
+                self.say_what_is_held(step, path, &card)
             }
             _ => Ok(()),
         }

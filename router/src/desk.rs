@@ -233,6 +233,7 @@ impl Desk {
         if self.prekey_look.is_due(now) {
             self.look_after_prekeys(step)?;
         }
+        self.ask_again(step)?;
         self.repair(step)?;
         self.beat(step)
     }
@@ -355,13 +356,15 @@ impl Desk {
                 };
                 self.cards.insert(path, Arc::clone(card));
                 self.session_opened(step, path, peer, live);
-                self.say_what_is_held(step, path, card)?;
             }
         }
         self.owed.schedule(&peer, step.now.monotonic);
         self.gaps.ask_at(peer, step.now.monotonic);
         self.dirty.insert(peer);
-        Ok(())
+        match self.cards.get(&path).cloned() {
+            Some(card) => self.say_what_is_held(step, path, &card),
+            None => Ok(()),
+        }
     }
 
     /// What a Hello says counts in a session that goes on as in a new one.

@@ -94,7 +94,8 @@ pub enum PathKind {
     Live {
         /// What it runs over.
         transport: Transport,
-        /// The most bytes of a frame that it carries. One on which nothing is lost carries
+        /// The most bytes of a frame in the clear that it carries; it carries what such a frame
+        /// is once it is sealed too. One on which nothing is lost carries
         /// [`MAX_FRAME`](meshwork_protocols::wire::MAX_FRAME).
         largest_frame: usize,
         /// Whether we opened it.

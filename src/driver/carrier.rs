@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::identity::{Address, Transport};
-use meshwork_protocols::live::udp::MAX_UDP_FRAME;
+use meshwork_protocols::live::udp::MAX_UDP_CLEAR;
 use meshwork_protocols::live::{Dial, Local, Role, SendError, SessionError, SessionEvent};
 use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_transports::DialError;
@@ -90,7 +90,7 @@ impl Carrier {
                 Carries { transport: Transport::Tcp, reliable: true, max_frame: MAX_FRAME }
             }
             Self::Udp(_) => {
-                Carries { transport: Transport::Udp, reliable: false, max_frame: MAX_UDP_FRAME }
+                Carries { transport: Transport::Udp, reliable: false, max_frame: MAX_UDP_CLEAR }
             }
         }
     }

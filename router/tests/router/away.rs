@@ -9,7 +9,9 @@ use meshwork_protocols::deferred::agent::{
     Bundle, BundleError, Correspondence, Local, PrekeyStore, Surroundings,
 };
 use meshwork_protocols::deferred::{CurvePublic, PrekeyId};
-use meshwork_protocols::identity::{Card, EncodingError, Unverified};
+use meshwork_protocols::identity::card::MAX_CARD_LENGTH;
+use meshwork_protocols::identity::{Card, EncodingError, Transport, Unverified};
+use meshwork_protocols::live::udp::{MAX_UDP_CLEAR, MAX_UDP_FRAME};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::wire::{
@@ -122,6 +124,30 @@ fn who_becomes_known_while_a_session_stands_exchanges_prekeys_as_well() {
     for node in [&pair.a, &pair.b] {
         assert!(prekeys(node).peers[0].one_time);
     }
+}
+
+#[test]
+fn what_was_said_of_prekeys_and_lost_is_said_again_ever_more_rarely_until_it_brings_some() {
+    let mut pair = Pair::of(node(1), node(2));
+    pair.connect();
+    let mut said = Vec::new();
+    for second in 0..100 {
+        pair.a.commit();
+        // All of it is lost.
+        if pair.a.sent.drain(..).count() > 0 {
+            said.push(second);
+        }
+        pair.pass(Duration::from_secs(1));
+    }
+    assert_eq!(said, [0, 2, 6, 14, 30, 62]);
+    assert!(prekeys(&pair.a).peers.is_empty());
+    pair.pass(Duration::from_secs(30));
+    pair.settle();
+    assert_eq!((prekeys(&pair.a).peers.len(), prekeys(&pair.b).peers.len()), (1, 1));
+    // That is all there is to say.
+    pair.pass(Duration::from_secs(3_000));
+    pair.a.commit();
+    assert!(pair.a.sent.is_empty());
 }
 
 #[test]
@@ -461,6 +487,21 @@ fn the_largest_message_that_is_sealed_fits_a_frame_and_a_larger_one_is_held() {
     assert_eq!(sealed_frames(&pair.a).len(), 1);
     pair.settle();
     assert_eq!(pair.b.bodies().len(), 2);
+}
+
+#[test]
+fn what_goes_over_udp_in_the_clear_goes_over_it_sealed_too() {
+    let mut pair = met();
+    pair.part();
+    let largest = MAX_UDP_CLEAR - 200;
+    pair.a.send(text(pair.b.id(), &"x".repeat(largest))).unwrap();
+    pair.connect_over(Transport::Udp);
+    let [packet] = &sealed_frames(&pair.a)[..] else { panic!("it was not sent sealed") };
+    // Also if its sender's card were as large as a card may be.
+    let rest_of_card = MAX_CARD_LENGTH - pair.a.card.as_bytes().len();
+    assert!((MAX_UDP_CLEAR..=MAX_UDP_FRAME - rest_of_card).contains(&packet.len()));
+    pair.settle();
+    assert_eq!(pair.b.bodies()[0].len(), largest);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use meshwork_protocols::identity::{
     Validity,
 };
 use meshwork_protocols::lineage::{Incarnation, Lineage};
+use meshwork_protocols::live::udp::MAX_UDP_CLEAR;
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::provider::pure::Pure;
@@ -531,4 +532,4 @@ pub(crate) fn largest_frame(transport: Transport) -> usize {
 }
 
 /// The most bytes of a frame where something can be lost.
-pub(crate) const SMALL_FRAME: usize = 64 << 10;
+pub(crate) const SMALL_FRAME: usize = MAX_UDP_CLEAR;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meshwork_protocols::identity::Transport;
-use meshwork_protocols::live::udp::MAX_UDP_FRAME;
+use meshwork_protocols::live::udp::MAX_UDP_CLEAR;
 use meshwork_protocols::live::{PeerInfo, Role, SessionEvent};
 use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_router::{Input, PathChange, PathId, PathKind};
@@ -97,7 +97,7 @@ impl Process {
         self.dialling.retain(|(of, needs), _| *of != peer.agent || !needs.allow(transport));
         let kind = PathKind::Live {
             transport,
-            largest_frame: if transport.is_reliable() { MAX_FRAME } else { MAX_UDP_FRAME },
+            largest_frame: if transport.is_reliable() { MAX_FRAME } else { MAX_UDP_CLEAR },
             initiated: peer.role == Role::Initiator,
             posture: peer.posture,
             card: peer.card,

@@ -35,7 +35,7 @@ mod session;
 mod tally;
 mod timers;
 
-pub use assembly::{Assembly, MAX_UDP_FRAME};
+pub use assembly::{Assembly, MAX_UDP_CLEAR, MAX_UDP_FRAME};
 pub use caps::Caps;
 pub use endpoint::{SessionIndex, UdpEndpoint};
 pub use out::{Transmit, UdpEvent};

@@ -5,12 +5,15 @@ use alloc::vec::Vec;
 
 use super::content::Part;
 
+/// The most parts of anything: so many bits are kept of what came.
+pub(super) const MOST_PARTS: usize = 128;
+
 /// How something is cut.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Cut {
     /// The length of every part but the last.
     pub(super) chunk: usize,
-    /// The most parts: at most 64, the bits of a bitmap.
+    /// The most parts: at most [`MOST_PARTS`].
     pub(super) parts: usize,
 }
 
@@ -32,7 +35,7 @@ impl Cut {
 pub(super) struct Parts {
     cut: Cut,
     count: u8,
-    came: u64,
+    came: u128,
     bytes: usize,
     parts: Vec<(u8, Vec<u8>)>,
 }
@@ -40,7 +43,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Of something of which this is a part; nothing where it is cut otherwise.
     pub(super) fn of(cut: Cut, part: &Part<'_>) -> Option<Self> {
-        (usize::from(part.count) <= cut.parts.min(64)).then(|| Self {
+        (usize::from(part.count) <= cut.parts.min(MOST_PARTS)).then(|| Self {
             cut,
             count: part.count,
             came: 0,
@@ -68,9 +71,9 @@ impl Parts {
         true
     }
 
-    /// Which parts came: bit 0 for part 0.
+    /// Which of the first 64 parts came: bit 0 for part 0.
     pub(super) fn came(&self) -> u64 {
-        self.came
+        u64::try_from(self.came & u128::from(u64::MAX)).unwrap_or_default()
     }
 
     /// How many bytes came.
@@ -130,7 +133,8 @@ mod tests {
         let part = |count| Part { number: 0, count, bytes: &[0; 10] };
         assert!(Parts::of(CUT, &part(4)).is_some());
         assert!(Parts::of(CUT, &part(5)).is_none());
-        assert!(Parts::of(Cut { parts: 200, ..CUT }, &part(65)).is_none());
+        let wide = Cut { parts: 200, ..CUT };
+        assert!(Parts::of(wide, &part(128)).is_some() && Parts::of(wide, &part(129)).is_none());
     }
 
     #[test]

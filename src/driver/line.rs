@@ -1,9 +1,10 @@
 //! A session that stands, carried until it is over: what waits for it goes out in its order, and
 //! each frame that comes in goes to whom it is for.
 
-use std::future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::{future, mem};
 
 use meshwork_protocols::live::{
     Local, PeerInfo, Role, SendError, SessionError, SessionEvent, Traffic, datagram,
@@ -122,10 +123,10 @@ impl Line {
     }
 
     async fn moved(&mut self, moved: Result<(), CarrierError>) -> Result<Next, CarrierError> {
-        let (mut frames, mut closed) = (Vec::new(), false);
+        let (mut frames, mut closed, mut stirs) = (Vec::new(), false, false);
         while let Some(event) = self.carrier.poll() {
             match event {
-                SessionEvent::Frame(frame) => self.sort(frame, &mut frames)?,
+                SessionEvent::Frame(frame) => stirs |= self.sort(frame, &mut frames)?,
                 SessionEvent::Renewed(peer) => self.renewed(peer).await,
                 _ => closed = true,
             }
@@ -137,6 +138,9 @@ impl Line {
         // What came before the end is as good as ever.
         if closed || moved.is_err() {
             self.finish_handing().await;
+        }
+        if stirs {
+            step_aside().await;
         }
         moved.map(|()| if closed { Next::Ends } else { Next::Goes })
     }
@@ -153,8 +157,13 @@ impl Line {
         self.lines.tell(Happening::Renewed { path, peer }).await;
     }
 
-    /// Gives a frame to whom it is for; what the router gets is gathered.
-    fn sort(&mut self, frame: Vec<u8>, for_router: &mut Vec<Vec<u8>>) -> Result<(), SessionError> {
+    /// Gives a frame to whom it is for, and says whether they wait to go on with it; what the router
+    /// gets is gathered.
+    fn sort(
+        &mut self,
+        frame: Vec<u8>,
+        for_router: &mut Vec<Vec<u8>>,
+    ) -> Result<bool, SessionError> {
         self.session.tally.received(frame.len());
         let traffic = Traffic::of(&frame);
         let is_heard = || self.lines.shared.peers.is_heard(&self.session.peer);
@@ -166,7 +175,7 @@ impl Line {
                     || self.lines.shared.relays.is_used(&self.session.peer)
                     || self.hears_strangers() =>
             {
-                self.session.receive_call(&self.lines.shared, &frame)?;
+                return Ok(self.session.receive_call(&self.lines.shared, &frame)?);
             }
             Traffic::Datagram if is_heard() => {
                 let datagram = datagram::decode(&frame).ok_or(SessionError::Datagram)?;
@@ -175,7 +184,7 @@ impl Line {
             Traffic::Stream => self.take_stream_frame(frame, is_heard())?,
             Traffic::Call | Traffic::Datagram => {}
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Whether the peer, known or not, may call what is open to all.
@@ -243,6 +252,20 @@ impl Drop for Ends {
             streams.end();
         }
     }
+}
+
+/// Lets those go first who were just woken on this thread: what they say then goes out with the next
+/// turn, and who waits for an answer does not wait for this line to look at its socket again.
+async fn step_aside() {
+    let mut is_back = false;
+    future::poll_fn(|context| {
+        if mem::replace(&mut is_back, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 async fn taken(handing: &mut Option<Handing>) -> Option<()> {

@@ -144,14 +144,22 @@ impl UdpPort {
         })
     }
 
-    /// Gives a frame to a session.
+    /// Gives a frame to a session. Before its line waits, it [`rest`](Self::rest)s.
     pub(crate) fn send(&self, session: SessionIndex, frame: &[u8]) -> Result<(), SendError> {
         let now = self.0.clock.now();
         let mut served = self.lock();
         served.endpoint.send(now, session, frame)?;
         served.transmit();
-        self.stir_for(&served);
         Ok(())
+    }
+
+    /// A line is about to wait: what it did may be due before the task that serves the port comes by
+    /// itself. Said last, so that this task does not go before those who have something to do.
+    pub(crate) fn rest(&self) {
+        let served = self.lock();
+        if self.wake(&served) < served.comes || !served.arrived.is_empty() {
+            self.0.stirred.notify_one();
+        }
     }
 
     /// How many bytes of frames a session takes now.
@@ -241,13 +249,6 @@ impl UdpPort {
         served.comes
     }
 
-    /// Stirs the task that serves it, if it would come too late.
-    fn stir_for(&self, served: &Served) {
-        if self.wake(served) < served.comes {
-            self.0.stirred.notify_one();
-        }
-    }
-
     /// When something is due.
     fn wake(&self, served: &Served) -> Instant {
         let due = served.endpoint.next_timeout();
@@ -315,8 +316,12 @@ impl DatagramReceiver for UdpPort {
         let mut served = self.lock();
         if mem::take(&mut served.has_taken) {
             served.transmit();
-            served.deal_out();
-            self.stir_for(&served);
+            let woken = served.deal_out();
+            drop(served);
+            // A line that was woken rests by itself.
+            if !woken {
+                self.rest();
+            }
         }
     }
 }
@@ -337,11 +342,13 @@ impl Served {
         }
     }
 
-    fn deal_out(&mut self) {
+    /// Gives each line what is for it; whether one was woken.
+    fn deal_out(&mut self) -> bool {
+        let mut woken = false;
         while let Some(event) = self.endpoint.poll_event() {
             match event {
-                UdpEvent::Session(session, event) => self.deal(session, Ok(event)),
-                UdpEvent::Ended(session, why) => self.deal(session, Err(why)),
+                UdpEvent::Session(session, event) => woken |= self.deal(session, Ok(event)),
+                UdpEvent::Ended(session, why) => woken |= self.deal(session, Err(why)),
                 UdpEvent::Rejected { from, why } => self.rejected.push_back((from, why)),
                 // A kind that a later endpoint tells.
                 _ => {}
@@ -350,21 +357,25 @@ impl Served {
         for (session, mailbox) in &self.mailboxes {
             if self.endpoint.room(*session) > mailbox.room {
                 mailbox.changed.notify_one();
+                woken = true;
             }
         }
+        woken
     }
 
-    fn deal(&mut self, session: SessionIndex, event: Result<SessionEvent, SessionError>) {
+    fn deal(&mut self, session: SessionIndex, event: Result<SessionEvent, SessionError>) -> bool {
         if let Some(mailbox) = self.mailboxes.get_mut(&session) {
             if mailbox.bytes <= UNTAKEN || !matches!(event, Ok(SessionEvent::Frame(_))) {
                 mailbox.bytes += cost(&event);
                 mailbox.events.push_back(event);
                 mailbox.changed.notify_one();
+                return true;
             }
         } else if let Ok(SessionEvent::Established(peer)) = event {
             self.mailboxes.insert(session, Mailbox::default());
             self.arrived.push_back((session, peer));
         }
+        false
     }
 }
 

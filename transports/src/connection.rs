@@ -1,7 +1,10 @@
 //! A stream of bytes to somebody, whatever carries it.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -49,10 +52,11 @@ impl Reader {
             ReaderKind::Tcp(half) => loop {
                 half.readable().await?;
                 let mut bytes = Vec::with_capacity(at_most);
-                match half.try_read_buf(&mut bytes) {
-                    Ok(_) => return Ok(bytes),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(error),
+                // Polled, and not only tried: a read that leaves room has emptied the socket, which
+                // is remembered, and the next one waits without asking it.
+                if let Some(read) = now(half.read_buf(&mut bytes)).await {
+                    read?;
+                    return Ok(bytes);
                 }
             },
             ReaderKind::Loopback(half) => {
@@ -62,6 +66,16 @@ impl Reader {
             }
         }
     }
+}
+
+/// What a future has to say at once, if anything.
+async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// What goes out.

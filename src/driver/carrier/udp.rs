@@ -61,6 +61,7 @@ impl UdpCarrier {
             if let Some(event) = self.port.poll(self.session) {
                 return event.map_err(CarrierError::Session);
             }
+            self.port.rest();
             self.changed.notified().await;
         }
     }
@@ -70,6 +71,7 @@ impl UdpCarrier {
             return Err(error.into());
         }
         while !self.port.has_news(self.session, may_read) {
+            self.port.rest();
             self.changed.notified().await;
         }
         Ok(())

@@ -77,13 +77,16 @@ impl Session {
         Ok(Pending { session: Arc::clone(self), call, ended })
     }
 
-    /// Takes a frame about a call from a peer that may call.
+    /// Takes a frame about a call from a peer that may call; whether somebody waits to go on with
+    /// it: a handler, or who called.
     pub(in crate::driver) fn receive_call(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         frame: &[u8],
-    ) -> Result<(), CallFrameError> {
-        self.step(shared, |desk| desk.calls.receive(shared.clock.now(), frame))
+    ) -> Result<bool, CallFrameError> {
+        let (taken, stirs) =
+            self.step(shared, |desk| desk.calls.receive(shared.clock.now(), frame));
+        taken.map(|()| stirs)
     }
 
     /// When something about a call is due.
@@ -132,18 +135,21 @@ impl Session {
         self.outbound.stir();
     }
 
-    /// Does something to the calls, and then what they want done.
-    fn step<T>(self: &Arc<Self>, shared: &Shared, act: impl FnOnce(&mut Desk) -> T) -> T {
+    /// Does something to the calls, and then what they want done; whether a handler was begun or a
+    /// caller told.
+    fn step<T>(self: &Arc<Self>, shared: &Shared, act: impl FnOnce(&mut Desk) -> T) -> (T, bool) {
         let mut desk = self.desk();
+        let waited = desk.waiting.len();
         let done = act(&mut desk);
         let begun = self.follow(&mut desk, shared);
+        let stirs = !begun.is_empty() || desk.waiting.len() < waited;
         // A runtime that shuts down drops a task at once, which then answers: never under the lock.
         drop(desk);
         for (handler, begun) in begun {
             self.count_use();
             shared.runtime.spawn(begun.run(handler));
         }
-        done
+        (done, stirs)
     }
 
     /// Tells whoever waits, and returns what is to be run.

@@ -22,6 +22,10 @@ Runs meshes of agents through storms and checks what was promised.
   --broken NAME      run agents that are broken on purpose, for instance ForgetsInbox";
 
 fn main() -> ExitCode {
+    if env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     match Asked::parse(env::args().skip(1)) {
         Ok(Asked { one: Some(_), compared: true, .. }) => usage("both providers have two traces"),
         Ok(Asked { one: Some(seed), scenario, options, .. }) => {

@@ -70,6 +70,11 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "bytes",
     "quinn-proto",
     "rustls",
+    // MLS, with primitives, randomness and rows of ours. It has `std` in it, and reads a clock where
+    // it judges lifetimes, which are made so that no clock ends them; and how its values are stored.
+    "openmls",
+    "openmls_traits",
+    "rmp-serde",
     // Derives `Error`.
     "thiserror",
 ];

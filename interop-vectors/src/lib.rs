@@ -11,6 +11,7 @@
 //! - [`ratchet`]: what the official client of deferred messages sent and stored.
 
 pub mod deferred;
+pub mod fleet;
 pub mod identity;
 pub mod noise;
 pub mod primitives;

@@ -8,6 +8,7 @@
 //! - [`identity`]: roots, signing pairs, cards, the hybrid signature.
 //! - [`live`]: hybrid Noise sessions with a peer that is online.
 //! - [`deferred`]: messages to a peer that is away.
+//! - [`fleet`]: groups that share one encrypted channel.
 //! - [`relay`]: what an agent and a relay say to each other.
 //! - [`wire`]: what travels inside a session: frames, messages, receipts.
 #![no_std]
@@ -15,6 +16,8 @@
 extern crate alloc;
 
 pub mod deferred;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 pub mod identity;
 pub mod lineage;
 pub mod live;

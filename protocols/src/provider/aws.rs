@@ -210,6 +210,12 @@ impl Provider for AwsLc {
     }
 }
 
+/// An AES-128-GCM key.
+#[cfg(feature = "fleet")]
+pub(super) fn aes_128_gcm(key: &Secret<16>) -> Box<dyn AeadKey> {
+    Box::new(AwsAead::aes_128_gcm(key))
+}
+
 /// A SHA-256 under way.
 struct AwsSha256(digest::Context);
 

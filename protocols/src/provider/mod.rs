@@ -7,6 +7,8 @@
 #[cfg(feature = "aws-lc-rs")]
 pub mod aws;
 pub mod deferred;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 #[cfg(feature = "pure")]
 pub mod pure;
 pub mod split_kem;
@@ -29,6 +31,8 @@ use core::fmt;
 use core::ops::RangeInclusive;
 
 pub use deferred::{DeferredProvider, XEDDSA_LENGTH};
+#[cfg(feature = "fleet")]
+pub use fleet::FleetProvider;
 pub use split_kem::SplitKem;
 
 use zeroize::Zeroizing;

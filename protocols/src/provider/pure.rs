@@ -231,6 +231,12 @@ impl Provider for Pure {
     }
 }
 
+/// An AES-128-GCM key.
+#[cfg(feature = "fleet")]
+pub(super) fn aes_128_gcm(key: &Secret<16>) -> Box<dyn AeadKey> {
+    Box::new(RustAead::<aes_gcm::Aes128Gcm>::of_16(key))
+}
+
 /// A SHA-256 under way.
 struct PureSha256(sha2::Sha256);
 

@@ -17,6 +17,14 @@ impl<C: KeyInit<KeySize = U32>> RustAead<C> {
     }
 }
 
+#[cfg(feature = "fleet")]
+#[cfg(feature = "pure")]
+impl<C: KeyInit<KeySize = U16>> RustAead<C> {
+    pub(super) fn of_16(key: &Secret<16>) -> Self {
+        Self(C::new(key.expose().into()))
+    }
+}
+
 impl<C: AeadInOut<TagSize = U16> + Send + Sync> AeadKey for RustAead<C> {
     fn seal_in_place(
         &self,

@@ -18,11 +18,15 @@ pub enum Purpose {
     Pool,
     /// A signing pair answers for a deferred session that it begins.
     Introduction,
+    /// A signing pair answers for the keys by which an agent is added to a fleet.
+    KeyPackage,
+    /// A signing pair answers for a commit by which a member comes back into a fleet.
+    Rejoin,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Card,
         Self::Revocation,
         Self::Endorsement,
@@ -30,6 +34,8 @@ impl Purpose {
         Self::Bundle,
         Self::Pool,
         Self::Introduction,
+        Self::KeyPackage,
+        Self::Rejoin,
     ];
 
     /// Its name inside the signed bytes, where a zero byte ends it.
@@ -42,6 +48,8 @@ impl Purpose {
             Self::Bundle => "bundle",
             Self::Pool => "pool",
             Self::Introduction => "introduction",
+            Self::KeyPackage => "key-package",
+            Self::Rejoin => "rejoin",
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+#[cfg(feature = "fleet")]
+use aws_lc_rs::aead::AES_128_GCM;
 use aws_lc_rs::aead::{
     AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
 };
@@ -23,7 +25,12 @@ impl AwsAead {
         Self::new(&CHACHA20_POLY1305, key)
     }
 
-    fn new(algorithm: &'static Algorithm, key: &Secret<32>) -> Self {
+    #[cfg(feature = "fleet")]
+    pub(super) fn aes_128_gcm(key: &Secret<16>) -> Self {
+        Self::new(&AES_128_GCM, key)
+    }
+
+    fn new<const N: usize>(algorithm: &'static Algorithm, key: &Secret<N>) -> Self {
         UnboundKey::new(algorithm, key.expose())
             .map(|key| Self(LessSafeKey::new(key)))
             .unwrap_or_else(|_| out_of_memory::<UnboundKey>())

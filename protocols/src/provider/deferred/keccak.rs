@@ -18,6 +18,14 @@ pub(in super::super) fn sha3_256(parts: &[&[u8]]) -> Secret<32> {
     secret
 }
 
+/// As long as `out`.
+#[cfg(feature = "fleet")]
+pub(in super::super) fn shake256_into(input: &[u8], out: &mut [u8]) {
+    let mut hash = Shake256::default();
+    hash.update(input);
+    hash.finalize_xof().read(out);
+}
+
 pub(in super::super) fn shake256(parts: &[&[u8]]) -> Secret<32> {
     let mut hash = Shake256::default();
     for part in parts {

@@ -24,6 +24,9 @@ pub const MAX_ADMINS: usize = 64;
 /// The most relays in the order of succession.
 pub const MAX_HOLDERS: usize = 8;
 
+/// The most agents that may come in by themselves: each lengthens every Welcome.
+pub const MAX_INVITED: usize = 64;
+
 /// The extension's type, of the range for private use.
 pub const EXTENSION_TYPE: u16 = 0xF4D1;
 
@@ -36,6 +39,8 @@ pub struct Charter {
     pub roles: BTreeMap<AgentId, Role>,
     /// The relay that holds the log, and who comes after it.
     pub holders: Vec<AgentId>,
+    /// Who may come in by itself, and the last epoch in which its commit counts.
+    pub invited: BTreeMap<AgentId, u64>,
 }
 
 impl Charter {
@@ -71,6 +76,11 @@ impl Charter {
         Ok(charter)
     }
 
+    /// Whether `agent` may come in by a commit of its own that is made in `epoch`.
+    pub fn invites(&self, agent: &AgentId, epoch: u64) -> bool {
+        self.invited.get(agent).is_some_and(|last| epoch <= *last)
+    }
+
     fn check(&self) -> Result<(), CharterError> {
         if self.admins.is_empty() || self.admins.len() > MAX_ADMINS {
             return Err(CharterError::Admins);
@@ -78,6 +88,9 @@ impl Charter {
         let distinct: BTreeSet<_> = self.holders.iter().collect();
         if self.holders.len() > MAX_HOLDERS || distinct.len() != self.holders.len() {
             return Err(CharterError::Holders);
+        }
+        if self.invited.len() > MAX_INVITED {
+            return Err(CharterError::Invited);
         }
         Ok(())
     }
@@ -126,6 +139,9 @@ pub enum CharterError {
     /// More than there may be, or one twice.
     #[error("a charter names at most {MAX_HOLDERS} relays, each once")]
     Holders,
+    /// More than there may be.
+    #[error("a charter invites at most {MAX_INVITED} agents")]
+    Invited,
     /// A group without one.
     #[error("the group has no charter")]
     Missing,

@@ -33,6 +33,10 @@ pub enum GroupError {
     /// The card at hand does not name the fleet key at hand.
     #[error("the card does not name this fleet key")]
     KeyNotInCard,
+    /// The group knows this agent by another fleet key. A commit that is given that key takes the
+    /// card's in its place; until then the earlier card and key write in the group.
+    #[error("the group knows this agent by another fleet key")]
+    OtherKey,
     /// Only an admin may.
     #[error("only an admin of the group may do this")]
     NotAdmin,
@@ -124,6 +128,7 @@ impl GroupError {
             Self::NoGroup
             | Self::Joined
             | Self::KeyNotInCard
+            | Self::OtherKey
             | Self::NotAdmin
             | Self::LastAdmin
             | Self::Member(_)
@@ -187,9 +192,12 @@ pub enum Refusal {
     /// Nobody who may change the group would be left.
     #[error("no admin would be left")]
     NoAdmin,
-    /// Who comes back was never there.
-    #[error("{0} is no member that comes back")]
+    /// Who comes in by itself is no member that comes back, and is not invited.
+    #[error("{0} is no member that comes back, and not invited")]
     Uninvited(AgentId),
+    /// An agent that was removed, and could come in again by itself.
+    #[error("{0} is removed and still invited")]
+    StillInvited(AgentId),
     /// A commit by which a member comes back, without the signing pair's signature.
     #[error("no hybrid signature answers for the return of {0}")]
     ReturnNotSigned(AgentId),

@@ -27,7 +27,7 @@ use crate::provider::Provider;
 pub(super) enum Committer<'a> {
     /// The member on this leaf.
     Member(LeafNodeIndex),
-    /// Who comes back, and what its signing pair signed.
+    /// Who comes back or was invited, and what its signing pair signed.
     Returning {
         /// `group || epoch || SHA-256(commit)`.
         signed: &'a [u8],
@@ -69,10 +69,11 @@ impl Case<'_> {
         let proposed = Proposed::of(self.staged)?;
         // 1. The author is a member, and its new leaf is its own.
         let (author, leaf) = self.author(&members)?;
-        // 2. Who comes back takes its own old leaf away and changes nothing else; every other
-        //    change is an admin's.
+        // 2. Who comes back takes its own old leaf away and changes nothing else, and who is invited
+        //    has none; every other change is an admin's.
         if matches!(self.committer, Committer::Returning { .. }) {
-            proposed.check_return(&members, author)?;
+            let invited = before.invites(&author, self.group.epoch().as_u64());
+            proposed.check_return(&members, author, invited)?;
         } else if proposed.changes_something() && !before.is_admin(&author) {
             return Err(Refusal::NotAdmin(author).into());
         } else if proposed.returns {
@@ -80,12 +81,19 @@ impl Case<'_> {
         }
         // 3. Each leaf that comes names a card that names its key, and for each key package the
         //    card's signing pair answers.
-        let added = self.added(&proposed.added)?;
+        let mut added = self.added(&proposed.added)?;
         // 4. The charter that results is one, and somebody it names as admin is there.
         let after = Charter::of_extensions(self.staged.group_context().extensions())?;
-        let (now, removed) = proposed.apply(members, &added, leaf.map(|_| author))?;
+        let comes = leaf.map(|_| author);
+        let new = comes.filter(|author| !members.values().any(|member| member == author));
+        let (now, removed) = proposed.apply(members, &added, comes)?;
+        added.extend(new);
         if !now.iter().any(|agent| after.is_admin(agent)) {
             return Err(Refusal::NoAdmin.into());
+        }
+        // 5. Who was removed does not come in again by itself.
+        if let Some(agent) = removed.iter().find(|agent| after.invited.contains_key(agent)) {
+            return Err(Refusal::StillInvited(*agent).into());
         }
         Ok(Change {
             author,
@@ -182,17 +190,19 @@ impl<'a> Proposed<'a> {
         self.charter || !self.added.is_empty() || !self.removed.is_empty()
     }
 
-    /// Only a leaf of one's own is taken away, and it is.
+    /// Only a leaf of one's own is taken away, and it is, if there is one.
     fn check_return(
         &self,
         members: &BTreeMap<u32, AgentId>,
         author: AgentId,
+        invited: bool,
     ) -> Result<(), Refusal> {
         if self.charter || !self.added.is_empty() || !self.returns {
             return Err(Refusal::Proposal);
         }
         match self.removed.as_slice() {
             [index] if members.get(index) == Some(&author) => Ok(()),
+            [] if invited => Ok(()),
             [] => Err(Refusal::Uninvited(author)),
             _ => Err(Refusal::Proposal),
         }

@@ -1,7 +1,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::{Charter, CharterError, MAX_ADMINS, MAX_CHARTER_LENGTH, MAX_HOLDERS};
+use super::{Charter, CharterError, MAX_ADMINS, MAX_CHARTER_LENGTH, MAX_HOLDERS, MAX_INVITED};
 use crate::identity::AgentId;
 
 fn agent(number: usize) -> AgentId {
@@ -15,6 +15,7 @@ fn charter(admins: usize, holders: usize, roles: usize) -> Charter {
         admins: (0..admins).map(agent).collect(),
         holders: (0..holders).map(agent).collect(),
         roles: (0..roles).map(|number| (agent(number), "courier".parse().unwrap())).collect(),
+        ..Charter::default()
     }
 }
 
@@ -38,6 +39,14 @@ fn each_bound_holds_at_it_and_one_past_it() {
     assert_eq!(charter(1, MAX_HOLDERS + 1, 0).encode(), Err(CharterError::Holders));
     let twice = Charter { holders: Vec::from([agent(1), agent(1)]), ..charter(1, 0, 0) };
     assert_eq!(twice.encode(), Err(CharterError::Holders));
+    let invited = |number| {
+        let invited = (0..number).map(|number| (agent(number), 7)).collect();
+        Charter { invited, ..charter(1, 0, 0) }
+    };
+    assert!(invited(MAX_INVITED).encode().is_ok());
+    assert_eq!(invited(MAX_INVITED + 1).encode(), Err(CharterError::Invited));
+    assert!(invited(1).invites(&agent(0), 7) && !invited(1).invites(&agent(0), 8));
+    assert!(!invited(1).invites(&agent(1), 7));
     let roles = |number| charter(1, 0, number).encode();
     let most = (0..2_000).rev().find(|number| roles(*number).is_ok()).unwrap();
     assert!(roles(most).unwrap().len() <= MAX_CHARTER_LENGTH);

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
+use openmls::credentials::NewSignerBundle;
 use openmls::group::CreateCommitError;
 use openmls::messages::Welcome as MlsWelcome;
-use openmls::prelude::{LeafNodeIndex, LeafNodeParameters};
+use openmls::prelude::LeafNodeIndex;
 use openmls_traits::OpenMlsProvider;
 
 use super::past::Snapshot;
@@ -15,7 +16,7 @@ use crate::fleet::error::GroupError;
 use crate::fleet::judgement::members;
 use crate::fleet::mls::Mls;
 use crate::fleet::offer::Offer;
-use crate::fleet::{Local, LogEntry, Step, Surroundings, Welcome, entry_proofs, welcome};
+use crate::fleet::{FleetKey, Local, LogEntry, Step, Surroundings, Welcome, entry_proofs, welcome};
 use crate::identity::AgentId;
 use crate::provider::Provider;
 use crate::time::WallTime;
@@ -28,13 +29,16 @@ pub const MAX_ADDED: usize = entry_proofs::MAX_PROOFS;
 pub struct Plan<'a> {
     /// Whom to add.
     pub add: &'a [Offer],
-    /// Whom to remove.
+    /// Whom to remove. Their invitations go as well.
     pub remove: &'a [AgentId],
     /// A charter in the present one's place.
     pub charter: Option<&'a Charter>,
     /// Whether to draw new keys of one's own. A removal does so always, and so does a card that has
     /// taken the place of the one in one's leaf.
     pub rotate: bool,
+    /// The fleet key that one's leaf names, where one's card names another. It signs the commit, and
+    /// the card's takes its place.
+    pub previous: Option<&'a FleetKey>,
 }
 
 /// A commit that waits for the log.
@@ -93,7 +97,7 @@ impl Loaded {
         local: &Local<'_>,
         plan: &Plan<'_>,
     ) -> Result<Commit, GroupError> {
-        let removed = self.check(local, plan)?;
+        let Checked { removed, charter, signer } = self.check(local, plan)?;
         let credential = Credential::of(local.card);
         let rotate = plan.rotate || self.own_credential()? != credential;
         let proofs: Vec<_> = plan.add.iter().map(Offer::proof).collect();
@@ -104,29 +108,27 @@ impl Loaded {
             .mls
             .commit_builder()
             .consume_proposal_store(false)
-            .force_self_update(rotate)
             .propose_adds(plan.add.iter().map(|offer| offer.package().clone()))
             .propose_removals(removed);
-        if rotate {
-            let leaf = LeafNodeParameters::builder()
-                .with_credential_with_key(credential.with_key(local.key))
-                .build();
-            builder = builder.leaf_node_parameters(leaf);
-        }
-        if let Some(charter) = plan.charter {
+        if let Some(charter) = charter {
             builder = builder
                 .propose_group_context_extensions(charter.extensions()?)
                 .map_err(|_| GroupError::Internal)?;
         }
-        let bundle = builder
+        let builder = builder
             .load_psks(mls.storage())
             .map_err(of_creation)?
             .create_group_info(true)
-            .use_ratchet_tree_extension(false)
-            .build(mls.rand(), mls.crypto(), local.key, |_| true)
-            .map_err(of_creation)?
-            .stage_commit(mls)
-            .map_err(|_| GroupError::Internal)?;
+            .use_ratchet_tree_extension(false);
+        let built = if rotate {
+            let credential_with_key = credential.with_key(local.key);
+            let leaf = NewSignerBundle { signer: local.key, credential_with_key };
+            builder.build_with_new_signer(mls.rand(), mls.crypto(), signer, leaf, |_| true)
+        } else {
+            builder.build(mls.rand(), mls.crypto(), signer, |_| true)
+        };
+        let bundle =
+            built.map_err(of_creation)?.stage_commit(mls).map_err(|_| GroupError::Internal)?;
         let welcome: Option<MlsWelcome> = bundle.welcome().cloned();
         let (commit, _, info) = bundle.into_messages();
         let info = info.ok_or(GroupError::Internal)?;
@@ -144,8 +146,8 @@ impl Loaded {
         })
     }
 
-    /// What the members would refuse is refused here; gives the leaves to be removed.
-    fn check(&self, local: &Local<'_>, plan: &Plan<'_>) -> Result<Vec<LeafNodeIndex>, GroupError> {
+    /// What the members would refuse is refused here.
+    fn check<'a>(&self, local: &Local<'a>, plan: &Plan<'a>) -> Result<Checked<'a>, GroupError> {
         if self.record.pending.is_some() {
             return Err(GroupError::Pending);
         }
@@ -168,12 +170,36 @@ impl Loaded {
             }
             all.push(offer.agent());
         }
-        check_admin_left(&self.mls, plan.charter.unwrap_or(&present), plan.remove)?;
+        let mut after = plan.charter.unwrap_or(&present).clone();
+        after.invited.retain(|agent, _| !plan.remove.contains(agent));
+        check_admin_left(&self.mls, &after, plan.remove)?;
         let leaf_of = |agent: &AgentId| {
             let found = members.iter().find(|(_, member)| *member == agent);
             found.map(|(leaf, _)| LeafNodeIndex::new(*leaf)).ok_or(GroupError::NoMember(*agent))
         };
-        plan.remove.iter().map(leaf_of).collect()
+        Ok(Checked {
+            removed: plan.remove.iter().map(leaf_of).collect::<Result<_, _>>()?,
+            charter: (plan.charter.is_some() || after != present).then_some(after),
+            signer: self.signer(local, plan.previous)?,
+        })
+    }
+
+    /// The key that one's leaf names.
+    fn signer<'a>(
+        &self,
+        local: &Local<'a>,
+        previous: Option<&'a FleetKey>,
+    ) -> Result<&'a FleetKey, GroupError> {
+        [Some(local.key), previous]
+            .into_iter()
+            .flatten()
+            .find(|key| self.is_own_key(key))
+            .ok_or(GroupError::OtherKey)
+    }
+
+    pub(super) fn is_own_key(&self, key: &FleetKey) -> bool {
+        let leaf = self.mls.own_leaf_node();
+        leaf.is_some_and(|leaf| leaf.signature_key().as_slice() == key.public())
     }
 
     fn own_credential(&self) -> Result<Credential, GroupError> {
@@ -189,6 +215,13 @@ impl Loaded {
         self.mls.merge_pending_commit(mls).map_err(|_| GroupError::Internal)?;
         snapshot.keep(mls, &self.mls, &mut self.record, now)
     }
+}
+
+/// What a plan comes to.
+struct Checked<'a> {
+    removed: Vec<LeafNodeIndex>,
+    charter: Option<Charter>,
+    signer: &'a FleetKey,
 }
 
 fn of_creation(_: CreateCommitError) -> GroupError {

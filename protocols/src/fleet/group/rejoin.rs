@@ -1,4 +1,5 @@
-//! Coming back into a group whose state was lost, restored from a copy, or left behind by the log.
+//! Coming back into a group whose state was lost, restored from a copy, or left behind by the log;
+//! and coming in by oneself where the charter invites.
 
 use openmls::group::MlsGroup;
 use openmls::messages::group_info::VerifiableGroupInfo;
@@ -32,7 +33,8 @@ pub struct Rejoined {
 
 impl Group {
     /// Comes back by the GroupInfo and the tree of the log's last epoch, in place of what the rows
-    /// hold of the group, however damaged. One's old leaf goes in the same commit.
+    /// hold of the group, however damaged. One's old leaf goes in the same commit. Who has none comes
+    /// in by the charter's invitation.
     pub fn rejoin(
         around: &mut Surroundings<'_>,
         local: &Local<'_>,

@@ -65,6 +65,9 @@ impl Group {
         }
         let content = crate::secret::SecretBytes::new([&[kind.code()], payload].concat());
         self.operate(around.mls(), |mls: &Mls<'_>, loaded| {
+            if !loaded.is_own_key(local.key) {
+                return Err(GroupError::OtherKey);
+            }
             let message = loaded
                 .mls
                 .create_message(mls, local.key, content.expose())

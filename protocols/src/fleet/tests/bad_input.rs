@@ -190,6 +190,17 @@ fn a_charter_that_leaves_no_admin_is_refused_by_everybody() {
 }
 
 #[test]
+fn a_removal_that_leaves_an_invitation_is_refused_by_everybody() {
+    let mut fleet = Fleet::new(3);
+    let removed = fleet.agents[2].id();
+    let mut charter = Charter::of_founder(fleet.agents[0].id());
+    charter.invited.insert(removed, u64::MAX);
+    fleet.commit(0, &Plan { charter: Some(&charter), ..Plan::default() });
+    let entry = forge_commit(&fleet, 0, vec![], &[], &[2], None);
+    assert_eq!(verdict(&mut fleet, 0, &entry), Refusal::StillInvited(removed).into());
+}
+
+#[test]
 fn a_proposal_on_its_own_and_an_entry_of_another_kind_are_refused() {
     let mut fleet = Fleet::new(2);
     let proposal = forge(&fleet, 0, |group, mls, agent| {

@@ -1,13 +1,16 @@
 use alloc::vec;
+use core::time::Duration;
 
-use crate::fleet::fixture::{Agent, Fleet, Known};
+use crate::fleet::fixture::{Agent, Fleet, Known, PROVIDER};
 use crate::fleet::mls::Label;
 use crate::fleet::{
-    Charter, Fault, Group, GroupError, Invitation, MAX_PAST, PAST_LIFETIME, Plan, Received,
+    Charter, Fault, FleetKey, Group, GroupError, Invitation, LogEntry, MAX_PAST, PAST_LIFETIME,
+    Plan, Received, Refusal,
 };
 use crate::identity::Sequence;
 use crate::provider::pure::Pure;
-use crate::time::CLOCK_TOLERANCE;
+use crate::secret::Secret;
+use crate::time::{CLOCK_TOLERANCE, WallTime};
 
 #[test]
 fn every_member_reads_every_other() {
@@ -234,6 +237,115 @@ fn a_newer_card_comes_into_the_tree_with_ones_next_commit() {
     fleet.known.cards.insert(card.hash(), card);
     fleet.follow(1, &commit.entry);
     fleet.check_agreement();
+}
+
+#[test]
+fn another_fleet_key_comes_into_the_tree_by_a_commit_that_the_earlier_one_signs() {
+    let mut fleet = Fleet::new(3);
+    let id = fleet.id;
+    let (earlier, old_card) = {
+        let agent = &mut fleet.agents[1];
+        let key = FleetKey::from_seed(PROVIDER, Secret::new([0x77; 32])).unwrap();
+        let mut body = agent.card.body().clone();
+        body.sequence = Sequence::next(Some(body.sequence), body.validity.not_before);
+        body.fleet_key = Some(key.public().to_vec());
+        let card = crate::identity::fixture::sign(2, body);
+        fleet.known.cards.insert(card.hash(), card.clone());
+        let old_card = core::mem::replace(&mut agent.card, card);
+        (core::mem::replace(&mut agent.key, key), old_card)
+    };
+    // With the new key alone nothing goes out that nobody would take.
+    let agent = &mut fleet.agents[1];
+    let alone = agent.on(id, |group, around, local| group.seal(around, local, b"lost"));
+    assert_eq!(alone.unwrap_err(), GroupError::OtherKey);
+    let alone = agent.commit(id, &Plan { rotate: true, ..Plan::default() });
+    assert_eq!(alone.unwrap_err(), GroupError::OtherKey);
+    let plan = Plan { rotate: true, previous: Some(&earlier), ..Plan::default() };
+    fleet.commit(1, &plan);
+    fleet.check_agreement();
+    fleet.check_message(1);
+    fleet.commit(1, &Plan { rotate: true, ..Plan::default() });
+    // What the earlier key signs is nothing any more.
+    let agent = &mut fleet.agents[1];
+    let (key, card) = (core::mem::replace(&mut agent.key, earlier), agent.card.clone());
+    agent.card = old_card;
+    let old = agent.on(id, |group, around, local| group.seal(around, local, b"lost"));
+    assert_eq!(old.unwrap_err(), GroupError::OtherKey);
+    (agent.key, agent.card) = (key, card);
+    fleet.check_message(0);
+}
+
+#[test]
+fn who_is_invited_comes_in_by_itself_until_the_invitation_ends() {
+    let mut fleet = Fleet::new(2);
+    let id = fleet.id;
+    let (carol, dave) = (Agent::new(9), Agent::new(10));
+    for agent in [&carol, &dave] {
+        fleet.known.cards.insert(agent.card.hash(), agent.card.clone());
+    }
+    let come = |fleet: &Fleet, agent: &Agent| {
+        let (info, tree) = (fleet.info.clone(), fleet.agents[0].tree(id));
+        let step = agent
+            .with(|around, local| Group::rejoin(around, local, &fleet.known, &info, &tree))
+            .unwrap();
+        (step.output.commit, step.changes)
+    };
+    // The invitation holds for the epoch that it leads to, and for one more.
+    let mut charter = Charter::of_founder(fleet.agents[0].id());
+    charter.invited.insert(carol.id(), 3);
+    charter.invited.insert(dave.id(), 2);
+    fleet.commit(0, &Plan { charter: Some(&charter), ..Plan::default() });
+    fleet.commit(1, &Plan { rotate: true, ..Plan::default() });
+    let late = come(&fleet, &dave).0.entry;
+    let refused = fleet.agents[0].receive(id, &fleet.known, &late);
+    assert_eq!(refused, Err(Refusal::Uninvited(dave.id()).into()));
+    let (commit, changes) = come(&fleet, &carol);
+    for received in fleet.follow(2, &commit.entry) {
+        assert!(matches!(received, Received::Commit { change, .. }
+            if change.author == carol.id() && change.added == [carol.id()]));
+    }
+    fleet.agents.push(carol);
+    fleet.info = commit.info;
+    fleet.agents[2].rows.adopt(changes);
+    fleet.check_agreement();
+    fleet.check_message(2);
+    // Who is removed does not come in again.
+    let carol = fleet.agents[2].id();
+    let removal =
+        fleet.agents[0].commit(id, &Plan { remove: &[carol], ..Plan::default() }).unwrap();
+    fleet.agents[0].merge(id);
+    fleet.follow(0, &removal.entry);
+    let carol = fleet.agents.pop().unwrap();
+    fleet.info = removal.info;
+    let again: LogEntry = come(&fleet, &carol).0.entry;
+    let refused = fleet.agents[1].receive(id, &fleet.known, &again);
+    assert_eq!(refused, Err(Refusal::Uninvited(carol.id()).into()));
+}
+
+/// openmls asks the system's clock whether the lifetime of an added leaf holds. That of every leaf
+/// here began at the clock's first second and does not end, so that no clock has another answer; the
+/// time that we are given is what differs below.
+#[test]
+fn clocks_ten_years_apart_change_nothing_between_members() {
+    const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    let mut fleet = Fleet::new(4);
+    let mut carol = Agent::new(9);
+    fleet.known.cards.insert(carol.card.hash(), carol.card.clone());
+    let now = carol.now;
+    let offers = [carol.offer()];
+    fleet.agents[1].now = now + TEN_YEARS;
+    fleet.agents[2].now = WallTime::from_secs(now.as_secs() - TEN_YEARS.as_secs());
+    fleet.agents[3].now = WallTime::from_millis(0);
+    let commit = fleet.commit(0, &Plan { add: &offers, ..Plan::default() });
+    carol.now = now + TEN_YEARS;
+    let tree = fleet.agents[1].tree(fleet.id);
+    carol.join(&fleet.known, &commit.welcomes[0].bytes, &tree);
+    fleet.agents.push(carol);
+    for by in [1, 2, 3, 4] {
+        fleet.commit(by, &Plan { rotate: true, ..Plan::default() });
+        fleet.check_agreement();
+        fleet.check_message(by);
+    }
 }
 
 #[test]

@@ -9,11 +9,11 @@ mod quic;
 mod tcp;
 mod udp;
 
-use std::future;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
+use std::{future, io, mem};
 
 use meshwork_protocols::identity::{Address, Transport};
 use meshwork_protocols::live::udp::MAX_UDP_CLEAR;
@@ -190,6 +190,20 @@ impl From<CarrierError> for SessionError {
             CarrierError::Connection(_) | CarrierError::TurnedOut => Self::Truncated,
         }
     }
+}
+
+/// Lets those go first who were just woken on this thread: what they say then goes out with the next
+/// turn, and who waits for an answer does not wait for a line to look at its socket again.
+pub(super) async fn step_aside() {
+    let mut is_back = false;
+    future::poll_fn(|context| {
+        if mem::replace(&mut is_back, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Waits until the holder of a pass has to go.

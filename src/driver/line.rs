@@ -1,10 +1,9 @@
 //! A session that stands, carried until it is over: what waits for it goes out in its order, and
 //! each frame that comes in goes to whom it is for.
 
+use std::future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::{future, mem};
 
 use meshwork_protocols::live::{
     Local, PeerInfo, Role, SendError, SessionError, SessionEvent, Traffic, datagram,
@@ -13,7 +12,7 @@ use meshwork_protocols::time::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use super::carrier::{Carrier, CarrierError};
+use super::carrier::{Carrier, CarrierError, step_aside};
 use super::happening::Happening;
 use super::lines::Lines;
 use super::outbound::Lane;
@@ -252,20 +251,6 @@ impl Drop for Ends {
             streams.end();
         }
     }
-}
-
-/// Lets those go first who were just woken on this thread: what they say then goes out with the next
-/// turn, and who waits for an answer does not wait for this line to look at its socket again.
-async fn step_aside() {
-    let mut is_back = false;
-    future::poll_fn(|context| {
-        if mem::replace(&mut is_back, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 async fn taken(handing: &mut Option<Handing>) -> Option<()> {

@@ -19,7 +19,7 @@ use meshwork_transports::{
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::outgoing::Outgoing;
-use super::{CarrierError, FAREWELL, turned_out};
+use super::{CarrierError, FAREWELL, step_aside, turned_out};
 use crate::agent::FetchError;
 use crate::driver::Shared;
 use crate::driver::gate::Pass;
@@ -193,10 +193,15 @@ impl QuicCarrier {
             return Err(SessionError::Truncated.into());
         };
         let (waits, stalled) = (standing.take_given(), standing.outgoing.stalls());
-        tokio::select! {
-            moved = standing.turn(may_read, shared) => moved.map(drop),
+        let moved = tokio::select! {
+            moved = standing.turn(may_read, shared) => moved,
             () = sleep_until(stalled), if waits => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        };
+        if matches!(moved, Ok(Moved::Out)) && !standing.take_given() {
+            // What sends it was woken, and goes first.
+            step_aside().await;
         }
+        moved.map(drop)
     }
 
     pub(super) fn room(&self) -> usize {

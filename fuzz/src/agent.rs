@@ -141,7 +141,7 @@ fn grant(subject: AgentId, delegations: u8) -> Grant {
     Grant { subject, role: "auditor".parse().unwrap(), not_after, delegations }
 }
 
-fn seeds(number: u8) -> HybridSeeds {
+pub(crate) fn seeds(number: u8) -> HybridSeeds {
     HybridSeeds { ed25519: Secret::new([number; 32]), ml_dsa: Secret::new([!number; 32]) }
 }
 

@@ -20,6 +20,7 @@ mod braid;
 mod call;
 mod control;
 mod deferred;
+mod fleet;
 mod identity;
 mod live;
 mod quic;
@@ -38,6 +39,7 @@ pub use deferred::{
     bundle, correspondence_open, correspondence_record, deferred_key, envelope, first_message,
     introduction, plaintext, pool, pool_key, prekey_store, ratchet_message, repair, session_list,
 };
+pub use fleet::{fleet_charter, fleet_entry, fleet_invitation, fleet_offer, fleet_receive};
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
 pub use live::{
     answer, handshake_initiator, handshake_responder, hello, records, sealed_records, session,
@@ -76,6 +78,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("envelope", envelope),
     ("file_header", file_header),
     ("first_message", first_message),
+    ("fleet_charter", fleet_charter),
+    ("fleet_entry", fleet_entry),
+    ("fleet_invitation", fleet_invitation),
+    ("fleet_offer", fleet_offer),
+    ("fleet_receive", fleet_receive),
     ("frame", frame),
     ("handshake_initiator", handshake_initiator),
     ("handshake_responder", handshake_responder),

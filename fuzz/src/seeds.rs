@@ -15,7 +15,7 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{braid, call, control, deferred, live, quic, relay, state, streams, udp};
+use crate::{braid, call, control, deferred, fleet, live, quic, relay, state, streams, udp};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -55,6 +55,10 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "envelope" => deferred::envelopes(),
         "file_header" => vec![("report", streams::header())],
         "first_message" => deferred::first_messages(),
+        "fleet_charter" => vec![("named", fleet::charter())],
+        "fleet_entry" | "fleet_receive" => fleet::entries(),
+        "fleet_invitation" => vec![("welcome", fleet::welcome())],
+        "fleet_offer" => vec![("genuine", fleet::offer())],
         "frame" => frames(),
         "handshake_initiator" => vec![("message_2", live::HANDSHAKE.message2.clone())],
         "handshake_responder" => {

@@ -1,0 +1,208 @@
+//! What fleets read: entries of a log, charters, offers, invitations.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use meshwork_protocols::fleet::{
+    Charter, Evidence, FleetKey, Group, GroupId, Invitation, Local, LogEntry, Offer, Plan,
+    Received, RowChange, Rows, StoreError, Suite, Surroundings,
+};
+use meshwork_protocols::identity::{Card, CardHash, SigningPair, Unverified, Validity};
+use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::secret::{Secret, SecretBytes};
+
+use crate::agent::{Agent, NOW, Seeded, seeds};
+
+/// An entry has one encoding.
+pub fn fleet_entry(data: &[u8]) {
+    let Ok(entry) = LogEntry::decode(data) else { return };
+    assert_eq!(entry.encode(), data);
+}
+
+/// A charter is within its bounds and has one encoding.
+pub fn fleet_charter(data: &[u8]) {
+    let Ok(charter) = Charter::decode(data) else { return };
+    assert_eq!(charter.encode().unwrap(), data);
+}
+
+/// An offer that verifies is the one that was made.
+pub fn fleet_offer(data: &[u8]) {
+    let Ok(offer) = Unverified::<Offer>::parse(&Pure, data) else { return };
+    let rows = Memory::default();
+    if FOUNDER.with(&rows, |around, _| offer.verify(around, &JOINER.card)).is_ok() {
+        assert_eq!(data, FLEET.offer);
+    }
+}
+
+/// A member takes nothing that no member made.
+pub fn fleet_receive(data: &[u8]) {
+    let Ok(entry) = LogEntry::decode(data) else { return };
+    let received = JOINER.with(&FLEET.rows, |around, _| {
+        Group::load(around, FLEET.id).unwrap().receive(around, &FLEET.known, &entry)
+    });
+    match received.map(|step| step.output) {
+        Ok(Received::Statement(_)) | Err(_) => {}
+        Ok(_) => assert!(FLEET.entries.iter().any(|genuine| genuine == data)),
+    }
+}
+
+/// A Welcome that opens leads into the group that it was made for.
+pub fn fleet_invitation(data: &[u8]) {
+    let group = JOINER.with(&FLEET.before, |around, _| {
+        Invitation::open(around, &FLEET.known, data, &FLEET.tree).map(|opened| opened.group())
+    });
+    if let Ok(group) = group {
+        assert_eq!(group, FLEET.id);
+    }
+}
+
+/// Seeds, each under its name.
+pub(crate) fn entries() -> Vec<(&'static str, Vec<u8>)> {
+    let statement = [&[1, 4, 1], [7; 32].as_slice()].concat();
+    let names = ["message", "commit"].into_iter();
+    names.zip(FLEET.entries.iter().cloned()).chain([("statement", statement)]).collect()
+}
+
+pub(crate) fn charter() -> Vec<u8> {
+    FLEET.charter.encode().unwrap()
+}
+
+pub(crate) fn offer() -> Vec<u8> {
+    FLEET.offer.clone()
+}
+
+pub(crate) fn welcome() -> Vec<u8> {
+    FLEET.welcome.clone()
+}
+
+/// A fleet of two: one founded it, the other was added and is about to read two entries.
+struct Fleet {
+    id: GroupId,
+    charter: Charter,
+    known: Known,
+    offer: Vec<u8>,
+    welcome: Vec<u8>,
+    tree: Vec<u8>,
+    /// What the second has stored before it joined, and after.
+    before: Memory,
+    rows: Memory,
+    entries: [Vec<u8>; 2],
+}
+
+static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
+    let (founder, joiner) = (&*FOUNDER, &*JOINER);
+    let cards = [founder, joiner].map(|member| (member.card.hash(), member.card.clone()));
+    let known = Known(cards.into());
+    let charter = Charter {
+        roles: [(Agent::peer().id(), "courier".parse().unwrap())].into(),
+        holders: vec![Agent::stranger().id()],
+        invited: [(Agent::stranger().id(), 7)].into(),
+        ..Charter::of_founder(Agent::own().id())
+    };
+    let (mut own, mut before) = (Memory::default(), Memory::default());
+    let until = NOW.wall + Validity::MAX;
+    let step = joiner.with(&before, |around, local| Offer::make(around, local, until, false));
+    let step = step.unwrap();
+    before.adopt(step.changes);
+    let offers = [step.output];
+    let step = founder.with(&own, |around, local| Group::create(around, local, &charter)).unwrap();
+    own.adopt(step.changes);
+    let mut group = step.output;
+    let plan = Plan { add: &offers, ..Plan::default() };
+    let added = founder.with(&own, |around, local| group.commit(around, local, &plan)).unwrap();
+    own.adopt(added.changes);
+    own.adopt(founder.with(&own, |around, _| group.merge(around)).unwrap().changes);
+    let tree = founder.with(&own, |around, _| group.view(around).unwrap().tree()).unwrap();
+    let welcome = added.output.welcomes[0].bytes.clone();
+    let joined = joiner.with(&before, |around, _| {
+        Invitation::open(around, &known, &welcome, &tree).unwrap().accept().unwrap()
+    });
+    let mut rows = before.clone();
+    rows.adopt(joined.changes);
+    let sealed = founder.with(&own, |around, local| group.seal(around, local, b"hello")).unwrap();
+    own.adopt(sealed.changes);
+    let plan = Plan { rotate: true, ..Plan::default() };
+    let commit = founder.with(&own, |around, local| group.commit(around, local, &plan)).unwrap();
+    Fleet {
+        id: group.id(),
+        charter,
+        known,
+        offer: offers[0].encode(),
+        welcome,
+        tree,
+        before,
+        rows,
+        entries: [sealed.output, commit.output.entry].map(|entry| entry.encode()),
+    }
+});
+
+static FOUNDER: LazyLock<Member> = LazyLock::new(|| Member::new(Agent::own(), 1));
+static JOINER: LazyLock<Member> = LazyLock::new(|| Member::new(Agent::peer(), 2));
+
+/// An agent in fleets, with a card that names its key there.
+struct Member {
+    card: Card,
+    key: FleetKey,
+    pair: SigningPair,
+}
+
+impl Member {
+    fn new(agent: &Agent, number: u8) -> Self {
+        let pair = SigningPair::from_seeds(&Pure, seeds(number | 0x80)).unwrap();
+        let seed = Secret::from_slice(agent.id().as_bytes()).unwrap();
+        let key = FleetKey::from_seed(&Pure, seed).unwrap();
+        let mut body = agent.card().body().clone();
+        body.fleet_key = Some(key.public().to_vec());
+        let card = agent.root.sign_card(&Pure, body, &mut Seeded::new(1)).unwrap();
+        Self { card, key, pair }
+    }
+
+    fn with<T>(
+        &self,
+        rows: &Memory,
+        operation: impl FnOnce(&mut Surroundings<'_>, &Local<'_>) -> T,
+    ) -> T {
+        let mut random = Seeded::new(9);
+        let mut around = Surroundings {
+            provider: &Pure,
+            rows,
+            random: &mut random,
+            now: NOW.wall,
+            suite: Suite::XWing,
+        };
+        operation(&mut around, &Local { card: &self.card, key: &self.key, pair: &self.pair })
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Memory(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Memory {
+    fn adopt(&mut self, changes: Vec<RowChange>) {
+        for RowChange { key, value } in changes {
+            match value {
+                Some(value) => self.0.insert(key, value.expose().to_vec()),
+                None => self.0.remove(&key),
+            };
+        }
+    }
+}
+
+impl Rows for Memory {
+    fn get(&self, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
+        Ok(self.0.get(key).map(|value| SecretBytes::new(value.clone())))
+    }
+}
+
+#[derive(Debug)]
+struct Known(BTreeMap<CardHash, Card>);
+
+impl Evidence for Known {
+    fn card(&self, hash: &CardHash) -> Option<&Card> {
+        self.0.get(hash)
+    }
+
+    fn blob(&self, _: &[u8; 32]) -> Option<&[u8]> {
+        None
+    }
+}

@@ -1,11 +1,14 @@
-//! What fleets seal keys with: the KEM, and HPKE over it.
+//! What fleets seal keys with: the KEM, and HPKE over it; and groups shared with another
+//! implementation.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Hex, VectorError, load};
 
 const X_WING: &str = "fleet/x-wing-draft.json";
 const HPKE: &str = "fleet/hpke-x25519-rfc9180.json";
+const TS_MLS: &str = "fleet/ts-mls.json";
 
 /// One X-Wing key and one encapsulation to it.
 #[derive(Clone, Debug, Deserialize)]
@@ -73,4 +76,31 @@ pub fn x_wing() -> Result<Vec<XWingCase>, VectorError> {
 /// The vectors of RFC 9180 for DHKEM(X25519).
 pub fn hpke() -> Result<Vec<HpkeCase>, VectorError> {
     load(HPKE, include_str!("../data/fleet/hpke-x25519-rfc9180.json"))
+}
+
+/// One run of our `fleet_peer` program beside another implementation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transcript {
+    /// The suite, as it is written.
+    pub id: String,
+    /// The suite.
+    pub suite: u16,
+    /// What our program was told, with what the other side had made, and said.
+    pub steps: Vec<Exchange>,
+}
+
+/// One command and its answer, as the program writes them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// The command.
+    pub command: Value,
+    /// The answer.
+    pub answer: Value,
+}
+
+/// Groups that our program and ts-mls shared.
+pub fn ts_mls() -> Result<Vec<Transcript>, VectorError> {
+    load(TS_MLS, include_str!("../data/fleet/ts-mls.json"))
 }

@@ -1,8 +1,11 @@
-//! X-Wing and HPKE against the vectors of their specifications.
+//! X-Wing and HPKE against the vectors of their specifications, and groups shared with `ts-mls`.
 
 #![allow(clippy::unwrap_used, reason = "a check may stop")]
 
-use meshwork_interop_vectors::fleet::{hpke, x_wing};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use meshwork_interop_vectors::fleet::{Exchange, Transcript, hpke, ts_mls, x_wing};
 use meshwork_protocols::fleet::hpke::{HpkeKem, HpkeSealed};
 use meshwork_protocols::fleet::x_wing::{decapsulate, encapsulate, public};
 use meshwork_protocols::provider::aws::AwsLc;
@@ -10,6 +13,7 @@ use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::provider::{CryptoError, FleetProvider};
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::Secret;
+use serde_json::{Value, json};
 
 const PROVIDERS: [&dyn FleetProvider; 2] = [&AwsLc, &Pure];
 
@@ -121,4 +125,55 @@ fn hpke_over_x_wing_opens_what_was_sealed_and_nothing_else() {
     assert!(open(&Secret::new([1; 32]), b"info", b"aad", &sealed).is_err());
     assert!(open(&pair.private, b"other", b"aad", &sealed).is_err());
     assert!(open(&pair.private, b"info", b"other", &sealed).is_err());
+}
+
+/// Our program, told what it was told when `ts-mls` was on the other side.
+struct Peer(Child);
+
+impl Peer {
+    fn start() -> Self {
+        let program = env!("CARGO_BIN_EXE_fleet_peer");
+        let piped = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Self(piped.unwrap())
+    }
+
+    /// The answers to all commands.
+    fn answers(mut self, transcript: &Transcript) -> Vec<Value> {
+        let mut commands = self.0.stdin.take().unwrap();
+        let mut lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
+        let answer = |step: &Exchange| {
+            writeln!(commands, "{}", step.command).unwrap();
+            serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
+        };
+        let answers = transcript.steps.iter().map(answer).collect();
+        drop(commands);
+        assert!(self.0.wait().unwrap().success());
+        answers
+    }
+}
+
+#[test]
+fn what_ts_mls_made_is_taken_and_leads_to_the_epochs_that_it_came_to() {
+    let transcripts = ts_mls().unwrap();
+    assert_eq!(transcripts.iter().map(|one| one.suite).collect::<Vec<_>>(), [0x004F, 0x0001]);
+    for transcript in transcripts {
+        let answers = Peer::start().answers(&transcript);
+        for (step, answer) in transcript.steps.iter().zip(answers) {
+            assert_eq!(answer, step.answer, "{}: {}", transcript.id, step.command["cmd"]);
+            assert_eq!(answer["ok"], true);
+        }
+        let count =
+            |name| transcript.steps.iter().filter(|step| step.command["cmd"] == name).count();
+        assert!(count("agree") >= 12 && count("receive") >= 12 && count("join") == 3);
+    }
+}
+
+#[test]
+fn an_epoch_in_which_the_sides_differ_is_noticed() {
+    let mut transcript = ts_mls().unwrap().remove(0);
+    let agree = transcript.steps.iter().position(|step| step.command["cmd"] == "agree").unwrap();
+    transcript.steps.truncate(agree + 1);
+    transcript.steps[agree].command["authenticator"] = json!("00");
+    let answers = Peer::start().answers(&transcript);
+    assert_eq!(answers[agree]["ok"], false);
 }

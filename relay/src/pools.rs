@@ -154,10 +154,7 @@ impl Keys {
         publish: &Publish,
     ) -> Result<Change, Stop> {
         let now = context.now.wall;
-        let mut standing = match publish.mode {
-            PublishMode::Add => self.standing.clone(),
-            PublishMode::Replace => self.standing.without_keys(),
-        };
+        let mut standing = self.standing.clone();
         let content = match &publish.publication {
             Publication::Prekeys { bundle, pool } => {
                 let card = cards::of(context.storage, context.provider, &self.owner)?
@@ -179,6 +176,9 @@ impl Keys {
                 (!packages.is_empty()).then_some((content, forever))
             }
         };
+        if publish.mode == PublishMode::Replace {
+            standing.withdraw(content.as_ref().map(|(content, _)| content));
+        }
         standing.drop_ended(now, &self.given);
         if let Some((content, not_after)) = content {
             standing.add(content, not_after);
@@ -333,8 +333,10 @@ impl Standing {
         self.lots.iter().map(|lot| lot.left(now)).sum()
     }
 
-    fn without_keys(&self) -> Self {
-        Self { lots: Vec::new(), ..self.clone() }
+    /// Takes all keys back but those that are published instead: who repeats a publication is not
+    /// given again what was handed out of it.
+    fn withdraw(&mut self, instead: Option<&Content>) {
+        self.lots.retain(|lot| instead.is_some_and(|content| lot.content.repeats(content)));
     }
 
     /// Takes the bundle, if it is the newest and the card's agent answers for it.

@@ -100,6 +100,18 @@ fn the_owner_sees_the_depth_is_told_when_it_is_low_and_repeats_a_publication_wit
 }
 
 #[test]
+fn a_replacement_that_is_repeated_gives_no_key_a_second_time() {
+    let owner = Agent::new(1, 8);
+    let mut relay = serving(&owner, Limits::default());
+    let Request::Publish(publish) = owner.publish() else { panic!() };
+    let replace = Request::Publish(Publish { mode: PublishMode::Replace, ..publish });
+    let depth = |prekeys| Answer::Depth(Depth { prekeys, packages: 0, last_resorts: 0 });
+    assert_eq!(ask(&mut relay, owner.id(), replace.clone()), depth(8));
+    assert!(taken(&mut relay, someone(1), owner.id(), 0).is_some());
+    assert_eq!(ask(&mut relay, owner.id(), replace), depth(7));
+}
+
+#[test]
 fn key_packages_are_handed_out_once_each_and_then_the_last_resort() {
     let owner = Agent::new(1, 3);
     let mut relay = serving(&owner, Limits::default());

@@ -172,7 +172,8 @@ impl Node {
                 | Output::Deposit { .. }
                 | Output::TakePrekeys { .. }
                 | Output::Acknowledge { .. }
-                | Output::Publish { .. } => {}
+                | Output::Publish { .. }
+                | Output::SetRules { .. } => {}
             }
         }
     }

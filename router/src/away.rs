@@ -242,16 +242,19 @@ impl Desk {
     pub(crate) fn repair(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
         let now = step.now;
         while let Some(peer) = self.troubles.next_due(now.monotonic) {
-            if !self.paths.reaches(&peer) && !self.has_relay(&peer) {
+            if !self.paths.reaches(&peer) && (!self.has_relay(&peer) || self.troubles.asks(&peer)) {
                 self.troubles.put_off(peer, now.monotonic);
+                self.ask_relay(step, &peer);
                 continue;
             }
             let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
-            let begun = deferred.begin_anew(&step.view(), &peer, &mut *self.random)?;
-            let hashes = self.troubles.begin(&peer, now);
-            if let Some(changes) = begun {
-                step.adopt(changes);
-                self.say_sealed(step, &peer, &Payload::Repair(hashes))?;
+            match deferred.begin_anew(&step.view(), &peer, &mut *self.random)? {
+                Some(changes) => {
+                    let hashes = self.troubles.begin(&peer, now);
+                    step.adopt(changes);
+                    self.say_sealed(step, &peer, &Payload::Repair(hashes))?;
+                }
+                None => self.troubles.begun_nothing(peer, now.monotonic),
             }
         }
         Ok(())

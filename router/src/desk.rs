@@ -14,7 +14,7 @@ use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::random::Random;
 use meshwork_protocols::time::Timestamp;
-use meshwork_protocols::wire::Payload;
+use meshwork_protocols::wire::{MessageId, Payload, Receipt, Verdict};
 use meshwork_state::{Namespace, StoreError};
 
 use crate::away::PrekeyLook;
@@ -40,6 +40,7 @@ use crate::peer::{Meeting, Peers, Shown, Standing};
 use crate::policy::Policy;
 use crate::reach::Reaches;
 use crate::relays::Relays;
+use crate::rules::OwnRules;
 use crate::stored::{self, MAX_SEALED, Stored, View};
 use crate::transition::Transition;
 use crate::trouble::Troubles;
@@ -74,6 +75,7 @@ pub(crate) struct Desk {
     pub(crate) diallings: Diallings,
     pub(crate) reaches: Reaches,
     pub(crate) relays: Relays,
+    pub(crate) rules: OwnRules,
     pub(crate) peers: Peers,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
@@ -108,6 +110,7 @@ impl Desk {
             diallings: Diallings::default(),
             reaches: Reaches::default(),
             relays: Relays::default(),
+            rules: OwnRules::default(),
             peers: Peers::default(),
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -140,20 +143,27 @@ impl Desk {
         self.held = Held::default();
         self.owed = Owed::default();
         self.relays.forget_deposits();
+        self.rules.contacts_are_read_anew();
         ledger.each(Namespace::Peer, |row| self.peers.load(&row))?;
         let provider = Arc::clone(&self.config.provider);
         ledger.each(Namespace::Outbox, |row| self.outbox.load(&row, &*provider))?;
-        ledger.each(Namespace::Gap, |row| self.gaps.load(&row, step.now.monotonic))?;
+        self.outbox.load_relayed(step)?;
+        let mut waiting = Vec::new();
+        ledger.each(Namespace::Gap, |row| {
+            waiting.extend(self.gaps.load(&row, step.now.monotonic)?);
+            Ok(())
+        })?;
         ledger.each(Namespace::Held, |row| self.held.load(&row))?;
         ledger.each(Namespace::Owed, |row| self.owed.load(&row))?;
+        let mut unread: BTreeMap<AgentId, Vec<Receipt>> = BTreeMap::new();
         ledger.each(Namespace::Inbox, |row| {
-            if let Some((arrival, delivery)) = self.inbox.load(&row)?
-                && arrival >= self.announced
-            {
-                let (sender, id) = (delivery.sender, delivery.message.id);
+            let Some((arrival, delivery)) = self.inbox.load(&row)? else { return Ok(()) };
+            let (sender, id) = (delivery.sender, delivery.message.id);
+            if arrival >= self.announced {
                 let repeat = self.began_with.is_none_or(|before| arrival < before);
                 step.tell(Event::Arrived { arrival, sender, id, repeat });
             }
+            unread.entry(sender).or_default().push(delivered(id));
             Ok(())
         })?;
         self.began_with.get_or_insert(self.inbox.next_arrival());
@@ -164,6 +174,10 @@ impl Desk {
                 self.owed.schedule(&peer, step.now.monotonic);
             }
         }
+        for (sender, id) in waiting {
+            unread.entry(sender).or_default().push(delivered(id));
+        }
+        self.acknowledge_anew(step, unread)?;
         self.dirty.extend(self.outbox.wanted());
         self.dirty.extend(self.owed.creditors());
         self.look_after_prekeys(step)
@@ -208,8 +222,12 @@ impl Desk {
         self.dirty.append(&mut self.outbox.due(now));
         self.expire(step)?;
         while let Some((sender, receipts)) = self.owed.next_due(now) {
+            let mut said = true;
             for receipts in receipts {
-                self.say(step, &sender, &Payload::Receipts(receipts))?;
+                said &= self.say(step, &sender, &Payload::Receipts(receipts))?;
+            }
+            if !said {
+                self.owed.not_said(sender, now);
             }
         }
         let (paths, gaps) = (&self.paths, &mut self.gaps);
@@ -226,7 +244,8 @@ impl Desk {
         for (peer, needs) in due.failed {
             self.not_found(step, peer, needs);
         }
-        self.rested(now);
+        self.rested(step);
+        self.look_after_rules(step);
         if self.upkeep.is_due(now) {
             self.sweep(step)?;
         }
@@ -247,6 +266,7 @@ impl Desk {
             self.paths.next_timeout(),
             self.diallings.next_timeout(),
             self.relays.next_timeout(),
+            self.rules.next_timeout(),
             self.upkeep.next_timeout(),
             self.prekey_look.next_timeout(),
             self.troubles.next_timeout(),
@@ -591,4 +611,8 @@ impl Desk {
     ) -> Result<Choice, StoreError> {
         Ok(choose(&self.situation_that_counts(view, peer, frame)?).choice)
     }
+}
+
+const fn delivered(id: MessageId) -> Receipt {
+    Receipt { id, verdict: Verdict::Delivered }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::wire::Place;
+use meshwork_protocols::wire::{MessageId, Place};
 use meshwork_state::{Namespace, Row, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -72,24 +72,29 @@ pub(crate) struct Gaps {
 }
 
 impl Gaps {
-    /// Takes a row at a start. A sender's progress comes before what waits for it, its key being
-    /// a prefix of theirs.
-    pub(crate) fn load(&mut self, (key, value): &Row, now: Duration) -> Result<(), StoreError> {
+    /// Takes a row at a start, and says of which message it is, if of one. A sender's progress comes
+    /// before what waits for it, its key being a prefix of theirs.
+    pub(crate) fn load(
+        &mut self,
+        (key, value): &Row,
+        now: Duration,
+    ) -> Result<Option<(AgentId, MessageId)>, StoreError> {
         let (sender, place) = key.split_first_chunk::<32>().ok_or(StoreError::Damaged)?;
         let conversation = self.conversations.entry(AgentId::from_bytes(*sender)).or_default();
         if place.is_empty() {
             let progress: Progress = row::decode(value)?;
             conversation.id = progress.conversation;
             conversation.next = progress.next;
-            return Ok(());
+            return Ok(None);
         }
         let number = place.last_chunk::<8>().ok_or(StoreError::Damaged)?;
-        let size = Delivery::decode(value)?.size();
+        let delivery = Delivery::decode(value)?;
+        let size = delivery.size();
         conversation.waiting.insert(u64::from_be_bytes(*number), size);
         conversation.bytes += size;
         self.bytes += size;
         self.asks.set(AgentId::from_bytes(*sender), now);
-        Ok(())
+        Ok(Some((delivery.sender, delivery.message.id)))
     }
 
     /// Whether there is room for a message at `place`. One whose turn it is always has it: it

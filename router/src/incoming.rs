@@ -178,7 +178,9 @@ impl Desk {
             Outcome::Arrived(arrived) => arrived,
             Outcome::Refused { is_lost } if known => {
                 self.did_not_open(step, path, peer, hash, is_lost)?;
-                return Ok(true);
+                // A relay takes the same packet for one that came: it keeps it until its sender was told
+                // that it did not open.
+                return Ok(!is_lost || path.is_some() || self.troubles.is_named(&peer, &hash));
             }
             Outcome::Refused { .. } => return Ok(true),
         };
@@ -481,7 +483,7 @@ impl Desk {
         if self.say_sealed(step, &origin.sender, &payload)? {
             return Ok(());
         }
-        self.say(step, &origin.sender, &payload)
+        self.say(step, &origin.sender, &payload).map(drop)
     }
 
     fn answer_again(

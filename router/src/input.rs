@@ -142,6 +142,15 @@ pub enum RelayNews<'a> {
         relay: AgentId,
         /// How many one-time keys of ours nobody has taken there.
         depth: usize,
+        /// Whether it did not answer before, or was never asked.
+        is_back: bool,
+    },
+    /// Our rules are durable there.
+    Ruled {
+        /// The relay.
+        relay: AgentId,
+        /// Their revision.
+        revision: u64,
     },
     /// Our bundle is durable there, and with it a pool, if one was published.
     Published {

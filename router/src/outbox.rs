@@ -15,9 +15,11 @@ use meshwork_state::{Namespace, Row, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::choice::{Choice, Protocol, Reason, Way};
+use crate::event::Level;
 use crate::ledger::Ledger;
 use crate::output::PathId;
 use crate::row;
+use crate::sent::SentRow;
 use crate::stored::{KeptPacket, MAX_SEALED};
 use crate::timers::Timers;
 use crate::transition::Transition;
@@ -89,7 +91,7 @@ pub(crate) struct Entry {
     pub(crate) frame: usize,
     whereabouts: Whereabouts,
     /// Whether it is known to be durable at a relay.
-    relayed: bool,
+    pub(crate) relayed: bool,
     sealed: Option<[u8; 32]>,
 }
 
@@ -275,6 +277,16 @@ impl Outbox {
         let is_new = !core::mem::replace(&mut entry.relayed, true);
         self.timers.set(id, due);
         Some(is_new)
+    }
+
+    /// Takes from the rows at a start which messages are durable at a relay: what is tried again of
+    /// them is no news.
+    pub(crate) fn load_relayed(&mut self, step: &Transition<'_>) -> Result<(), StoreError> {
+        for (id, entry) in &mut self.entries {
+            let row = SentRow::read(step, *id)?;
+            entry.relayed = row.is_some_and(|row| row.level == Level::Relayed);
+        }
+        Ok(())
     }
 
     /// The message was not left with this relay, and goes back into its peer's queue.

@@ -98,6 +98,7 @@ impl Desk {
             self.send_waiting(step, &peer)?;
             self.dial(step, peer);
         }
+        self.watch_contacts(step.now.monotonic);
         Ok(())
     }
 
@@ -277,19 +278,20 @@ impl Desk {
         }
     }
 
-    /// Says something about messages to a peer, on whatever way there is; it may get lost.
+    /// Says something about messages to a peer, on whatever way there is; it may get lost. `false`
+    /// where there is none.
     pub(crate) fn say(
         &mut self,
         step: &mut Transition<'_>,
         peer: &AgentId,
         payload: &Payload,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if let Some(path) = self.paths.live(peer) {
             step.transmit(path, Frame::Clear(payload.clone()).encode());
             self.used(step, path);
-            return Ok(());
+            return Ok(true);
         }
-        self.say_sealed(step, peer, payload).map(drop)
+        self.say_sealed(step, peer, payload)
     }
 
     /// Says something sealed by a stored session, on whatever way there is; `false` where there is
@@ -302,7 +304,7 @@ impl Desk {
     ) -> Result<bool, StoreError> {
         let path = self.paths.live(peer).or_else(|| self.paths.mail(peer));
         let Some(protocol) = self.config.stored.protocol() else { return Ok(false) };
-        if path.is_none() && !(self.has_relay(peer) && self.relays.has_room()) {
+        if path.is_none() && (self.peers.relays(peer).is_empty() || !self.relays.has_room()) {
             return Ok(false);
         }
         let sealed = stored::seal(protocol, step, peer, payload, &mut *self.random)?;
@@ -336,7 +338,7 @@ impl Desk {
             row = self.outbox.set_sealed(step, id, row, None);
         }
         let Some(entry) = self.outbox.entry(id) else { return Ok(false) };
-        let (attempts, expires) = (entry.attempts, entry.expires);
+        let (attempts, expires, relayed) = (entry.attempts, entry.expires, entry.relayed);
         let frame = match (row.sealed.take(), choice.protocol) {
             // Sealed once, it travels as those bytes whatever carries it.
             (Some(kept), protocol) => {
@@ -369,7 +371,7 @@ impl Desk {
         };
         let due = step.now.monotonic + self.wait(way, attempts);
         self.outbox.left(id, way, choice, due);
-        if attempts == 0 {
+        if attempts == 0 && !relayed {
             step.tell(Event::Moved { id, to: *peer, level: Level::Sent, choice });
         }
         Ok(true)

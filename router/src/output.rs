@@ -1,9 +1,11 @@
 //! What the router asks the outside world to do.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use meshwork_protocols::deferred::{CurvePublic, PrekeyId};
 use meshwork_protocols::identity::{AgentId, Relay};
+use meshwork_protocols::relay::Rules;
 use meshwork_protocols::time::WallTime;
 use meshwork_state::Batch;
 use serde::{Deserialize, Serialize};
@@ -88,6 +90,14 @@ pub enum Output {
         bundle: Vec<u8>,
         /// One-time keys for this relay alone.
         pool: Option<RelayPool>,
+    },
+    /// Tell a relay of ours whom we know, and what others may leave; [`crate::RelayNews::Ruled`]
+    /// answers.
+    SetRules {
+        /// The relay.
+        relay: AgentId,
+        /// What it is to hold to.
+        rules: Box<Rules>,
     },
     /// Tell the application.
     Event(Event),

@@ -148,6 +148,13 @@ impl Owed {
         Some((sender, receipts.chunks(MAX_RECEIPTS).map(<[Receipt]>::to_vec).collect()))
     }
 
+    /// There was no way to say what was due: that is tried again sooner.
+    pub(crate) fn not_said(&mut self, sender: AgentId, now: Duration) {
+        let repeats = self.debts.get(&sender).map_or(0, |debt| debt.repeats);
+        let wait = REPEAT.saturating_mul(1 << repeats.min(16)).min(LONGEST);
+        self.timers.set(sender, now + wait);
+    }
+
     /// Senders that are owed something.
     pub(crate) fn creditors(&self) -> impl Iterator<Item = AgentId> {
         self.debts.keys().copied()

@@ -91,6 +91,8 @@ pub(crate) struct Peers {
     peers: BTreeMap<AgentId, Peer>,
     /// When a Hello of each was last believed, while this process runs.
     greeted: BTreeMap<AgentId, Duration>,
+    /// How often another agent became known, or one is known no more.
+    changes: u64,
 }
 
 /// How long a Hello may be on its way until its session stands, where datagrams carry it: as long as
@@ -125,6 +127,17 @@ impl Peers {
     /// The relays that keep its mail, in the order of its card.
     pub(crate) fn relays(&self, peer: &AgentId) -> Arc<[Relay]> {
         self.peers.get(peer).map(|peer| Arc::clone(&peer.relays)).unwrap_or_default()
+    }
+
+    /// Those to whom receipts go.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &AgentId> {
+        let known = self.peers.iter().filter(|(_, peer)| peer.standing == Standing::Known);
+        known.map(|(id, _)| id)
+    }
+
+    /// Differs where [`Peers::known`] may.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Whether receipts go to it.
@@ -244,7 +257,9 @@ impl Peers {
     pub(crate) fn forget(&mut self, step: &mut Transition<'_>, peer: &AgentId) -> bool {
         step.delete(Namespace::Peer, peer.as_bytes().to_vec());
         self.greeted.remove(peer);
-        self.peers.remove(peer).is_some()
+        let forgotten = self.peers.remove(peer);
+        self.changes += u64::from(forgotten.is_some());
+        forgotten.is_some()
     }
 
     /// No two peers have one name.
@@ -260,7 +275,9 @@ impl Peers {
         step.put(Namespace::Peer, id.as_bytes().to_vec(), row::encode(facts));
         // A card that was verified a moment ago, or when its row was written, is one.
         if let Ok(peer) = Peer::of(facts) {
+            let was_known = self.is_known(&id);
             self.peers.insert(id, peer);
+            self.changes += u64::from(was_known != self.is_known(&id));
         }
     }
 }

@@ -4,11 +4,12 @@
 //! Knows no session and no call: the driver says what came of each. Which relays rest is in
 //! `relays`; what a message is, and whether it came before, in `incoming`.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::identity::{AgentId, Card, Unverified};
-use meshwork_protocols::wire::{Frame, MessageId};
+use meshwork_protocols::wire::{Frame, MAX_RECEIPTS, MessageId, Payload, Receipt};
 use meshwork_state::StoreError;
 
 use crate::choice::{Choice, Reason};
@@ -38,7 +39,11 @@ impl Desk {
             RelayNews::NotDeposited { deposit, why } => self.not_deposited(step, deposit, why),
             RelayNews::Taken { relay, of, prekeys } => self.taken(step, relay, of, prekeys),
             RelayNews::Mail(mail) => self.mail(step, &mail, congested),
-            RelayNews::Met { relay, depth } => self.met_relay(step, relay, depth),
+            RelayNews::Met { relay, depth, is_back } => self.met_relay(step, relay, depth, is_back),
+            RelayNews::Ruled { relay, revision } => {
+                self.rules.kept(relay, revision);
+                Ok(())
+            }
             RelayNews::Published { relay, pool } => self.published(step, relay, pool),
         }
     }
@@ -62,15 +67,41 @@ impl Desk {
         Some(agent)
     }
 
-    /// Leaves what is said about messages. It may get lost.
+    /// Leaves what is said about messages, once a relay of the peer's takes it. A restart forgets it,
+    /// and says anew what the rows know.
     pub(crate) fn leave_saying(
         &mut self,
         step: &mut Transition<'_>,
         peer: &AgentId,
         frame: Vec<u8>,
     ) {
-        let mail = Mail { to: *peer, expires: step.now.wall + SAYING_KEPT, frame };
-        self.leave(step, mail, 0, None);
+        self.leave_or_hold(step, Mail { to: *peer, expires: step.now.wall + SAYING_KEPT, frame });
+    }
+
+    fn leave_or_hold(&mut self, step: &mut Transition<'_>, mail: Mail) {
+        if self.has_relay(&mail.to) {
+            self.leave(step, mail, 0, None);
+        } else {
+            self.relays.hold(mail);
+        }
+    }
+
+    /// Says anew what a restart forgot on its way to a relay: of messages that nobody dealt with, that
+    /// they are here. What was said of the others is owed.
+    pub(crate) fn acknowledge_anew(
+        &mut self,
+        step: &mut Transition<'_>,
+        unread: BTreeMap<AgentId, Vec<Receipt>>,
+    ) -> Result<(), StoreError> {
+        for (sender, receipts) in unread {
+            let is_by_mail = self.peers.is_known(&sender)
+                && !self.paths.reaches(&sender)
+                && !self.peers.relays(&sender).is_empty();
+            for receipts in receipts.chunks(MAX_RECEIPTS).filter(|_| is_by_mail) {
+                self.say_sealed(step, &sender, &Payload::Receipts(receipts.to_vec()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether anything could be left for this peer now.
@@ -85,9 +116,13 @@ impl Desk {
         peer: &AgentId,
         choice: Choice,
     ) {
-        if choice.reason != Reason::PrekeysWanted {
-            return;
+        if choice.reason == Reason::PrekeysWanted {
+            self.ask_relay(step, peer);
         }
+    }
+
+    /// Asks a relay for the prekeys of a peer, if one can be asked.
+    pub(crate) fn ask_relay(&mut self, step: &mut Transition<'_>, peer: &AgentId) {
         let relays = self.peers.relays(peer);
         let Some(relay) = self.relays.usable(&relays, peer, 0) else { return };
         if let Some(request) = self.relays.ask(relay.agent, *peer, &mut *self.random) {
@@ -96,8 +131,8 @@ impl Desk {
     }
 
     /// The rest of some relays is over: what waits for them goes on.
-    pub(crate) fn rested(&mut self, now: Duration) {
-        let rested = self.relays.due(now);
+    pub(crate) fn rested(&mut self, step: &mut Transition<'_>) {
+        let rested = self.relays.due(step.now.monotonic);
         if rested.is_empty() {
             return;
         }
@@ -105,6 +140,11 @@ impl Desk {
         let named =
             |peer: &AgentId| peers.relays(peer).iter().any(|relay| rested.contains(&relay.agent));
         self.dirty.extend(self.outbox.wanted().filter(named));
+        for mail in self.relays.take_unsaid(named) {
+            if mail.expires > step.now.wall {
+                self.leave_or_hold(step, mail);
+            }
+        }
     }
 
     fn deposited(
@@ -145,9 +185,7 @@ impl Desk {
         match what {
             Left::Message(id) => self.outbox.not_relayed(id, relay),
             // What is left once is sealed for good: the same bytes go to the next relay.
-            Left::Saying(mail) => {
-                self.leave(step, mail, 0, None);
-            }
+            Left::Saying(mail) => self.leave_or_hold(step, mail),
         }
         self.dirty.insert(to);
         Ok(())
@@ -200,7 +238,10 @@ impl Desk {
         // 2. Nothing is used that the peer did not sign.
         let Some(deferred) = self.config.stored.deferred() else { return Ok(()) };
         match deferred.take_from_relay(&step.view(), &of, &taken) {
-            Ok(changes) => step.adopt(changes),
+            Ok(changes) => {
+                step.adopt(changes);
+                self.troubles.has_prekeys(of, step.now.monotonic);
+            }
             Err(TakeError::Store(error)) => return Err(error),
             // It is the relay that gave what is none of the peer's; another may do better.
             Err(_) => self.relays.put_off(relay, of, step.now.monotonic + REFUSED_REST),
@@ -252,13 +293,16 @@ impl Desk {
         step: &mut Transition<'_>,
         relay: AgentId,
         depth: usize,
+        is_back: bool,
     ) -> Result<(), StoreError> {
         self.relays.answered(relay);
         let Some(deferred) = self.config.stored.deferred().filter(|it| it.is_own_relay(&relay))
         else {
             return Ok(());
         };
-        match deferred.publish_at(&step.view(), &relay, depth, &mut *self.random) {
+        let published = deferred.publish_at(&step.view(), &relay, depth, &mut *self.random);
+        self.rule(step, relay, is_back);
+        match published {
             Ok(None) => {}
             Ok(Some(Published { bundle, pool, changes })) => {
                 step.adopt(changes);

@@ -49,7 +49,9 @@ pub(crate) struct Relays {
     timers: Timers<Resting>,
     deposits: BTreeMap<DepositId, Deposit>,
     next_deposit: u64,
-    /// How many of them only this keeps.
+    /// What is to be said to peers whose relays all rest.
+    unsaid: BTreeMap<AgentId, Vec<Mail>>,
+    /// How many pieces only this keeps.
     sayings: usize,
     /// The peers whose prekeys are being asked for.
     asking: BTreeSet<AgentId>,
@@ -178,9 +180,25 @@ impl Relays {
         Some(ended)
     }
 
+    /// Keeps what no relay can be given now.
+    pub(crate) fn hold(&mut self, mail: Mail) {
+        self.sayings += 1;
+        self.unsaid.entry(mail.to).or_default().push(mail);
+    }
+
+    /// Takes what is held for some peers.
+    pub(crate) fn take_unsaid(&mut self, of: impl Fn(&AgentId) -> bool) -> Vec<Mail> {
+        let peers: Vec<_> = self.unsaid.keys().copied().filter(of).collect();
+        let unsaid: Vec<_> =
+            peers.iter().filter_map(|peer| self.unsaid.remove(peer)).flatten().collect();
+        self.sayings -= unsaid.len();
+        unsaid
+    }
+
     /// Nothing that is under way is waited for: the rows are loaded anew.
     pub(crate) fn forget_deposits(&mut self) {
         self.deposits.clear();
+        self.unsaid.clear();
         self.sayings = 0;
     }
 

@@ -1,8 +1,10 @@
 //! One step of the state machine: what it reads, what it changes, what it lets out and when.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use meshwork_protocols::identity::{AgentId, Relay};
+use meshwork_protocols::relay::Rules;
 use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::Timestamp;
 use meshwork_state::{Batch, Change, Namespace, Row, StoreError};
@@ -102,6 +104,11 @@ impl<'a> Transition<'a> {
     /// Gives a relay prekeys once this step, and every one before it, is durable.
     pub(crate) fn publish(&mut self, relay: AgentId, bundle: Vec<u8>, pool: Option<RelayPool>) {
         self.held.push(Output::Publish { relay, bundle, pool });
+    }
+
+    /// Gives a relay rules once this step, and every one before it, is durable.
+    pub(crate) fn set_rules(&mut self, relay: AgentId, rules: Box<Rules>) {
+        self.held.push(Output::SetRules { relay, rules });
     }
 
     /// Asks a relay for prekeys at once.

@@ -16,22 +16,12 @@ use std::mem;
 use std::sync::Arc;
 
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_router::{Input, Output, RelayFailure, RelayNews};
+use meshwork_router::{ERRANDS, Errand, Input, Output};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::client::Client;
-use self::errand::Errand;
 use super::Driver;
-use super::lines::Lines;
-
-/// How many errands may wait for one relay: with the largest frames a gigabyte would, with usual
-/// ones a few megabytes. Beyond it a relay counts as one that takes no more now.
-const ERRANDS: usize = 1_024;
-
-/// When an errand that found no room is tried again.
-const NO_ROOM: RelayFailure =
-    RelayFailure::NotNow { retry_after: std::time::Duration::from_secs(5) };
 
 /// The tasks of the relays in use.
 #[derive(Debug, Default)]
@@ -60,22 +50,12 @@ struct InUse {
 impl Driver {
     /// Gives a relay what the router wants of it.
     pub(super) fn run_errand(&mut self, output: Output) {
-        let (relay, errand) = match output {
-            Output::Deposit { deposit, relay, to, expires, frame } => {
-                (relay, Errand::Deposit { deposit, to, expires, frame })
-            }
-            Output::TakePrekeys { request, relay, of } => (relay, Errand::Take { request, of }),
-            Output::Acknowledge { relay, entry } => (named(relay), Errand::Acknowledge(entry)),
-            Output::Publish { relay, bundle, pool } => {
-                (named(relay), Errand::Publish { bundle, pool })
-            }
-            _ => return,
-        };
+        let Some((relay, errand)) = Errand::of(output) else { return };
         let agent = relay.agent;
         let in_use = self.relay(relay);
         // What is lost here is said to be, or comes again.
         let Err(errand) = in_use.errands.try_send(errand) else { return };
-        if let Some(news) = not_now(agent, &errand.into_inner()) {
+        if let Some(news) = errand.into_inner().found_no_room(agent) {
             self.router.handle(self.shared.clock.now(), Input::Relay(news));
         }
     }
@@ -88,7 +68,9 @@ impl Driver {
             let in_use = self.relay(relay.clone());
             if !mem::replace(&mut in_use.fetches, true) {
                 let client = Arc::clone(&in_use.client);
-                self.tasks.spawn(mailbox::fetch(client, lines));
+                client.is_ours();
+                let nudges = lines.shared.relays.nudges_of(relay.agent);
+                self.tasks.spawn(mailbox::fetch(client, nudges, lines));
             }
         }
     }
@@ -99,37 +81,11 @@ impl Driver {
             let client = Arc::new(Client::new(relay.clone()));
             lines.shared.relays.uses(relay.agent);
             let (errands, waiting) = mpsc::channel(ERRANDS);
-            running.spawn(run(Arc::clone(&client), waiting, lines.clone()));
+            let (runs, lines) = (Arc::clone(&client), lines.clone());
+            running.spawn(async move { errand::run(&runs, waiting, lines).await });
             InUse { client, errands, fetches: false }
         });
         in_use.client.is_at(relay);
         in_use
-    }
-}
-
-/// Runs errands until no more come.
-async fn run(client: Arc<Client>, mut errands: mpsc::Receiver<Errand>, lines: Lines) {
-    while let Some(first) = errands.recv().await {
-        let mut waiting = vec![first];
-        while waiting.len() < errand::TOGETHER
-            && let Ok(next) = errands.try_recv()
-        {
-            waiting.push(next);
-        }
-        errand::run(&client, &lines, waiting).await;
-    }
-}
-
-/// A relay of which only the id is known here: its task is there, or knows no address.
-fn named(agent: AgentId) -> Relay {
-    Relay { agent, addresses: Vec::new() }
-}
-
-/// What an errand that found no room came to; `None` for one that comes again by itself.
-fn not_now(relay: AgentId, errand: &Errand) -> Option<RelayNews<'static>> {
-    match *errand {
-        Errand::Deposit { deposit, .. } => Some(RelayNews::NotDeposited { deposit, why: NO_ROOM }),
-        Errand::Take { of, .. } => Some(RelayNews::Taken { relay, of, prekeys: Err(NO_ROOM) }),
-        Errand::Acknowledge(_) | Errand::Publish { .. } => None,
     }
 }

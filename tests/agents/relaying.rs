@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use meshwork::live::call::Refusal;
-use meshwork::{Agent, CallError, Level, RelaySettings, Relaying};
+use meshwork::{Agent, CallError, FirstContact, Level, PrekeySettings, RelaySettings, Relaying};
+use meshwork_protocols::relay::{Answer, KeyKind, Request, SERVICE, TakeId, Taken};
+use tokio::time::sleep;
 
 use crate::common::{Home, in_memory, next, start, until};
 
@@ -68,4 +70,68 @@ async fn strangers_may_call_the_relay_and_nothing_else() {
     assert!(call("meshwork.relay.v1").await.is_ok());
     let refused = call("echo").await;
     assert!(matches!(refused, Err(CallError::Refused(Refusal::NoSuchService))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_relay_holds_strangers_to_the_rules_of_the_recipient_and_takes_mail_of_its_contacts() {
+    let (at_relay, at_bob) = (Home::new(), Home::new());
+    let (relay_agent, relaying) = relay(&at_relay).await;
+    let contact = relay_agent.contact().unwrap();
+    let bob = start(|| {
+        let builder = at_bob.builder().listen("127.0.0.1:0").relay(contact.clone());
+        builder.first_contact(FirstContact::Drop)
+    })
+    .await;
+    let (friend, stranger) = (in_memory().await, in_memory().await);
+    for agent in [&friend, &stranger] {
+        agent.meet(bob.card()).await.unwrap();
+    }
+    bob.meet(friend.card()).await.unwrap();
+    // Rules go before keys.
+    until(async || bob.relays().iter().all(|(_, state)| state.prekeys.is_some_and(|it| it > 0)))
+        .await;
+    let to_bob = bob.id();
+    // The contact may be newer than the rules that went first: the next follow within a second.
+    sleep(Duration::from_millis(1_500)).await;
+    bob.close().await.unwrap();
+    stranger.send(to_bob, "let me in").await.unwrap();
+    let refused = || relaying.metrics().refusals.get("unwanted").copied().unwrap_or_default();
+    until(async || refused() > 0).await;
+    let id = friend.send(to_bob, "it is me").await.unwrap();
+    until(async || friend.status(id).await.unwrap().unwrap().level == Level::Relayed).await;
+    assert_eq!(relaying.metrics().deposits, 1);
+}
+
+#[tokio::test]
+async fn a_pool_that_runs_low_is_filled_at_once_because_the_relay_says_so() {
+    let (at_relay, at_bob) = (Home::new(), Home::new());
+    let (relay_agent, relaying) = relay(&at_relay).await;
+    let contact = relay_agent.contact().unwrap();
+    let prekeys = PrekeySettings { pool_size: 1, ..PrekeySettings::default() };
+    let bob = start(|| {
+        let builder = at_bob.builder().listen("127.0.0.1:0").relay(contact.clone());
+        builder.prekeys(prekeys)
+    })
+    .await;
+    until(async || bob.relays().iter().all(|(_, state)| state.prekeys == Some(1))).await;
+    let asker = in_memory().await;
+    asker.meet(relay_agent.card()).await.unwrap();
+    let take = async |number: u8| {
+        let (target, kind, id) = (bob.id(), KeyKind::Prekeys, TakeId([number; 16]));
+        let request = Request::Take { target, kind, id }.encode();
+        let answer = asker.call(relay_agent.id(), SERVICE, request).await.unwrap();
+        Answer::decode(&answer).unwrap()
+    };
+    let is_key =
+        |answer: &Answer| matches!(answer, Answer::Taken(Taken::Prekeys { one_time: Some(_), .. }));
+    assert!(is_key(&take(1).await));
+    // The pool is looked at every five minutes otherwise.
+    for number in 2.. {
+        if is_key(&take(number).await) {
+            break;
+        }
+        assert!(number < 100, "it was not filled within ten seconds");
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(relaying.metrics().keys_taken, 2);
 }

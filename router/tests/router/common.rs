@@ -16,6 +16,7 @@ use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::random::Random;
+use meshwork_protocols::relay::Rules;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::{Frame, MAX_FRAME, MessageId, Payload};
@@ -113,6 +114,8 @@ pub(crate) struct Node {
     pub(crate) dials: Vec<(AgentId, Needs)>,
     /// What it wants of relays.
     pub(crate) wishes: VecDeque<Output>,
+    /// The rules that relays were given, in their order.
+    pub(crate) rules: Vec<(AgentId, Rules)>,
     pub(crate) setup: Setup,
     starts: u8,
     tickets: u64,
@@ -149,6 +152,7 @@ impl Node {
             closed: Vec::new(),
             dials: Vec::new(),
             wishes: VecDeque::new(),
+            rules: Vec::new(),
             setup: (policy, stored),
             starts: 1,
             tickets: 0,
@@ -176,12 +180,20 @@ impl Node {
         self.batches.clear();
         self.sent.clear();
         self.wishes.clear();
+        self.rules.clear();
         self.events.clear();
         self.now.monotonic = Duration::ZERO;
         let rows = Unreliable { store: Arc::clone(&self.store), reads: Arc::clone(&self.reads) };
         let who = (self.number, &self.card);
         self.router = start(who, rows, self.setup, self.starts, restored, self.now);
         self.drain();
+    }
+
+    /// The disk breaks: the same agent starts with an empty state.
+    pub(crate) fn lose_state(&mut self) {
+        self.store = Arc::new(MemoryStore::new());
+        self.restart();
+        self.commit();
     }
 
     pub(crate) fn lineage(&self) -> Lineage {
@@ -212,6 +224,7 @@ impl Node {
                 | Output::TakePrekeys { .. }
                 | Output::Acknowledge { .. }
                 | Output::Publish { .. }) => self.wishes.push_back(wish),
+                Output::SetRules { relay, rules } => self.rules.push((relay, *rules)),
             }
         }
     }

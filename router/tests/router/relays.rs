@@ -12,8 +12,9 @@ use meshwork_protocols::identity::{AgentId, Card, Relay, Unverified};
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::wire::Frame;
 use meshwork_router::{
-    DepositId, Event, Input, Level, Output, Policy, PrekeySettings, Protocol, Reason, RelayFailure,
-    RelayMail, RelayNews, RelayPool, Request, Standing, Stored, TakeId, TakenKey, TakenPrekeys,
+    DepositId, Event, FirstContact, Input, Level, Output, Policy, PrekeySettings, Protocol, Reason,
+    RelayFailure, RelayMail, RelayNews, RelayPool, Request, Standing, Stored, TakeId, TakenKey,
+    TakenPrekeys,
 };
 
 use crate::common::{DAY, Node, Seeded, card, card_with_relays, identity, signing_pair, text};
@@ -153,7 +154,7 @@ impl Scene {
 fn meet_relays(node: &mut Node, relays: &mut BTreeMap<AgentId, Service>) {
     for (relay, service) in relays.iter().filter(|(_, service)| service.up) {
         let depth = service.pools.get(&node.id()).map_or(0, Vec::len);
-        node.handle(Input::Relay(RelayNews::Met { relay: *relay, depth }));
+        node.handle(Input::Relay(RelayNews::Met { relay: *relay, depth, is_back: true }));
         node.commit();
     }
     serve(node, relays);
@@ -364,7 +365,7 @@ fn a_pool_that_a_relay_has_not_confirmed_is_given_again_as_it_is() {
     let mut node = node(1, Policy::default());
     let mut pools = Vec::new();
     for _ in 0..3 {
-        node.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 0 }));
+        node.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 0, is_back: true }));
         node.commit();
         let Some(Output::Publish { pool, .. }) = node.wishes.pop_back() else { panic!() };
         pools.push(pool.unwrap());
@@ -376,7 +377,7 @@ fn a_pool_that_a_relay_has_not_confirmed_is_given_again_as_it_is() {
     let published = RelayNews::Published { relay: FIRST, pool: Some(pools[0].number) };
     node.handle(Input::Relay(published));
     node.commit();
-    node.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4 }));
+    node.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4, is_back: true }));
     let Some(Output::Publish { pool, .. }) = node.wishes.pop_back() else { panic!() };
     assert_eq!(pool, None);
 }
@@ -385,7 +386,7 @@ fn a_pool_that_a_relay_has_not_confirmed_is_given_again_as_it_is() {
 fn who_is_no_relay_of_ours_gets_no_pool() {
     let mut node = node(1, Policy::default());
     let other = AgentId::from_bytes([103; 32]);
-    node.handle(Input::Relay(RelayNews::Met { relay: other, depth: 0 }));
+    node.handle(Input::Relay(RelayNews::Met { relay: other, depth: 0, is_back: true }));
     node.commit();
     assert!(node.wishes.is_empty());
 }
@@ -501,7 +502,7 @@ fn a_state_that_was_put_back_takes_its_pools_away_from_the_relays() {
     let mut scene = Scene::new();
     scene.a.restart_as(true);
     scene.a.commit();
-    scene.a.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4 }));
+    scene.a.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4, is_back: true }));
     scene.a.commit();
     let Some(Output::Publish { pool: Some(pool), .. }) = scene.a.wishes.pop_back() else {
         panic!()
@@ -515,10 +516,176 @@ fn a_pool_is_replaced_before_its_signature_ends() {
     scene.a.pass(DAY * 8);
     scene.a.commit();
     scene.a.wishes.clear();
-    scene.a.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4 }));
+    scene.a.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4, is_back: true }));
     scene.a.commit();
     let Some(Output::Publish { pool: Some(pool), .. }) = scene.a.wishes.pop_back() else {
         panic!()
     };
     assert!(pool.replaces);
+}
+
+fn meet(node: &mut Node, relay: AgentId, is_back: bool) {
+    node.handle(Input::Relay(RelayNews::Met { relay, depth: 4, is_back }));
+    node.commit();
+}
+
+#[test]
+fn a_relay_is_given_the_rules_when_it_is_met_until_it_keeps_them_and_when_it_was_away() {
+    let mut node = node(1, Policy::default());
+    let other = card(2, 1_000, &[1]);
+    node.meet(&other);
+    assert!(node.rules.is_empty(), "no relay was met");
+    meet(&mut node, FIRST, true);
+    let (relay, rules) = node.rules.pop().unwrap();
+    assert_eq!(relay, FIRST);
+    assert!(rules.knows(&Pure, &other.agent()) && !rules.knows(&Pure, &SECOND));
+    assert_eq!((rules.known.len(), rules.strangers.pieces), (1, 1_000));
+    // They were lost: what follows has a later revision.
+    meet(&mut node, FIRST, false);
+    let (_, again) = node.rules.pop().unwrap();
+    assert!(again.revision > rules.revision);
+    let revision = again.revision;
+    node.handle(Input::Relay(RelayNews::Ruled { relay: FIRST, revision }));
+    meet(&mut node, FIRST, false);
+    assert!(node.rules.is_empty(), "it keeps them");
+    meet(&mut node, FIRST, true);
+    assert_eq!(node.rules, [(FIRST, again)], "it may have lost them");
+}
+
+#[test]
+fn rules_follow_contacts_that_change_together_and_are_no_longer_those_of_who_was_blocked() {
+    let mut node = node(1, Policy::default());
+    let others = [2, 3, 4].map(|number| card(number, 1_000, &[1]));
+    meet(&mut node, FIRST, true);
+    meet(&mut node, SECOND, true);
+    let before = node.rules.drain(..).map(|(_, rules)| rules.revision).max();
+    others.iter().for_each(|card| node.meet(card));
+    node.pass(Duration::from_secs(1));
+    let relays: Vec<_> = node.rules.iter().map(|(relay, _)| *relay).collect();
+    assert_eq!(relays, [FIRST, SECOND], "once, for all three");
+    assert!(node.rules.iter().all(|(_, rules)| rules.known.len() == 3));
+    assert!(node.rules.iter().all(|(_, rules)| Some(rules.revision) > before));
+    node.rules.clear();
+    let (peer, standing) = (others[0].agent(), Standing::Blocked);
+    node.request(Request::Stand { peer, standing });
+    node.commit();
+    node.pass(Duration::from_secs(1));
+    assert!(!node.rules.is_empty());
+    assert!(node.rules.iter().all(|(_, rules)| !rules.knows(&Pure, &peer)));
+}
+
+#[test]
+fn rules_leave_strangers_what_the_policy_would_make_of_it() {
+    let pieces = |first_contact| {
+        let mut policy = Policy::default();
+        policy.first_contact = first_contact;
+        let mut node = node(1, policy);
+        meet(&mut node, FIRST, true);
+        node.rules.pop().unwrap().1.strangers.pieces
+    };
+    assert_eq!(pieces(FirstContact::Drop), 0);
+    assert_eq!(pieces(FirstContact::Hold), 1_000);
+    assert_eq!(pieces(FirstContact::Accept), u32::MAX);
+}
+
+#[test]
+fn what_is_durable_at_a_relay_is_not_said_to_be_sent_again() {
+    let mut scene = Scene::new();
+    let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
+    scene.a_is_here();
+    assert_eq!(scene.a.level(id), Some(Level::Relayed));
+    let moved = |node: &Node| {
+        let moved = |event: &Event| matches!(event, Event::Moved { id: of, .. } if *of == id);
+        node.events.iter().filter(|event| moved(event)).count()
+    };
+    scene.a.restart();
+    scene.a_is_here();
+    assert_eq!(moved(&scene.a), 0, "what is tried again is no news");
+    assert_eq!(scene.a.level(id), Some(Level::Relayed));
+}
+
+#[test]
+fn mail_that_no_session_opens_stays_at_its_relay_until_its_sender_was_told_and_seals_anew() {
+    let mut scene = Scene::new();
+    let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
+    scene.a_is_here();
+    // The state of the receiver is lost, and with it what would open the message.
+    scene.b.lose_state();
+    let card_a = Arc::clone(&scene.a.card);
+    scene.b.meet(&card_a);
+    scene.publish();
+    scene.b_is_here();
+    let waits = |scene: &Scene| scene.relays[&FIRST].mail[&scene.b.id()].len();
+    assert_eq!((scene.b.bodies().len(), waits(&scene)), (0, 1), "it is not acknowledged");
+    // It has nothing to tell the sender with: its prekeys are asked for.
+    scene.b.pass(Duration::from_secs(60));
+    assert!(matches!(scene.b.wishes.front(), Some(Output::TakePrekeys { .. })));
+    scene.b_is_here();
+    scene.b.pass(Duration::from_millis(1));
+    scene.b_is_here();
+    scene.b_is_here();
+    assert_eq!(waits(&scene), 0, "the sender is told");
+    scene.a_is_here();
+    scene.b_is_here();
+    assert_eq!(scene.b.bodies(), ["hello"]);
+    scene.a_is_here();
+    assert_eq!(scene.a.level(id), Some(Level::Delivered));
+}
+
+#[test]
+fn a_receipt_that_no_relay_takes_is_left_once_one_is_back() {
+    let mut scene = Scene::new();
+    let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
+    scene.a_is_here();
+    for relay in [FIRST, SECOND] {
+        scene.relay(relay).refuses = Some(RelayFailure::Refused);
+    }
+    scene.b_is_here();
+    assert_eq!(scene.b.bodies(), ["hello"]);
+    for relay in [FIRST, SECOND] {
+        scene.relay(relay).refuses = None;
+    }
+    scene.b.pass(Duration::from_secs(5 * 60));
+    scene.b_is_here();
+    scene.a_is_here();
+    assert_eq!(scene.a.level(id), Some(Level::Delivered));
+}
+
+#[test]
+fn what_was_received_is_acknowledged_anew_where_a_restart_forgot_the_receipt() {
+    let mut scene = Scene::new();
+    let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
+    scene.a_is_here();
+    for relay in [FIRST, SECOND] {
+        scene.relay(relay).refuses = Some(RelayFailure::Refused);
+    }
+    scene.b_is_here();
+    scene.b.restart();
+    for relay in [FIRST, SECOND] {
+        scene.relay(relay).refuses = None;
+    }
+    scene.b_is_here();
+    scene.a_is_here();
+    assert_eq!(scene.a.level(id), Some(Level::Delivered));
+}
+
+#[test]
+fn what_is_owed_and_found_no_way_is_not_taken_for_said() {
+    let mut scene = Scene::new();
+    let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
+    scene.a_is_here();
+    scene.b_is_here();
+    scene.a_is_here();
+    for relay in [FIRST, SECOND] {
+        scene.relay(relay).refuses = Some(RelayFailure::Refused);
+    }
+    scene.b.request(Request::Process { sender: scene.a.id(), id });
+    scene.b_is_here();
+    for relay in [FIRST, SECOND] {
+        scene.relay(relay).refuses = None;
+    }
+    scene.b.pass(Duration::from_secs(5 * 60));
+    scene.b_is_here();
+    scene.a_is_here();
+    assert_eq!(scene.a.level(id), Some(Level::Processed));
 }

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use meshwork_protocols::identity::{AgentId, Card, Relay};
-use meshwork_protocols::relay::{Answer, Refusal, Request, SERVICE};
+use meshwork_protocols::identity::{AgentId, Card, Relay, ServiceName};
+use meshwork_protocols::relay::{Answer, Depth, MAIL_SERVICE, Nudge, Request, SERVICE};
 use meshwork_router::{Needs, RelayFailure};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 
 use crate::driver::dial::dial_relay;
@@ -26,6 +27,9 @@ const SEEN: Duration = Duration::from_secs(5);
 /// How old a session becomes before a new one replaces it, as with peers.
 const LIFE: Duration = Duration::from_secs(60 * 60);
 
+/// How many nudges of one relay may wait: there are few kinds.
+const NUDGES: usize = 4;
+
 /// A relay.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -35,12 +39,37 @@ pub(crate) struct Client {
     card: Mutex<Option<Arc<Card>>>,
     /// Held while a session is opened: its two tasks need one.
     opening: tokio::sync::Mutex<Option<Instant>>,
+    /// Whether it keeps our mail, so that a session with it always stands.
+    is_ours: AtomicBool,
 }
 
 impl Client {
     pub(super) fn new(relay: Relay) -> Self {
-        let (place, card) = (Mutex::new(relay), Mutex::default());
-        Self { place, card, opening: tokio::sync::Mutex::default() }
+        Self {
+            place: Mutex::new(relay),
+            card: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            is_ours: AtomicBool::new(false),
+        }
+    }
+
+    /// It keeps our mail.
+    pub(super) fn is_ours(&self) {
+        self.is_ours.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends a session that was opened for errands alone and has none: another's relay has many whom
+    /// it serves.
+    pub(super) async fn part(&self, lines: &Lines) {
+        let (shared, agent) = (&lines.shared, self.agent());
+        if self.is_ours.load(Ordering::Relaxed) || shared.peers.is_heard(&agent) {
+            return;
+        }
+        if self.opening.lock().await.take().is_some()
+            && let Some(session) = shared.sessions.current(&agent, Needs::Any)
+        {
+            session.outbound.end();
+        }
     }
 
     pub(super) fn agent(&self) -> AgentId {
@@ -69,7 +98,7 @@ impl Client {
         match Answer::decode(&answer) {
             Ok(Answer::Refused(refusal)) => {
                 tracing::debug!(relay = %self.agent().short(), %refusal, "a relay refuses");
-                Err(failure(refusal))
+                Err(refusal.into())
             }
             Ok(answer) => Ok(answer),
             Err(error) => {
@@ -108,16 +137,6 @@ impl Client {
     }
 }
 
-/// What a refusal means to the router.
-pub(super) fn failure(refusal: Refusal) -> RelayFailure {
-    match refusal.retry_after() {
-        Some(seconds) => {
-            RelayFailure::NotNow { retry_after: Duration::from_secs(u64::from(seconds)) }
-        }
-        None => RelayFailure::Refused,
-    }
-}
-
 /// What is known of a relay of one's own.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -137,6 +156,12 @@ pub struct RelayState {
 }
 
 impl RelayState {
+    /// It said what is left of our pools.
+    pub(super) const fn has(&mut self, depth: &Depth) {
+        self.prekeys = Some(depth.prekeys);
+        self.last_resorts = depth.last_resorts;
+    }
+
     /// Whether nothing is known to be there that is not dealt with.
     fn is_dealt_with(&self) -> bool {
         self.looked && (!self.answers || self.acknowledged >= self.fetched)
@@ -148,6 +173,8 @@ impl RelayState {
 pub(crate) struct RelayBook {
     states: Mutex<BTreeMap<AgentId, RelayState>>,
     changed: Notify,
+    /// Where nudges go of those that keep our mail.
+    nudged: Mutex<BTreeMap<AgentId, mpsc::Sender<Nudge>>>,
 }
 
 impl RelayBook {
@@ -169,6 +196,26 @@ impl RelayBook {
     pub(super) fn learn(&self, relay: AgentId, learn: impl FnOnce(&mut RelayState)) {
         learn(lock(&self.states).entry(relay).or_default());
         self.changed.notify_waiters();
+    }
+
+    /// What comes of the nudges of a relay that keeps our mail.
+    pub(super) fn nudges_of(&self, relay: AgentId) -> mpsc::Receiver<Nudge> {
+        let (nudged, nudges) = mpsc::channel(NUDGES);
+        lock(&self.nudged).insert(relay, nudged);
+        nudges
+    }
+
+    /// Takes a call that is a nudge by a relay that keeps our mail; `false` for any other call.
+    pub(crate) fn take_nudge(&self, caller: &AgentId, service: &ServiceName, body: &[u8]) -> bool {
+        if service.as_str() != MAIL_SERVICE {
+            return false;
+        }
+        let Some(nudged) = lock(&self.nudged).get(caller).cloned() else { return false };
+        if let Ok(nudge) = Nudge::decode(body) {
+            // Where there is no room, some wait that say the same.
+            let _ = nudged.try_send(nudge);
+        }
+        true
     }
 
     /// Waits until what these relays had is dealt with, as far as they answer. Dropping the future

@@ -158,6 +158,10 @@ impl Session {
         while let Some(event) = desk.calls.poll() {
             match event {
                 CallEvent::Asked { call, service, body, deadline } => {
+                    if shared.relays.take_nudge(&self.peer, &service, &body) {
+                        desk.calls.answer(call, Ok(Vec::new()));
+                        continue;
+                    }
                     let is_heard = shared.peers.is_heard(&self.peer);
                     let Some(handler) = shared.services.find(&service, is_heard) else {
                         desk.calls.answer(call, Err(Refusal::NoSuchService));

@@ -30,7 +30,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("meshwork-interop-vectors", &["meshwork-protocols"]),
     (
         "meshwork-simulator",
-        &["meshwork-protocols", "meshwork-router", "meshwork-state", "meshwork-transports"],
+        &[
+            "meshwork-protocols",
+            "meshwork-relay",
+            "meshwork-router",
+            "meshwork-state",
+            "meshwork-transports",
+        ],
     ),
     ("meshwork-fuzz", &["meshwork", "meshwork-protocols", "meshwork-router", "meshwork-state"]),
 ];

@@ -41,11 +41,15 @@ pub enum Broken {
     ArchivesNothing,
     /// The randomness of each start is that of the first.
     RandomnessRepeats,
+    /// The driver tells relays that mail need not be kept as soon as it has it.
+    AcknowledgesMailAtOnce,
+    /// Relays answer a batch before it is durable.
+    RelayAnswersEarly,
 }
 
 impl Broken {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::ReleasesBeforeTheCommit,
         Self::IgnoresFailedCommits,
         Self::DropsOutputs,
@@ -58,6 +62,8 @@ impl Broken {
         Self::KeepsSessionsLate,
         Self::ArchivesNothing,
         Self::RandomnessRepeats,
+        Self::AcknowledgesMailAtOnce,
+        Self::RelayAnswersEarly,
     ];
 
     /// The rows that its store does not keep, or keeps late.

@@ -4,6 +4,7 @@
 //! disk. It knows nothing of how any of it is done.
 
 mod memory;
+mod relays;
 mod violation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,10 @@ use meshwork_router::{Delivery, Level, PeerFacts, Router, Standing, Suspicion};
 use meshwork_state::{Namespace, Rows, State};
 
 pub use self::memory::Memory;
+pub use self::relays::RelayCounts;
 pub use self::violation::Violation;
+
+use self::relays::RelayPromises;
 
 use crate::happening::Sending;
 use crate::mesh::Mesh;
@@ -37,6 +41,8 @@ pub(crate) struct Checker {
     put_back: BTreeSet<Host>,
     /// Hosts that do not keep to the protocol.
     hostile: BTreeSet<Host>,
+    /// What relays promised.
+    pub(crate) relays: RelayPromises,
     counts: Counts,
 }
 
@@ -57,6 +63,8 @@ pub struct Counts {
     pub delivered: u64,
     /// Those that ended as expired or refused.
     pub ended: u64,
+    /// What was done at relays.
+    pub relays: RelayCounts,
 }
 
 impl Counts {
@@ -69,6 +77,9 @@ impl Counts {
         self.accepted += other.accepted;
         self.delivered += other.delivered;
         self.ended += other.ended;
+        self.relays.deposits += other.relays.deposits;
+        self.relays.given += other.relays.given;
+        self.relays.keys += other.relays.keys;
     }
 }
 
@@ -84,8 +95,8 @@ struct Message {
 
 impl Checker {
     /// What went wrong first.
-    pub(crate) const fn violation(&self) -> Option<&Violation> {
-        self.violation.as_ref()
+    pub(crate) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref().or(self.relays.violation())
     }
 
     /// Something went wrong.
@@ -95,7 +106,7 @@ impl Checker {
 
     /// What was counted.
     pub(crate) const fn counts(&self) -> Counts {
-        self.counts
+        Counts { relays: self.relays.counts(), ..self.counts }
     }
 
     /// This host does not keep to the protocol: nothing is promised to it or about what it sends.
@@ -258,6 +269,11 @@ impl Checker {
                 self.violated(Violation::AcknowledgedBeforeDurable { host, to, id: *id });
             }
         }
+    }
+
+    /// A relay is told that mail need not be kept, and what it brought is not durable.
+    pub(crate) fn mail_acknowledged_early(&mut self, host: Host, relay: Host) {
+        self.violated(Violation::MailAcknowledgedBeforeDurable { host, relay });
     }
 
     /// What is known of a host now, to be remembered with a copy of its disk.

@@ -29,6 +29,8 @@ pub enum Happening {
     },
     /// The application of a host sends.
     Send(Sending),
+    /// A relay's disk has done what the start of this number asked for, or a wait is over.
+    RelayServes(Host, Start),
     /// A way for mail opens at a host.
     OpenMail(Host, Start, AgentId),
     /// Something that nobody asked for.
@@ -101,6 +103,16 @@ pub enum Weather {
     Lose(Host),
     /// A host is told of another, which it may have forgotten.
     Meet(Host, Host),
+    /// A relay ends, for so long.
+    CrashRelay(Host, Duration),
+    /// A relay starts.
+    StartRelay(Host),
+    /// A relay reaches nobody, for so long.
+    LeaveAlone(Host, Duration),
+    /// A relay reaches everybody again.
+    Rejoin(Host),
+    /// A relay ends, and its disk breaks.
+    LoseRelay(Host),
     /// The session key of a host is replaced.
     RotateKey(Host),
     /// The owner of a host decides on its strangers.

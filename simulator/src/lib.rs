@@ -7,7 +7,7 @@
 //! - [`seeded`], [`queue`], [`clock`], [`network`], [`disk`]: the world.
 //! - [`provider`], [`recorder`]: primitives that cost a microsecond, and a watch over any.
 //! - [`quic`]: QUIC on virtual time.
-//! - [`node`]: a machine, its agent and its driver.
+//! - [`node`]: a machine, its agent and its driver; and, in `relay`, one with a relay.
 //! - [`scenario`], [`world`], [`checker`], [`broken`]: what happens, and what must hold.
 
 pub mod broken;
@@ -24,6 +24,7 @@ pub mod provider;
 pub mod queue;
 pub mod quic;
 pub mod recorder;
+mod relay;
 pub mod scenario;
 pub mod seeded;
 pub mod trace;

@@ -16,8 +16,8 @@ Runs meshes of agents through storms and checks what was promised.
   --seeds COUNT      run that many seeds, dealt over the scenarios
   --first N          begin with this seed, not with 0
   --seed N           run one seed, of the scenario that it is dealt to, and print its trace
-  --scenario NAME    only live, datagram, stored, mixed, ordered, strangers, disk or
-                     deferred
+  --scenario NAME    only live, datagram, stored, mixed, ordered, strangers, disk,
+                     deferred or relays
   --provider NAME    simulated (default), pure, or both, to see that routers decide alike
   --broken NAME      run agents that are broken on purpose, for instance ForgetsInbox";
 

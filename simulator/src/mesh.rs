@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use meshwork_protocols::deferred::CurveKey;
 use meshwork_protocols::identity::{
-    AgentId, Card, CardBody, CardError, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Validity,
+    AgentId, Card, CardBody, CardError, HybridSeeds, LiveKey, Relay, Root, Sequence, SigningPair,
+    Validity,
 };
 use meshwork_protocols::live::{Local, LocalError, Suite};
 use meshwork_protocols::provider::{CryptoError, DeferredProvider};
@@ -68,7 +69,11 @@ impl Agent {
         Deferred::new(Arc::clone(provider), identity, pair, card, settings)
     }
 
-    fn draw(provider: &Arc<dyn DeferredProvider>, random: &mut Seeded) -> Result<Self, MeshError> {
+    fn draw(
+        provider: &Arc<dyn DeferredProvider>,
+        relays: Vec<Relay>,
+        random: &mut Seeded,
+    ) -> Result<Self, MeshError> {
         let root = Root::generate(provider.as_ref(), random)?;
         let pair = SigningPair::generate(provider.as_ref(), random)?;
         let live = LiveKey::generate(provider.as_ref(), random);
@@ -78,6 +83,7 @@ impl Agent {
         let mut body = CardBody::new(sequence, validity, signing, *live.public());
         let first = random.index(Suite::ALL.len());
         body.suites = Suite::ALL.into_iter().cycle().skip(first).take(2).map(Suite::byte).collect();
+        body.relays = relays;
         body.deferred_identity = Some(identity.public().encode().to_vec());
         let card = Arc::new(root.sign_card(provider.as_ref(), body, random)?);
         let seeds = pair.seeds().clone();
@@ -95,6 +101,8 @@ pub struct Mesh {
     /// How far from each other those are who have to do with each other.
     circle: usize,
     hosts: BTreeMap<AgentId, Host>,
+    /// Behind the agents' hosts.
+    relays: Vec<AgentId>,
 }
 
 impl Mesh {
@@ -103,14 +111,20 @@ impl Mesh {
     pub fn draw(
         watched: Watched,
         (count, circle): (usize, usize),
+        relays: usize,
         random: &mut Seeded,
     ) -> Result<Self, MeshError> {
         let provider = &watched.provider;
-        let mut agents =
-            (0..count).map(|_| Agent::draw(provider, random)).collect::<Result<Vec<_>, _>>()?;
+        // Relays prove themselves to nobody here, so that any id will do.
+        let relays: Vec<_> = (0..relays)
+            .map(|at| AgentId::from_bytes([u8::try_from(at).unwrap_or(0); 32]))
+            .collect();
+        let mut agents = (0..count)
+            .map(|_| Agent::draw(provider, some_of(&relays, random), random))
+            .collect::<Result<Vec<_>, _>>()?;
         agents.sort_by_key(Agent::id);
         let hosts = agents.iter().enumerate().map(|(at, agent)| (agent.id(), Host(at))).collect();
-        Ok(Self { watched, agents, circle, hosts })
+        Ok(Self { watched, agents, circle, hosts, relays })
     }
 
     /// The agent at a host.
@@ -121,6 +135,23 @@ impl Mesh {
     /// The host of an agent.
     pub fn host(&self, agent: &AgentId) -> Option<Host> {
         self.hosts.get(agent).copied()
+    }
+
+    /// The host of a relay.
+    pub fn relay_host(&self, relay: &AgentId) -> Option<Host> {
+        let at = self.relays.iter().position(|known| known == relay)?;
+        Some(Host(self.agents.len() + at))
+    }
+
+    /// The relay at a host.
+    pub fn relay_at(&self, host: Host) -> Option<AgentId> {
+        self.relays.get(host.0.checked_sub(self.agents.len())?).copied()
+    }
+
+    /// The hosts of all relays.
+    pub fn relay_hosts(&self) -> impl Iterator<Item = Host> + use<> {
+        let first = self.agents.len();
+        (first..first + self.relays.len()).map(Host)
     }
 
     /// The hosts with which one has to do, without itself.
@@ -137,6 +168,16 @@ impl Mesh {
     pub fn hosts(&self) -> impl Iterator<Item = Host> + use<> {
         (0..self.agents.len()).map(Host)
     }
+}
+
+/// Two of the relays, or all but one, in an order of the agent's own.
+fn some_of(relays: &[AgentId], random: &mut Seeded) -> Vec<Relay> {
+    if relays.is_empty() {
+        return Vec::new();
+    }
+    let (first, count) = (random.index(relays.len()), 2 + random.index(relays.len() - 1));
+    let named = relays.iter().cycle().skip(first).take(count.min(relays.len()));
+    named.map(|agent| Relay { agent: *agent, addresses: Vec::new() }).collect()
 }
 
 /// Why there is no mesh: the provider failed, or the simulator is wrong.

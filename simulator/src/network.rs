@@ -6,6 +6,7 @@
 
 mod datagram;
 mod faults;
+mod letter;
 mod mail;
 mod stream;
 
@@ -15,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 pub use self::faults::NetworkFaults;
+pub use self::letter::{CallId, Letter};
 pub use self::stream::StreamId;
 
 use self::mail::Mailboxes;
@@ -82,6 +84,13 @@ pub enum Arrival {
         /// Its bytes.
         bytes: Vec<u8>,
     },
+    /// A letter of a call.
+    Letter {
+        /// Who wrote it, as a session would prove.
+        from: Host,
+        /// What it says.
+        letter: Letter,
+    },
     /// A piece of mail.
     Mail {
         /// Who left it.
@@ -107,6 +116,7 @@ enum Parcel {
     /// The next piece of a stream; the stream holds it.
     Piece(StreamId),
     Datagram(Vec<u8>),
+    Letter(Letter),
     Mail(Vec<u8>),
 }
 
@@ -139,6 +149,9 @@ pub struct Network {
     cut: BTreeSet<(Host, Host)>,
     streams: BTreeMap<StreamId, Stream>,
     next_stream: u64,
+    next_call: u64,
+    /// Hosts that reach nobody, whatever heals.
+    alone: BTreeSet<Host>,
     mailboxes: Mailboxes,
 }
 
@@ -152,6 +165,8 @@ impl Network {
             cut: BTreeSet::new(),
             streams: BTreeMap::new(),
             next_stream: 0,
+            next_call: 0,
+            alone: BTreeSet::new(),
             mailboxes: Mailboxes::default(),
         }
     }
@@ -181,9 +196,23 @@ impl Network {
         }
     }
 
-    /// Everything passes again.
+    /// Everything passes again, but to and from those that are alone.
     pub fn heal(&mut self) {
         self.cut.clear();
+    }
+
+    /// Whether nothing passes to and from a host, for as long as that is said.
+    pub fn set_alone(&mut self, host: Host, alone: bool) {
+        if alone {
+            self.alone.insert(host);
+        } else {
+            self.alone.remove(&host);
+        }
+    }
+
+    /// Whether a host is on and not alone.
+    pub fn is_reachable(&self, host: Host) -> bool {
+        self.up.contains(&host) && !self.alone.contains(&host)
     }
 
     /// Decides what becomes of a parcel whose time has come; gives what its host is told.
@@ -193,9 +222,11 @@ impl Network {
         transit: &mut impl Transit,
     ) -> Option<(Host, Arrival)> {
         let InTransit { from, to, what, gives_up } = parcel;
-        let passes = self.up.contains(&to) && !self.cut.contains(&(from, to));
+        let passes =
+            self.is_reachable(to) && !self.alone.contains(&from) && !self.cut.contains(&(from, to));
         match what {
             Parcel::Datagram(bytes) => passes.then_some((to, Arrival::Datagram { from, bytes })),
+            Parcel::Letter(letter) => passes.then_some((to, Arrival::Letter { from, letter })),
             Parcel::Mail(bytes) => self.arrive_mail(from, to, bytes, transit),
             Parcel::Call(stream) if passes => self.arrive_call(stream, to, from, transit),
             Parcel::Piece(stream) if passes => self.arrive_piece(stream, to, transit),

@@ -7,6 +7,7 @@ mod habits;
 mod links;
 mod process;
 mod quic;
+mod relays;
 mod surroundings;
 mod tcp;
 mod udp;
@@ -49,6 +50,8 @@ pub struct Node {
     copy: Option<Copy>,
     /// Whether the disk was put back and no start has said so to the end.
     put_back: bool,
+    /// Whether the disk broke, so that the owner names all contacts before anything else happens.
+    is_lost: bool,
     /// When it is to be woken, as far as the queue knows.
     wakes: Option<Duration>,
 }
@@ -108,6 +111,7 @@ impl Node {
             process: None,
             copy: None,
             put_back: false,
+            is_lost: false,
             wakes: None,
         }
     }
@@ -153,7 +157,8 @@ impl Node {
             Some(process) => {
                 around.network.turn_on(self.host, around.queue);
                 self.process = Some(process);
-                self.act(around, |process, around| process.settle_in(around));
+                let is_lost = std::mem::take(&mut self.is_lost);
+                self.act(around, |process, around| process.settle_in(around, is_lost));
             }
             None => {
                 around.did(&Deed::DidNotBegin);
@@ -194,6 +199,7 @@ impl Node {
             Arrival::Bytes { stream, bytes } => process.stream_bytes(around, stream, &bytes),
             Arrival::Ended(stream) => process.stream_ended(around, stream),
             Arrival::Datagram { from, bytes } => process.datagram(around, from, bytes),
+            Arrival::Letter { from, letter } => process.letter(around, from, letter),
             Arrival::Mail { from, bytes } => process.mail(around, from, &bytes),
         });
     }
@@ -295,6 +301,7 @@ impl Node {
         self.witness = MachineWitness::default();
         self.copy = None;
         self.put_back = false;
+        self.is_lost = true;
         around.did(&Deed::Lost);
         around.checker.put_back(self.host, Memory::default());
     }

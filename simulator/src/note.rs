@@ -3,6 +3,7 @@
 use std::fmt;
 
 use meshwork_protocols::identity::Transport;
+use meshwork_protocols::relay::{Answer, Taken};
 use meshwork_protocols::wire::{Frame, MessageId, Payload};
 use meshwork_router::{Choice, CloseReason, Level, Misbehaviour, Needs, Suspicion};
 
@@ -51,8 +52,47 @@ pub enum Deed {
     Lost,
     /// The session key was replaced.
     KeyRotated,
+    /// A relay served that many requests.
+    Served(usize),
+    /// A relay answered a host.
+    Gave(Host, Given),
+    /// A relay reaches nobody.
+    LeftAlone,
+    /// A relay reaches everybody.
+    Rejoined,
     /// The storm is over.
     Calm,
+}
+
+/// What a relay answered.
+#[derive(Clone, Copy, Debug, Hash)]
+pub enum Given {
+    /// So many deposits are kept, and so many refused.
+    Kept(usize, usize),
+    /// So much mail.
+    Mail(usize),
+    /// A bundle, and whether a one-time key with it.
+    Keys(bool),
+    /// A refusal of this name.
+    Refusal(&'static str),
+    /// Something else.
+    Other,
+}
+
+impl Given {
+    /// What an answer gives.
+    pub fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Deposited(outcomes) => {
+                let kept = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+                Self::Kept(kept, outcomes.len() - kept)
+            }
+            Answer::Mail(mail) => Self::Mail(mail.len()),
+            Answer::Taken(Taken::Prekeys { one_time, .. }) => Self::Keys(one_time.is_some()),
+            Answer::Refused(refusal) => Self::Refusal(refusal.name()),
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Something that a router decided.
@@ -64,6 +104,8 @@ pub enum Decision {
     Dial(Host, Needs),
     /// A path to a host is closed.
     Close(Host, CloseReason),
+    /// Something is wanted of a relay.
+    Errand(Host),
     /// Rows are to be written.
     Commit(usize),
     /// A request was answered.
@@ -178,6 +220,10 @@ impl fmt::Display for Deed {
             Self::PutBack => f.write_str("has its disk put back"),
             Self::Lost => f.write_str("loses its disk"),
             Self::KeyRotated => f.write_str("replaces its session key"),
+            Self::Served(count) => write!(f, "serves {count} request(s)"),
+            Self::Gave(to, given) => write!(f, "answers {to}: {given:?}"),
+            Self::LeftAlone => f.write_str("reaches nobody"),
+            Self::Rejoined => f.write_str("reaches everybody again"),
             Self::Calm => f.write_str("sees the storm end"),
         }
     }
@@ -189,6 +235,7 @@ impl fmt::Display for Decision {
             Self::Transmit(kind, to) => write!(f, "-> {to} {kind}"),
             Self::Dial(to, needs) => write!(f, "-> dials {to} ({needs:?})"),
             Self::Close(to, why) => write!(f, "-> closes a path to {to}: {why:?}"),
+            Self::Errand(relay) => write!(f, "-> wants something of relay {relay}"),
             Self::Commit(rows) => write!(f, "-> wants {rows} row(s) durable"),
             Self::Answered(Ok(Some(id))) => write!(f, "accepted {id}"),
             Self::Answered(Ok(None)) => f.write_str("done"),

@@ -9,6 +9,7 @@ mod disk;
 mod live;
 mod mixed;
 mod ordered;
+mod relays;
 mod stored;
 mod strangers;
 
@@ -43,11 +44,13 @@ pub enum Scenario {
     Disk,
     /// Conversations by deferred sessions, among many.
     Deferred,
+    /// Mail through relays.
+    Relays,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Live,
         Self::Datagram,
         Self::Stored,
@@ -56,6 +59,7 @@ impl Scenario {
         Self::Strangers,
         Self::Disk,
         Self::Deferred,
+        Self::Relays,
     ];
 
     /// The scenario that a seed is dealt to: one after the other.
@@ -75,6 +79,7 @@ impl Scenario {
             Self::Strangers => "strangers",
             Self::Disk => "disk",
             Self::Deferred => "deferred",
+            Self::Relays => "relays",
         }
     }
 
@@ -89,6 +94,7 @@ impl Scenario {
             Self::Strangers => strangers::plan(random),
             Self::Disk => disk::plan(random),
             Self::Deferred => deferred::plan(random),
+            Self::Relays => relays::plan(random),
         };
         if !plan.habits.ways.carry_all() {
             plan.largest = plan.largest.min(FITS_UDP);
@@ -114,7 +120,7 @@ impl FromStr for Scenario {
 /// No scenario has this name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "no such scenario; there are live, datagram, stored, mixed, ordered, strangers, disk and deferred"
+    "no such scenario; there are live, datagram, stored, mixed, ordered, strangers, disk, deferred and relays"
 )]
 pub struct UnknownScenario;
 
@@ -163,6 +169,25 @@ pub struct Plan {
     pub rotations: usize,
     /// Strangers without any identity that send garbage.
     pub knocks: usize,
+    /// How many relays there are.
+    pub relays: usize,
+    /// What becomes of them.
+    pub relay_weather: RelayWeather,
+}
+
+/// What becomes of the relays of one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RelayWeather {
+    /// Relays that end without any work of theirs at hand.
+    pub crashes: usize,
+    /// Disks that break.
+    pub losses: usize,
+    /// Whether one is down for long, far into the calm.
+    pub long_crash: bool,
+    /// Whether one reaches nobody for long.
+    pub long_cut: bool,
+    /// How long that is.
+    pub away: Duration,
 }
 
 impl Plan {
@@ -207,13 +232,15 @@ impl Plan {
             losses: 0,
             rotations: 0,
             knocks: random.index(2),
+            relays: 0,
+            relay_weather: RelayWeather::default(),
         }
     }
 
     /// Whether no session brings the agents each other's prekeys, so that their owners have to.
     pub fn are_bundles_files(&self) -> bool {
         let Ways { tcp, quic, udp, deferred, .. } = self.habits.ways;
-        deferred && !(tcp || quic || udp)
+        deferred && self.relays == 0 && !(tcp || quic || udp)
     }
 
     /// The same run by agents that are broken.

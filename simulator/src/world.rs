@@ -15,11 +15,12 @@ use crate::broken::Broken;
 use crate::checker::{Checker, Counts, Violation};
 use crate::happening::{Happening, Weather};
 use crate::mesh::{Agent, Mesh, Watched};
-use crate::network::{Arrival, Host, InTransit, Network, NetworkFaults};
+use crate::network::{Arrival, Host, InTransit, Letter, Network, NetworkFaults};
 use crate::node::{Node, Surroundings};
 use crate::note::Deed;
 use crate::provider::Simulated;
 use crate::queue::Queue;
+use crate::relay::RelayNode;
 use crate::scenario::{Plan, Scenario};
 use crate::seeded::Seeded;
 use crate::trace::Trace;
@@ -101,6 +102,7 @@ impl Outcome {
 struct World {
     mesh: Mesh,
     nodes: Vec<Node>,
+    relays: Vec<RelayNode>,
     network: Network,
     queue: Queue<Happening>,
     trace: Trace,
@@ -116,7 +118,8 @@ impl World {
             Primitives::Pure => Arc::new(Pure),
         };
         let watched = Watched::new(&provider, random);
-        let mesh = Mesh::draw(watched, (plan.agents, plan.circle), &mut random.fork("mesh", 0))
+        let (around, drawn) = ((plan.agents, plan.circle), &mut random.fork("mesh", 0));
+        let mesh = Mesh::draw(watched, around, plan.relays, drawn)
             .map_err(|error| Violation::NotBegun(error.to_string()))?;
         let mut checker = Checker::default();
         if let Some(hostile) = plan.hostile {
@@ -135,9 +138,18 @@ impl World {
                 Node::new(host, plan.backend, habits, random.fork("node", number))
             })
             .collect();
+        let relays = mesh
+            .relay_hosts()
+            .zip(0..)
+            .filter_map(|(host, number)| {
+                let random = random.fork("relay", number);
+                Some(RelayNode::new(host, mesh.relay_at(host)?, plan.habits, random))
+            })
+            .collect();
         Ok(Self {
             mesh,
             nodes,
+            relays,
             network: Network::new(random.fork("network", 0), NetworkFaults::CALM),
             queue: Queue::new(),
             trace: Trace::new(options.told),
@@ -160,7 +172,7 @@ impl World {
         let mut quiet_since = None;
         while self.checker.violation().is_none() {
             let now = self.queue.now();
-            let left = self.left();
+            let left = self.left().or_else(|| self.left_at_relays());
             quiet_since = if left.is_some() { None } else { quiet_since.or(Some(now)) };
             match (quiet_since, left) {
                 (Some(since), _) if now >= since + QUIET => break,
@@ -178,6 +190,9 @@ impl World {
 
     /// Starts all agents, and makes known to each other those who are.
     fn introduce(&mut self, plan: &Plan) {
+        for host in self.mesh.relay_hosts() {
+            self.with_relay(host, |relay, around| relay.start(around));
+        }
         for host in self.mesh.hosts() {
             self.with(host, |node, around| node.start(around));
         }
@@ -216,6 +231,9 @@ impl World {
             Happening::DiskHeard(host, start) => {
                 self.with(host, |node, around| node.disk_heard(around, start));
             }
+            Happening::RelayServes(host, start) => {
+                self.with_relay(host, |relay, around| relay.serve(around, start));
+            }
             Happening::Read { host, sender, id } => {
                 self.ask(host, Request::Process { sender, id });
             }
@@ -233,6 +251,8 @@ impl World {
         let Some((host, arrival)) = self.network.arrive(parcel, &mut self.queue) else { return };
         if host == self.phantom() {
             self.phantom_hears(&arrival);
+        } else if self.mesh.relay_at(host).is_some() {
+            self.relay_hears(host, arrival);
         } else {
             self.with(host, |node, around| node.arrive(around, arrival));
         }
@@ -261,13 +281,39 @@ impl World {
         }
     }
 
+    /// Has a relay do something.
+    fn with_relay(&mut self, host: Host, act: impl FnOnce(&mut RelayNode, &mut Surroundings<'_>)) {
+        let at = host.0.checked_sub(self.nodes.len());
+        let Some(relay) = at.and_then(|at| self.relays.get_mut(at)) else { return };
+        let mut around = Surroundings {
+            host,
+            clock: relay.clock(),
+            is_calm: self.is_calm,
+            mesh: &self.mesh,
+            network: &mut self.network,
+            queue: &mut self.queue,
+            trace: &mut self.trace,
+            checker: &mut self.checker,
+        };
+        act(relay, &mut around);
+    }
+
+    /// A relay serves who is an agent, and knows from its session who that is.
+    fn relay_hears(&mut self, host: Host, arrival: Arrival) {
+        let Arrival::Letter { from, letter: Letter::Request(call, bytes) } = arrival else {
+            return;
+        };
+        let Some(caller) = self.mesh.agent(from).map(Agent::id) else { return };
+        self.with_relay(host, |relay, around| relay.asked(around, (from, caller), call, &bytes));
+    }
+
     fn did(&mut self, host: Host, deed: &Deed) {
         self.trace.note(self.queue.now(), host, deed);
     }
 
     /// Somebody on the network who is no agent.
     fn phantom(&self) -> Host {
-        Host(self.nodes.len())
+        Host(self.nodes.len() + self.relays.len())
     }
 
     fn phantom_hears(&mut self, arrival: &Arrival) {

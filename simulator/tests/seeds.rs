@@ -50,6 +50,11 @@ fn twenty_seeds_of_deferred_hold() {
 }
 
 #[test]
+fn twenty_seeds_of_relays_hold() {
+    twenty_seeds_hold(Scenario::Relays);
+}
+
+#[test]
 fn one_seed_is_one_run_and_another_seed_another() {
     for scenario in Scenario::ALL {
         let [first, again] = [false, true].map(|told| {
@@ -75,7 +80,11 @@ fn every_scenario_sees_crashes_and_failed_commits_and_what_it_is_about() {
         assert!(sum(|counts| counts.failed_commits) > 5, "{scenario}");
         assert!(sum(|counts| counts.delivered) > 100, "{scenario}");
         let expires = matches!(scenario, Scenario::Ordered | Scenario::Strangers);
-        assert_eq!(sum(|counts| counts.ended) > 0, expires, "{scenario}");
+        let may_expire = expires || scenario == Scenario::Relays;
+        assert!(sum(|counts| counts.ended) == 0 || may_expire, "{scenario}");
+        assert!(sum(|counts| counts.ended) > 0 || !expires, "{scenario}");
+        let through_relays = sum(|counts| counts.relays.deposits.min(counts.relays.keys));
+        assert_eq!(through_relays > 50, scenario == Scenario::Relays, "{scenario}");
         let restores = sum(|counts| counts.restores) > 0;
         let is_put_back = matches!(scenario, Scenario::Stored | Scenario::Deferred);
         assert!(restores || !is_put_back, "{scenario}");

@@ -1,5 +1,6 @@
 //! Promises that were not kept.
 
+use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::MessageId;
 use meshwork_router::{Level, Suspicion};
 
@@ -27,6 +28,16 @@ pub enum Violation {
     ToldBeforeDurable { host: Host, from: Host, id: MessageId },
     #[error("{host}: {to} was told that message {id} is delivered, and that is not durable")]
     AcknowledgedBeforeDurable { host: Host, to: Host, id: MessageId },
+    #[error("{host}: relay {relay} was told to forget mail, and what that brought is not durable")]
+    MailAcknowledgedBeforeDurable { host: Host, relay: Host },
+    #[error("relay {relay}: mail {number} of {owner} was kept, and its owner was never given it")]
+    MailLost { relay: Host, owner: AgentId, number: u64 },
+    #[error("relay {relay}: the number {number} was given to two pieces of mail of {owner}")]
+    MailNumberTwice { relay: Host, owner: AgentId, number: u64 },
+    #[error("relay {relay}: mail {number} of {owner} came before an earlier one")]
+    MailOutOfOrder { relay: Host, owner: AgentId, number: u64 },
+    #[error("a one-time key of {owner} was given to two agents")]
+    KeyGivenTwice { owner: AgentId },
     #[error("{host}: {to} is not known and was answered")]
     StrangerAnswered { host: Host, to: Host },
     #[error("{host}: message {id} went back from {before:?} to {after:?}")]

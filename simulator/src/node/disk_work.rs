@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use meshwork_protocols::time::Timestamp;
-use meshwork_router::{Group, GroupCommit};
+use meshwork_router::{Group, GroupCommit, Input};
 
 use super::process::Process;
 use super::surroundings::Surroundings;
@@ -99,6 +99,9 @@ impl Process {
             self.reopen(around)?;
         }
         if let Some(input) = self.disk_work.group.ended(told) {
+            if let (true, Input::Committed(batch)) = (durable, &input) {
+                self.mail_is_durable(*batch);
+            }
             self.router.handle(around.read_clock(), input);
             if self.habits.broken == Some(Broken::DropsOutputs) && self.random.chance(30) {
                 while let Some(output) = self.router.poll() {

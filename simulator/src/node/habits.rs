@@ -117,7 +117,7 @@ impl DiskFaults {
         }
     }
 
-    pub(super) fn fate(&self, is_calm: bool, random: &mut Seeded) -> DiskFate {
+    pub(crate) fn fate(&self, is_calm: bool, random: &mut Seeded) -> DiskFate {
         let fates = [
             (self.full, DiskFate::IsFull),
             (self.failing, DiskFate::Fails),

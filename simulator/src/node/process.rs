@@ -22,6 +22,7 @@ use meshwork_state::State;
 use super::application::Application;
 use super::book::Book;
 use super::disk_work::DiskWork;
+use super::relays::AtRelays;
 use super::surroundings::Surroundings;
 use super::tcp::TcpLink;
 use super::{Crash, Habits};
@@ -57,6 +58,7 @@ pub(super) struct Process {
     pub(super) random: Seeded,
     pub(super) habits: Habits,
     pub(super) application: Application,
+    pub(super) at_relays: AtRelays,
     next_path: u64,
     /// After how many more outputs the process dies, where that was drawn.
     dies_after: Option<u64>,
@@ -135,15 +137,23 @@ impl Process {
             random,
             habits,
             application: Application::default(),
+            at_relays: AtRelays::default(),
             next_path: 0,
             dies_after: None,
         })
     }
 
     /// The first steps after a start: what the router releases, and the ways for mail.
-    pub(super) fn settle_in(&mut self, around: &mut Surroundings<'_>) -> Result<(), Crash> {
+    pub(super) fn settle_in(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        is_lost: bool,
+    ) -> Result<(), Crash> {
         for host in around.mesh.around(around.host) {
             let Some(agent) = around.mesh.agent(host) else { continue };
+            if is_lost {
+                self.ask(around, super::meet(agent.card()))?;
+            }
             // A card that a process forgot has to be shown to it again.
             if self.book.facts(&agent.id()).is_some() && self.random.chance(700) {
                 self.book.learn(Arc::clone(agent.card()));
@@ -154,6 +164,7 @@ impl Process {
             }
         }
         self.testify(around.read_clock());
+        self.begin_at_relays(around);
         self.settle(around)?;
         self.accept_restore()
     }
@@ -193,10 +204,8 @@ impl Process {
         let router = self.router.next_timeout().map(|at| at.monotonic);
         let links = self.links.values().filter_map(TcpLink::next_timeout).min();
         let udp = self.udp.next_timeout().map(|at| at.monotonic);
-        [router, links, udp, self.quic.next_timeout(), self.disk_work.next_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        let (quic, disk) = (self.quic.next_timeout(), self.disk_work.next_timeout());
+        [router, links, udp, quic, disk, self.at_relays.next_timeout()].into_iter().flatten().min()
     }
 
     /// Time has passed.
@@ -208,6 +217,7 @@ impl Process {
         self.after_udp(around)?;
         self.quic.handle_timeout(now);
         self.after_quic(around)?;
+        self.relays_timeout(around)?;
         if is_due(self.router.next_timeout(), now) {
             self.handle(around, Input::Tick)?;
         }
@@ -285,6 +295,7 @@ impl Process {
         match output {
             Output::Commit(id, batch) => {
                 around.decided(&Decision::Commit(batch.len()));
+                self.at_relays.batch_comes_out(id);
                 self.disk_work.group.add(id, batch);
                 if self.habits.broken == Some(Broken::ReleasesBeforeTheCommit) {
                     self.router.handle(around.read_clock(), Input::Committed(id));
@@ -294,11 +305,7 @@ impl Process {
             Output::Dial { peer, needs } => self.dial(around, (peer, needs)),
             Output::Close { path, reason } => self.close(around, path, reason),
             Output::Event(event) => self.told(around, event),
-            // No card of this world names a relay.
-            Output::Deposit { .. }
-            | Output::TakePrekeys { .. }
-            | Output::Acknowledge { .. }
-            | Output::Publish { .. } => {}
+            errand => self.run_errand(around, errand),
         }
     }
 }

@@ -4,13 +4,14 @@ use meshwork_protocols::deferred::agent::{Envelope, Plaintext};
 use meshwork_protocols::deferred::session::PacketKind;
 use meshwork_protocols::deferred::wire::{FirstMessage, RatchetMessage};
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::wire::{Frame, Payload};
+use meshwork_protocols::wire::{Frame, OfferedPrekeys, Payload};
 use meshwork_router::{CloseReason, Input, PathChange, PathId, PathKind};
 
 use super::Crash;
 use super::process::{Process, Way};
 use super::surroundings::Surroundings;
 use crate::happening::Happening;
+use crate::mesh::Agent;
 use crate::network::Host;
 use crate::note::{Decision, FrameKind};
 
@@ -54,9 +55,17 @@ impl Process {
     }
 
     fn judge_payload(&self, around: &mut Surroundings<'_>, peer: &AgentId, payload: &Payload) {
-        if let Payload::Receipts(receipts) = payload {
-            let (host, mesh) = (around.host, around.mesh);
-            around.checker.receipts_leave(host, mesh, &self.state, peer, receipts);
+        let (host, mesh) = (around.host, around.mesh);
+        match payload {
+            Payload::Receipts(receipts) => {
+                around.checker.receipts_leave(host, mesh, &self.state, peer, receipts);
+            }
+            Payload::Prekeys(OfferedPrekeys { one_time: Some((_, key)), .. }) => {
+                if let Some(own) = mesh.agent(host).map(Agent::id) {
+                    around.checker.relays.key_leaves(own, key, *peer, None);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -58,7 +58,7 @@ impl Pair {
         let random = Seeded::new(seed);
         let provider: Arc<dyn DeferredProvider> = Arc::new(Simulated::new(&random));
         let watched = Watched::new(&provider, &random);
-        let mesh = Mesh::draw(watched, (2, 1), &mut random.fork("mesh", 0)).unwrap();
+        let mesh = Mesh::draw(watched, (2, 1), 0, &mut random.fork("mesh", 0)).unwrap();
         let ports = [0, 1].map(|host| {
             let local = Arc::clone(&mesh.agent(Host(host)).unwrap().local);
             let party = Party { local, directory: Arc::new(Nobody) };

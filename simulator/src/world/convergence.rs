@@ -17,6 +17,26 @@ impl World {
             left.map(|left| (host, left))
         })
     }
+
+    /// What is left at a relay: mail that its owner did not fetch or acknowledge, a pool without keys.
+    pub(super) fn left_at_relays(&mut self) -> Option<(Host, String)> {
+        let now = self.queue.now();
+        for relay in &mut self.relays {
+            let host = self.mesh.relay_host(&relay.id())?;
+            if !self.network.is_reachable(host) {
+                return Some((host, "a relay is away".to_owned()));
+            }
+            for agent in self.mesh.hosts().filter_map(|agent| self.mesh.agent(agent)) {
+                let names = agent.card().relays().iter().any(|named| named.agent == relay.id());
+                match relay.keeps(now, agent.id()).filter(|_| names) {
+                    Some((0, 1..)) | None => {}
+                    Some((0, 0)) => return Some((host, "a pool without keys".to_owned())),
+                    Some((count, _)) => return Some((host, format!("{count} piece(s) of mail"))),
+                }
+            }
+        }
+        None
+    }
 }
 
 fn left_in(state: &State) -> Option<String> {

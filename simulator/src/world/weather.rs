@@ -50,6 +50,7 @@ impl World {
             let host = self.any_host();
             self.at_some_time(plan, Weather::Knock(host));
         }
+        self.schedule_relays(plan);
         if plan.are_bundles_files() {
             self.schedule_bundles(plan);
         }
@@ -87,10 +88,54 @@ impl World {
             Weather::RotateKey(host) => {
                 self.with(host, |node, around| node.rotate_session_key(around));
             }
+            Weather::CrashRelay(host, away) => {
+                if !self.is_calm {
+                    self.with_relay(host, |relay, around| relay.end(around, away));
+                }
+            }
+            Weather::StartRelay(host) => {
+                self.with_relay(host, |relay, around| relay.start(around));
+            }
+            Weather::LeaveAlone(host, away) => {
+                self.network.set_alone(host, true);
+                self.did(host, &Deed::LeftAlone);
+                let rejoins = Happening::Weather(Weather::Rejoin(host));
+                self.queue.put(self.queue.now() + away, rejoins);
+            }
+            Weather::Rejoin(host) => {
+                self.network.set_alone(host, false);
+                self.did(host, &Deed::Rejoined);
+            }
+            Weather::LoseRelay(host) => {
+                self.with_relay(host, |relay, around| relay.lose(around));
+            }
             Weather::Decide(host) => self.decide(host),
             Weather::Knock(host) => self.knock(host),
             Weather::HandOut(from, to) => self.hand_out(from, to),
             Weather::Calm => self.calm_down(),
+        }
+    }
+
+    fn schedule_relays(&mut self, plan: &Plan) {
+        let weather = plan.relay_weather;
+        let relays: Vec<_> = self.mesh.relay_hosts().collect();
+        let Some((first, others)) = relays.split_first() else { return };
+        for _ in 0..weather.crashes {
+            let host = self.random.pick(&relays).copied().unwrap_or(*first);
+            let away = self.random.span(Duration::ZERO, plan.habits.longest_absence);
+            self.at_some_time(plan, Weather::CrashRelay(host, away));
+        }
+        for _ in 0..weather.losses {
+            let host = self.random.pick(&relays).copied().unwrap_or(*first);
+            self.at_some_time(plan, Weather::LoseRelay(host));
+        }
+        if weather.long_crash {
+            self.at_some_time(plan, Weather::CrashRelay(*first, weather.away));
+        }
+        if weather.long_cut
+            && let Some(host) = others.first()
+        {
+            self.at_some_time(plan, Weather::LeaveAlone(*host, weather.away));
         }
     }
 
@@ -245,6 +290,7 @@ impl World {
                 self.checker.judge_end(host, router, now);
             }
         }
+        self.checker.relays.judge_end(now);
     }
 }
 

@@ -134,6 +134,12 @@ impl Up {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal, for instance one that stops it where it stands.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
     /// Waits for its own end.
     pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()

@@ -21,6 +21,7 @@ mod kills;
 mod mistakes;
 mod prekeys;
 mod relay;
+mod relays;
 mod root_apart;
 mod terminal;
 mod two_agents;

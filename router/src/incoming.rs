@@ -307,6 +307,8 @@ impl Desk {
             }
             Payload::CannotOpen(hash) => self.seal_anew(step, &origin.sender, &hash),
             Payload::Repair(hashes) => {
+                // What is owed may be among what did not open.
+                self.owed.say_soon(&origin.sender, step.now.monotonic);
                 hashes.iter().try_for_each(|hash| self.seal_anew(step, &origin.sender, hash))
             }
             Payload::PrekeysHeld(held) => match origin.path {

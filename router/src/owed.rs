@@ -148,6 +148,13 @@ impl Owed {
         Some((sender, receipts.chunks(MAX_RECEIPTS).map(<[Receipt]>::to_vec).collect()))
     }
 
+    /// What was said to this sender so far may not have opened there: it is said again.
+    pub(crate) fn say_soon(&mut self, sender: &AgentId, now: Duration) {
+        if self.owes(sender) {
+            self.timers.set(*sender, now);
+        }
+    }
+
     /// There was no way to say what was due: that is tried again sooner.
     pub(crate) fn not_said(&mut self, sender: AgentId, now: Duration) {
         let repeats = self.debts.get(&sender).map_or(0, |debt| debt.repeats);

@@ -92,3 +92,37 @@ fn agents_that_meet_have_each_others_bundles_and_a_one_time_key() {
         (peer["bundle"] == *published).then_some(())
     });
 }
+
+#[test]
+fn an_agent_that_names_a_relay_shows_its_keys_there_and_its_inbox_fetches_what_was_left() {
+    let home = Home::with(&["relay"]);
+    let relay = home.up_with("relay", &["--relay"]);
+    for name in ["alice", "bob"] {
+        home.run(name, &["init", "--name", name, "--relay", &relay.contact]).ok();
+    }
+    for (one, other) in [("alice", "bob"), ("bob", "alice")] {
+        let card = file(&home, &format!("{one}.card"));
+        home.run(one, &["card", "export", "--out", &card]).ok();
+        home.run(other, &["card", "import", &card, "--name", one]).ok();
+    }
+    let mut bob = home.up("bob");
+    let at_relay = until("the keys at the relay", || {
+        let relays = home.json("bob", &["prekeys", "status"])[0]["relays"].clone();
+        relays[0]["one_time"].as_u64().is_some_and(|count| count > 0).then_some(relays)
+    });
+    assert_eq!(at_relay.as_array().unwrap().len(), 1);
+    assert_eq!(at_relay[0]["answers"], true);
+    assert_eq!(relay.contact.split('@').next(), at_relay[0]["agent"].as_str());
+    let shown = home.run("bob", &["prekeys", "status"]);
+    assert!(shown.ok().contains("At the relays that keep its mail:"), "{shown:?}");
+    bob.kill();
+
+    // Neither runs from here on: each command is there for as long as it takes.
+    let sent = home.json("alice", &["send", "bob", "left for you"]);
+    let id = sent[0]["message"].as_str().unwrap().to_owned();
+    let status = home.json("alice", &["status", &id]);
+    assert_eq!(status[0]["level"], "relayed", "{status:?}");
+    let inbox = home.run("bob", &["inbox"]);
+    assert!(inbox.ok().contains("left for you"), "{inbox:?}");
+    assert!(home.run("bob", &["inbox"]).ok().contains("Nothing is here."));
+}

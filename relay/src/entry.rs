@@ -55,6 +55,13 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
 }
 
+/// The same for what is some bytes longer than the packet in it.
+pub(crate) fn encode_around<T: Serialize>(packet: usize, value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(packet + AROUND);
+    bytes.push(VERSION);
+    postcard::to_extend(value, bytes).unwrap_or_default()
+}
+
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StorageError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| StorageError::Damaged),
@@ -73,5 +80,8 @@ pub(crate) const SHELF: u8 = 7;
 pub(crate) const SEEN: u8 = 1;
 pub(crate) const BLOB: u8 = 2;
 pub(crate) const CHECKPOINT: u8 = 3;
+
+/// More than what stands around a packet.
+const AROUND: usize = 128;
 
 const VERSION: u8 = 1;

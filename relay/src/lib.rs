@@ -19,6 +19,8 @@ mod limits;
 mod log;
 mod mailbox;
 mod metrics;
+mod nudges;
+mod past;
 mod pools;
 mod rates;
 mod relay;

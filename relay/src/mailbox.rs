@@ -158,7 +158,8 @@ impl Mailbox {
         let sequence = self.last + 1;
         let expires = deposit.expires.min(now.wall + limits.keep);
         let packet = deposit.packet.as_ref();
-        let record = entry::encode(&MailRecord { sender, since: now.wall, expires, hash, packet });
+        let record = MailRecord { sender, since: now.wall, expires, hash, packet };
+        let record = entry::encode_around(packet.len(), &record);
         let subject = entry::mailbox(&self.owner);
         self.last = sequence;
         self.add(sequence, Piece { sender, hash, expires, length, stranger });

@@ -30,12 +30,22 @@ pub struct Metrics {
     pub blobs: u64,
     /// Durable transactions, each of a batch of requests.
     pub batches: u64,
+    /// How often the storage was opened again after it failed.
+    pub recoveries: u64,
     /// Pieces of mail, log entries and other entries that are stored.
     pub stored_entries: u64,
     /// Bytes that are stored.
     pub stored_bytes: u64,
-    /// The age in seconds of the oldest mail that the last look over all mailboxes found.
+    /// Pieces of mail that the last look over everything found.
+    pub mail: u64,
+    /// Of these, those in the fullest mailbox.
+    pub fullest_mailbox: u64,
+    /// The age in seconds of the oldest of them.
     pub oldest_mail_secs: u64,
+    /// One-time keys and KeyPackages that nobody had taken then.
+    pub keys_left: u64,
+    /// Pools in which there was none.
+    pub empty_pools: u64,
     /// Pieces and things that were dropped because their time had passed.
     pub expired: u64,
     /// Refusals by name.

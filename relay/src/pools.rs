@@ -5,7 +5,7 @@
 //! between two relays over one storage; one whose answer was lost is spent. Each publication begins
 //! with a new snapshot.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use meshwork_protocols::deferred::agent::{Bundle, BundleError, Pool, PoolError, pool};
@@ -24,6 +24,7 @@ use crate::decision::{Decision, Stop};
 use crate::entry;
 use crate::limits::Limits;
 use crate::mailbox::Context;
+use crate::past::{Mark, Past};
 use crate::storage::{Change, Condition, Most, Storage, StorageError, Then};
 
 /// What is held of one pool.
@@ -53,6 +54,8 @@ struct Standing {
     lots: Vec<Lot>,
     next_serial: u64,
     last_resorts: u32,
+    /// What was published, also where nothing of it is left.
+    past: Past,
 }
 
 /// Keys that were published together.
@@ -177,11 +180,19 @@ impl Keys {
             }
         };
         if publish.mode == PublishMode::Replace {
-            standing.withdraw(content.as_ref().map(|(content, _)| content));
+            let marks = content.as_ref().map(|(content, _)| content.marks(context.provider));
+            standing.withdraw(context.provider, &marks.unwrap_or_default(), now);
         }
         standing.drop_ended(now, &self.given);
+        // A lot of which a key was published before is a repetition. Its owner may have signed it
+        // anew, and each key still goes out once.
         if let Some((content, not_after)) = content {
-            standing.add(content, not_after);
+            let until = (now + context.limits.keep).max(not_after + CLOCK_TOLERANCE);
+            let marks = content.marks(context.provider);
+            if !standing.past.has_any(&marks, now) {
+                standing.past.note(marks, until, now)?;
+                standing.add(content, not_after);
+            }
         }
         let standing_lots = standing.lots.iter().filter(|lot| lot.left(now) > 0).count();
         if standing.left(now) > context.limits.pool_keys || standing_lots > MAX_LOTS {
@@ -333,10 +344,13 @@ impl Standing {
         self.lots.iter().map(|lot| lot.left(now)).sum()
     }
 
-    /// Takes all keys back but those that are published instead: who repeats a publication is not
-    /// given again what was handed out of it.
-    fn withdraw(&mut self, instead: Option<&Content>) {
-        self.lots.retain(|lot| instead.is_some_and(|content| lot.content.repeats(content)));
+    /// Takes all keys back but those that are published instead: what was handed out of these stays
+    /// so. Who repeats an old publication takes nothing back.
+    fn withdraw(&mut self, provider: &dyn Provider, instead: &BTreeSet<Mark>, now: WallTime) {
+        let stays = |lot: &Lot| !lot.content.marks(provider).is_disjoint(instead);
+        if self.lots.iter().any(stays) || !self.past.has_any(instead, now) {
+            self.lots.retain(stays);
+        }
     }
 
     /// Takes the bundle, if it is the newest and the card's agent answers for it.
@@ -359,11 +373,8 @@ impl Standing {
         Ok(())
     }
 
-    /// Adds a lot behind the others, unless it is there: then somebody repeats a publication.
+    /// Adds a lot behind the others.
     fn add(&mut self, content: Content, not_after: WallTime) {
-        if self.lots.iter().any(|lot| lot.content.repeats(&content)) {
-            return;
-        }
         self.lots.push(Lot { serial: self.next_serial, content, given: 0, not_after });
         self.next_serial += 1;
     }
@@ -381,18 +392,11 @@ impl Standing {
 }
 
 impl Content {
-    /// Whether a key stands in both. Its owner may have signed it anew, and it still goes out once.
-    fn repeats(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Prekeys { keys, .. }, Self::Prekeys { keys: others, .. }) => {
-                let ids: HashSet<_> = keys.iter().map(|(id, _)| *id).collect();
-                others.iter().any(|(id, _)| ids.contains(id))
-            }
-            (Self::KeyPackages(packages), Self::KeyPackages(others)) => {
-                let packages: HashSet<_> = packages.iter().collect();
-                others.iter().any(|package| packages.contains(package))
-            }
-            _ => false,
+    fn marks(&self, provider: &dyn Provider) -> BTreeSet<Mark> {
+        let mark = |bytes: &[u8]| Mark::of(&provider.digest(&[bytes]));
+        match self {
+            Self::Prekeys { keys, .. } => keys.iter().map(|(_, key)| mark(&key.encode())).collect(),
+            Self::KeyPackages(packages) => packages.iter().map(|it| mark(&it.0)).collect(),
         }
     }
 }

@@ -22,6 +22,7 @@ pub fn run(mut make: impl FnMut() -> Box<dyn Storage>) -> Result<(), Violation> 
     values_are_put_once_where_asked(&mut *make())?;
     a_change_whose_condition_fails_does_nothing(&mut *make())?;
     names_are_listed_in_order(&mut *make())?;
+    what_is_opened_again_is_as_it_was(&mut *make())?;
     totals_follow(&mut *make())
 }
 
@@ -108,6 +109,20 @@ fn names_are_listed_in_order(storage: &mut dyn Storage) -> Result<(), Violation>
     let values = storage.values(Some(&key(1)), 9)?;
     claim(values == [(key(2), vec![2]), (key(3), vec![3])], "values are listed behind one")?;
     claim(storage.values(None, 1)? == [(key(1), vec![1])], "no more values than asked for")
+}
+
+fn what_is_opened_again_is_as_it_was(storage: &mut dyn Storage) -> Result<(), Violation> {
+    let (log, key) = (subject(1), key(1));
+    storage.apply(&[append(log, 1), append(log, 2), Then::Put { key, value: vec![1] }.into()])?;
+    storage.apply(&[Then::Remove { subject: log, sequence: 2 }.into()])?;
+    storage.reopen()?;
+    claim(
+        numbers(storage, &log, 0, ALL)? == [1],
+        "what was done is there when it is opened again",
+    )?;
+    claim(storage.last(&log)? == 2, "a removed number stays the last when it is opened again")?;
+    claim(storage.get(&key)? == Some(vec![1]), "a value is there when it is opened again")?;
+    claim(storage.apply(&[append(log, 3)])? == [Applied::Done], "what is opened again goes on")
 }
 
 fn totals_follow(storage: &mut dyn Storage) -> Result<(), Violation> {

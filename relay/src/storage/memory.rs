@@ -68,6 +68,10 @@ impl Storage for MemoryStorage {
         Ok(changes.iter().map(|change| self.take(change)).collect())
     }
 
+    fn reopen(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     fn read(&self, subject: &Subject, after: u64, most: Most) -> Result<Vec<Record>, StorageError> {
         let mut left = most.bytes;
         let range = (Bound::Excluded((*subject, after)), Bound::Included((*subject, u64::MAX)));

@@ -128,8 +128,12 @@ pub struct Totals {
 /// A backend.
 pub trait Storage: fmt::Debug + Send {
     /// Makes the changes durable, in their order, before it returns. After an error it answers
-    /// nothing any more: what is on the disk is known only when it is opened anew.
+    /// nothing any more until [`Storage::reopen`]: what is on the disk is not known before.
     fn apply(&mut self, changes: &[Change]) -> Result<Vec<Applied>, StorageError>;
+
+    /// Goes back to what is durable: what is read then is what a crash would have left of an
+    /// [`Storage::apply`] that failed.
+    fn reopen(&mut self) -> Result<(), StorageError>;
 
     /// Entries of a subject behind a number, in their order.
     fn read(&self, subject: &Subject, after: u64, most: Most) -> Result<Vec<Record>, StorageError>;
@@ -164,8 +168,8 @@ pub enum StorageError {
     /// The operating system refused a read, a write or a sync.
     #[error("the relay's disk failed: {0}")]
     Disk(std::io::ErrorKind),
-    /// An earlier change failed: the relay has to be started again.
-    #[error("an earlier change failed; the relay has to be started again")]
+    /// An earlier change failed: the storage has to be opened again.
+    #[error("an earlier change failed; the relay's storage has to be opened again")]
     Poisoned,
 }
 

@@ -60,10 +60,19 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn new(number: u8, keys: usize) -> Self {
+        Self::seeded(number, keys, number.into())
+    }
+
+    /// The same with other keys.
+    pub(crate) fn with_other_keys(&self, keys: usize, seed: u64) -> Self {
+        Self { bundle: self.bundle.clone(), ..Self::seeded(1, keys, seed) }
+    }
+
+    fn seeded(number: u8, keys: usize, seed: u64) -> Self {
         let root = Root::from_seeds(PROVIDER, seeds(number)).unwrap();
         let pair = SigningPair::from_seeds(PROVIDER, seeds(number | 0x80)).unwrap();
         let identity = CurveKey::from_secret(PROVIDER, Secret::new([number; 32]));
-        let mut random = Seeded(number.into());
+        let mut random = Seeded(seed);
         let card = card(&root, &pair, &identity, u64::from(number));
         let store = PrekeyStore::generate(PROVIDER, NOW.wall, &mut random).unwrap();
         let store = store.refill(PROVIDER, keys, NOW.wall, &mut random);
@@ -98,9 +107,13 @@ impl Agent {
     }
 
     pub(crate) fn publish(&self) -> Request {
+        self.publish_in(PublishMode::Add)
+    }
+
+    pub(crate) fn publish_in(&self, mode: PublishMode) -> Request {
         let bundle = self.bundle.as_bytes().to_vec().into();
         let publication = Publication::Prekeys { bundle, pool: Some(self.signed_keys()) };
-        Request::Publish(Publish { mode: PublishMode::Add, publication })
+        Request::Publish(Publish { mode, publication })
     }
 }
 

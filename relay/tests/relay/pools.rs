@@ -112,6 +112,37 @@ fn a_replacement_that_is_repeated_gives_no_key_a_second_time() {
 }
 
 #[test]
+fn keys_that_were_handed_out_or_taken_back_do_not_come_again_however_late_they_are_published() {
+    let owner = Agent::new(1, 2);
+    let other = owner.with_other_keys(5, 77);
+    let limits = Limits { target_keys: 100, ..Limits::default() };
+    let mut relay = serving(&owner, limits);
+    let left = |relay: &mut _, now, request| match ask_at(relay, now, owner.id(), request) {
+        Answer::Depth(depth) => depth.prekeys,
+        other => panic!("{other:?}"),
+    };
+    for number in 0..3 {
+        taken(&mut relay, someone(number), owner.id(), 0);
+    }
+    // Days later the lot is gone, and what was in it is known.
+    let later = |days| NOW + days * DAY;
+    assert_eq!(left(&mut relay, later(2), other.publish_in(PublishMode::Add)), 5);
+    assert_eq!(left(&mut relay, later(2), owner.publish()), 5);
+    // All but one's own is taken back; half of it was handed out when that is repeated.
+    let third = owner.with_other_keys(4, 78);
+    let replace = || third.publish_in(PublishMode::Replace);
+    assert_eq!(left(&mut relay, later(3), replace()), 4);
+    for number in 10..12 {
+        let answer = ask_at(&mut relay, later(3), someone(number), take(owner.id(), 0));
+        assert!(matches!(answer, Answer::Taken(taken) if !taken.is_last_resort()));
+    }
+    assert_eq!(left(&mut relay, later(3), replace()), 2);
+    assert_eq!(left(&mut relay, later(3), other.publish_in(PublishMode::Add)), 2);
+    // An old request to replace takes nothing back.
+    assert_eq!(left(&mut relay, later(3), other.publish_in(PublishMode::Replace)), 2);
+}
+
+#[test]
 fn key_packages_are_handed_out_once_each_and_then_the_last_resort() {
     let owner = Agent::new(1, 3);
     let mut relay = serving(&owner, Limits::default());

@@ -81,6 +81,11 @@ impl Storage for RelayDisk {
         Err(StorageError::Disk(std::io::ErrorKind::Other))
     }
 
+    fn reopen(&mut self) -> Result<(), StorageError> {
+        self.power_cycle();
+        Ok(())
+    }
+
     fn read(&self, subject: &Subject, after: u64, most: Most) -> Result<Vec<Record>, StorageError> {
         self.platter().seen.read(subject, after, most)
     }

@@ -102,6 +102,8 @@ pub(crate) struct Driver {
     close_lines: watch::Sender<bool>,
     /// Listeners and dialled sessions.
     tasks: JoinSet<()>,
+    /// How many strangers the router was told to let in.
+    welcome: usize,
     /// The peers that are being looked for.
     dialling: HashSet<(AgentId, Needs)>,
     // Who the agent is.

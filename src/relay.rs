@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use meshwork_protocols::identity::AgentId;
@@ -24,6 +24,10 @@ use crate::driver::{Handler, Registration, Shared};
 /// How much of the file is kept in memory, unless settings say otherwise.
 const CACHE: usize = 64 << 20;
 
+/// How many agents that are not known may be connected at once, unless settings say otherwise: with
+/// 10 KiB each, and files that the system lets one process have, what a small machine holds.
+const CONNECTED: usize = 16_384;
+
 /// How long a nudge may take: one that is lost loses nothing.
 const NUDGE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,12 +41,36 @@ pub struct RelaySettings {
     pub limits: Limits,
     /// Bytes of the file that are kept in memory.
     pub cache: usize,
+    /// Agents that are connected at once and that the owner of this agent does not know.
+    pub connected: usize,
 }
 
 impl RelaySettings {
     /// The defaults, over a file.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), limits: Limits::default(), cache: CACHE }
+        let (limits, cache, connected) = (Limits::default(), CACHE, CONNECTED);
+        Self { file: file.into(), limits, cache, connected }
+    }
+}
+
+/// The relay that this agent is, while it is one.
+#[derive(Debug, Default)]
+pub(crate) struct OwnRelay(Mutex<Weak<Worker>>);
+
+impl OwnRelay {
+    /// What it did since it started, and why it does not serve now, if so.
+    pub(crate) fn figures(&self) -> Option<(Metrics, Option<StorageError>)> {
+        let worker = self.lock().upgrade()?;
+        Some((worker.metrics(), worker.failure()))
+    }
+
+    fn set(&self, worker: &Arc<Worker>) {
+        *self.lock() = Arc::downgrade(worker);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Weak<Worker>> {
+        // It holds one value.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,7 +89,7 @@ impl Relaying {
         self.worker.metrics()
     }
 
-    /// Why it serves no more, where its disk failed.
+    /// Why it does not serve now, where its disk failed: until that is open again.
     pub fn failure(&self) -> Option<StorageError> {
         self.worker.failure()
     }
@@ -111,8 +139,10 @@ pub(crate) fn offer(agent: &Agent, settings: RelaySettings) -> Result<Relaying, 
     let relay = Relay::new(storage, provider, settings.limits);
     let worker = Arc::new(Worker::start(relay, surroundings(&agent.shared))?);
     let name = SERVICE.parse().map_err(|_| RelayStartError::Already)?;
-    let registered = agent.shared.services.register_open(name, handler(&worker));
+    let registered =
+        agent.shared.services.register_open(name, handler(&worker), settings.connected);
     let registration = registered.map_err(|_| RelayStartError::Already)?;
+    agent.shared.own_relay.set(&worker);
     let shared = Arc::downgrade(&agent.shared);
     Ok(Relaying { shared, registration, worker, file: settings.file })
 }

@@ -140,7 +140,7 @@ impl Desk {
     /// Tells those again of whom still nothing is held.
     pub(crate) fn ask_again(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
         while let Some(path) = self.prekey_look.next_ask(step.now.monotonic) {
-            match self.cards.get(&path).filter(|card| self.has_prekeys_to_give(card)).cloned() {
+            match self.cards.get(path).filter(|card| self.has_prekeys_to_give(card)).cloned() {
                 Some(card) if Deferred::held_of(&step.view(), &card.agent())?.bundle.is_none() => {
                     self.say_what_is_held(step, path, &card)?;
                 }
@@ -165,7 +165,7 @@ impl Desk {
         step: &mut Transition<'_>,
         peer: &AgentId,
     ) -> Result<(), StoreError> {
-        match self.paths.live(peer).and_then(|path| Some((path, self.cards.get(&path).cloned()?))) {
+        match self.paths.live(peer).and_then(|path| Some((path, self.cards.get(path).cloned()?))) {
             Some((path, card)) => self.say_what_is_held(step, path, &card),
             None => Ok(()),
         }
@@ -184,7 +184,7 @@ impl Desk {
         self.give_prekeys(step, peer, held)?;
         let now = step.now.monotonic;
         let is_late = self.paths.get(path).is_some_and(|found| now >= found.opened + LATE);
-        match self.cards.get(&path).cloned() {
+        match self.cards.get(path).cloned() {
             Some(card)
                 if is_late
                     && Deferred::held_of(&step.view(), peer)?.bundle.is_none()
@@ -294,7 +294,7 @@ impl Desk {
 
     /// Each known peer that is here gets the newest bundle; the others when they are.
     fn give_prekeys_to_all(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
-        let here = self.cards.values().filter(|card| takes_mail(card)).map(|card| card.agent());
+        let here = self.cards.all().filter(|card| takes_mail(card)).map(|card| card.agent());
         for peer in here.collect::<BTreeSet<_>>() {
             if self.peers.is_known(&peer) {
                 self.give_prekeys(step, &peer, &HeldPrekeys::default())?;

@@ -18,6 +18,7 @@ use meshwork_protocols::wire::{MessageId, Payload, Receipt, Verdict};
 use meshwork_state::{Namespace, StoreError};
 
 use crate::away::PrekeyLook;
+use crate::cards::Cards;
 use crate::choice::{Choice, Dialling, RelaySituation, Situation, StoredSituation, choose};
 use crate::command::{Answer, CommandError};
 use crate::deferred::Deferred;
@@ -42,12 +43,10 @@ use crate::reach::Reaches;
 use crate::relays::Relays;
 use crate::rules::OwnRules;
 use crate::stored::{self, MAX_SEALED, Stored, View};
+use crate::strangers::Strangers;
 use crate::transition::Transition;
 use crate::trouble::Troubles;
 use crate::upkeep::Upkeep;
-
-/// The most sessions with agents that are not known: each costs memory, and none is owed one.
-const STRANGERS: usize = 256;
 
 /// What the owner of the agent set, and what it is made of.
 #[derive(Debug)]
@@ -77,6 +76,7 @@ pub(crate) struct Desk {
     pub(crate) relays: Relays,
     pub(crate) rules: OwnRules,
     pub(crate) peers: Peers,
+    pub(crate) strangers: Strangers,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
     pub(crate) gaps: Gaps,
@@ -87,7 +87,7 @@ pub(crate) struct Desk {
     pub(crate) troubles: Troubles,
     pub(crate) heartbeats: Heartbeats,
     /// The cards that the Hellos of open sessions named.
-    pub(crate) cards: BTreeMap<PathId, Arc<Card>>,
+    pub(crate) cards: Cards,
     /// Peers with something to send since the transition began.
     pub(crate) dirty: BTreeSet<AgentId>,
     /// When each repeated ciphertext was last answered.
@@ -112,6 +112,7 @@ impl Desk {
             relays: Relays::default(),
             rules: OwnRules::default(),
             peers: Peers::default(),
+            strangers: Strangers::default(),
             outbox: Outbox::default(),
             inbox: Inbox::default(),
             gaps: Gaps::default(),
@@ -121,7 +122,7 @@ impl Desk {
             prekey_look: PrekeyLook::default(),
             troubles: Troubles::default(),
             heartbeats,
-            cards: BTreeMap::new(),
+            cards: Cards::default(),
             dirty: BTreeSet::new(),
             answered: BTreeMap::new(),
             announced: 0,
@@ -374,14 +375,14 @@ impl Desk {
                     posture,
                     used: None,
                 };
-                self.cards.insert(path, Arc::clone(card));
+                self.cards.keep(path, card, !self.peers.is_known(&peer));
                 self.session_opened(step, path, peer, live);
             }
         }
         self.owed.schedule(&peer, step.now.monotonic);
         self.gaps.ask_at(peer, step.now.monotonic);
         self.dirty.insert(peer);
-        match self.cards.get(&path).cloned() {
+        match self.cards.get(path).cloned() {
             Some(card) => self.say_what_is_held(step, path, &card),
             None => Ok(()),
         }
@@ -398,7 +399,7 @@ impl Desk {
             return Ok(());
         };
         if self.greet(step, card, transport, lineage, remembered)? {
-            self.cards.insert(path, Arc::clone(card));
+            self.cards.keep(path, card, !self.peers.is_known(&card.agent()));
             // What was said when the session opened may be lost over UDP.
             self.say_what_is_held(step, path, card)?;
         } else {
@@ -445,14 +446,15 @@ impl Desk {
     }
 
     /// Why a session with this peer is not wanted.
-    fn refuses(&self, peer: &AgentId) -> Option<CloseReason> {
+    fn refuses(&mut self, peer: &AgentId) -> Option<CloseReason> {
         match self.peers.standing(peer) {
             Some(Standing::Known) => None,
             Some(Standing::Blocked) => Some(CloseReason::Blocked),
             Some(Standing::Stranger) | None => {
-                let known = |peer: &&AgentId| !self.peers.is_known(peer);
-                (self.paths.connected().filter(known).count() >= STRANGERS)
-                    .then_some(CloseReason::TooManyStrangers)
+                let Self { paths, peers, strangers, .. } = self;
+                let count = || paths.connected().filter(|peer| !peers.is_known(peer)).count();
+                let admitted = strangers.admit(paths.connected().len(), count);
+                (!admitted).then_some(CloseReason::TooManyStrangers)
             }
         }
     }
@@ -488,7 +490,8 @@ impl Desk {
     fn path_closed(&mut self, step: &mut Transition<'_>, path: PathId) {
         let Some((closed, was_used)) = self.paths.close(path) else { return };
         let (now, peer) = (step.now.monotonic, closed.peer);
-        self.cards.remove(&path);
+        self.strangers.fewer();
+        self.cards.remove(path);
         self.prekey_look.path_closed(path);
         self.outbox.path_closed(&peer, path);
         if let (Kind::Live(live), true) = (closed.kind, was_used) {
@@ -588,6 +591,8 @@ impl Desk {
     ) -> Result<(), StoreError> {
         match standing {
             Standing::Known => {
+                self.strangers.fewer();
+                self.paths.to(peer).into_iter().for_each(|path| self.cards.known(path));
                 self.accept(step, peer)?;
                 self.is_known_now(step, peer)?;
             }

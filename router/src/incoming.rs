@@ -82,7 +82,7 @@ impl Desk {
         }
         match (frame, posture) {
             (Ok(Frame::Clear(payload)), Some(posture)) => {
-                let card = self.cards.get(&path).cloned();
+                let card = self.cards.get(path).cloned();
                 let (path, protocol, card) = (Some(path), Protocol::Live, card.as_ref());
                 let origin = Origin { sender: peer, path, protocol, posture, card };
                 self.payload(step, origin, payload, congested)
@@ -159,7 +159,7 @@ impl Desk {
         let known = self.peers.is_known(&peer);
         // A stranger is heard over a session, whose Hello showed its card, or where it introduces
         // itself in its first packet.
-        let shown = path.and_then(|path| self.cards.get(&path).cloned());
+        let shown = path.and_then(|path| self.cards.get(path).cloned());
         let heard = known || shown.is_some() || path.is_none();
         let Some(protocol) = self.config.stored.protocol().filter(|_| heard) else {
             return Ok(false);
@@ -445,6 +445,11 @@ impl Desk {
             return Ok(false);
         }
         let first = self.peers.standing(&origin.sender).is_none();
+        if let (true, None, Some(path)) = (first, origin.card, origin.path) {
+            // Its card went for those of later ones: it shows it again with its next session.
+            step.close(path, CloseReason::Unused);
+            return Ok(false);
+        }
         let met = match origin.card {
             Some(card) => self.peers.meet(step, card, Meeting::of(standing)).map(drop),
             // It introduced itself with an earlier message.

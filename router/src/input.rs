@@ -37,6 +37,13 @@ pub enum Input<'a> {
     Relay(RelayNews<'a>),
     /// A newer card of this agent's is in use.
     CardRenewed(Arc<Card>),
+    /// Something is offered to agents that are not known, or no more: so many sessions with them
+    /// may stand at once, or as many as an agent has that offers them nothing, if that is more.
+    /// Each costs some ten kilobytes. Those that stand stay.
+    Welcome {
+        /// The most of them.
+        strangers: usize,
+    },
     /// Only time has passed.
     Tick,
 }

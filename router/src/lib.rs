@@ -13,6 +13,7 @@
 extern crate alloc;
 
 mod away;
+mod cards;
 mod choice;
 mod command;
 mod deferred;
@@ -47,6 +48,7 @@ mod rules;
 mod seen;
 mod sent;
 mod stored;
+mod strangers;
 mod timers;
 mod transition;
 mod trouble;

@@ -201,7 +201,7 @@ impl Paths {
     }
 
     /// Peers with a session that is to be used.
-    pub(crate) fn connected(&self) -> impl Iterator<Item = &AgentId> {
+    pub(crate) fn connected(&self) -> impl ExactSizeIterator<Item = &AgentId> {
         self.live.keys()
     }
 

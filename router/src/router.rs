@@ -94,6 +94,7 @@ impl Router {
             Input::Command(command) => self.command(now, command),
             Input::PathChanged(change) => self.path_changed(now, change),
             Input::CardRenewed(card) => self.desk.config.stored.show(card),
+            Input::Welcome { strangers } => self.desk.strangers.welcome(strangers),
             _ if self.failed => {}
             Input::Received { path, frame } => {
                 let congested = self.ledger.is_congested();

@@ -26,6 +26,7 @@ mod named;
 mod outsourced;
 mod place;
 mod prekeys;
+mod relay;
 mod reply;
 mod request;
 mod roster;
@@ -48,6 +49,7 @@ pub use moment::Moment;
 pub use named::Named;
 pub use place::{MAX_SOCKET_PATH, SOCKET_FILE, socket_path};
 pub use prekeys::{BundleFacts, PeerBundle, Prekeys, RelayPool};
+pub use relay::RelayFigures;
 pub use reply::{
     Answer as CallAnswer, Asked, CardFacts, Dealings, Delivery, Identity, MailRelays, Peer,
     Progress, Protection, Reply, Route, Search, Status,

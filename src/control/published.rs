@@ -109,6 +109,7 @@ fn requests() -> Vec<Request> {
         Request::ReceiveFiles { into: "/in".into(), name: None },
         Request::ReceiveFiles { into: "/in".into(), name: Some("other".into()) },
         Request::Prekeys {},
+        Request::Relay {},
         Request::RotatePrekeys {},
         Request::PublishPrekeys {},
         Request::ExportPrekeys {},
@@ -254,6 +255,8 @@ fn replies() -> Vec<Reply> {
     };
     let mut replies = vec![
         Reply::Prekeys(prekeys),
+        Reply::Relay(figures(None)),
+        Reply::Relay(figures(Some(crate::RelayStorageError::Poisoned))),
         Reply::Bundle(facts(named())),
         Reply::Bundle(facts(nameless())),
         Reply::Identity(identity),
@@ -303,6 +306,12 @@ fn replies() -> Vec<Reply> {
     replies
 }
 
+fn figures(failing: Option<crate::RelayStorageError>) -> RelayFigures {
+    let mut metrics = crate::RelayMetrics::default();
+    metrics.refusals.insert("not-now", 3);
+    RelayFigures::new(&metrics, failing)
+}
+
 /// Does not compile when a kind is added, to remind of its sample.
 fn remind(request: &Request, reply: &Reply, happening: &Happening) {
     match request {
@@ -315,13 +324,13 @@ fn remind(request: &Request, reply: &Reply, happening: &Happening) {
         Request::SendFile(_) | Request::ReceiveFiles { .. } => {}
         Request::Answer { .. } | Request::Decline { .. } => {}
         Request::Prekeys {} | Request::RotatePrekeys {} | Request::PublishPrekeys {} => {}
-        Request::ExportPrekeys {} | Request::ImportPrekeys { .. } => {}
+        Request::ExportPrekeys {} | Request::ImportPrekeys { .. } | Request::Relay {} => {}
     }
     match reply {
         Reply::Identity(_) | Reply::Card(_) | Reply::Peer(_) | Reply::Status(_) => {}
         Reply::Delivery(_) | Reply::Route(_) | Reply::Event(_) | Reply::Transfer(_) => {}
         Reply::Answer(_) | Reply::Asked(_) | Reply::Withdrawn { .. } => {}
-        Reply::Prekeys(_) | Reply::Bundle(_) => {}
+        Reply::Prekeys(_) | Reply::Bundle(_) | Reply::Relay(_) => {}
         Reply::Done {} | Reply::Error(_) => {}
     }
     match happening {

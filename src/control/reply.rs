@@ -7,6 +7,7 @@ use meshwork_router::{Choice, Dialling, Level, Protocol, Reason, RelaySituation,
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
+use super::relay::RelayFigures;
 use super::{Body, BundleFacts, Event, Fault, Moment, Prekeys, Transfer, Via, text};
 
 /// A line of an answer. On the socket it stands beside the number of the request. An answer is any
@@ -27,6 +28,8 @@ pub enum Reply {
     Delivery(Delivery),
     /// How a message would go.
     Route(Route),
+    /// What the agent does as a relay.
+    Relay(RelayFigures),
     /// The agent's prekeys.
     Prekeys(Prekeys),
     /// A bundle of prekeys.

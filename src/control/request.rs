@@ -126,6 +126,9 @@ pub enum Request {
     },
     /// The agent's prekeys, and what is known of its peers': one [`Prekeys`](super::Prekeys).
     Prekeys {},
+    /// What it does as a relay: one [`RelayFigures`](super::RelayFigures), or none where it is not
+    /// one.
+    Relay {},
     /// Replace the signed prekeys now: one [`Prekeys`](super::Prekeys). The replaced ones still open
     /// mail.
     RotatePrekeys {},

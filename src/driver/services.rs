@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use meshwork_protocols::identity::ServiceName;
@@ -27,15 +27,15 @@ pub(crate) type Handler = Arc<dyn Fn(Asked) -> Answering + Send + Sync>;
 pub(crate) struct Services {
     by_name: RwLock<HashMap<ServiceName, Offered>>,
     next: AtomicU64,
-    /// Whether strangers may call one of them.
-    open: AtomicBool,
+    /// How many strangers may be connected to call what is open to them; none where nothing is.
+    strangers: AtomicUsize,
 }
 
 struct Offered {
     registration: Registration,
     handler: Handler,
-    /// Whether strangers may call it.
-    open: bool,
+    /// How many strangers may be connected to call it; none where it is not open to them.
+    strangers: usize,
 }
 
 /// Which registration a service is from: a name can be given back and taken again.
@@ -55,25 +55,25 @@ impl Services {
         name: ServiceName,
         handler: Handler,
     ) -> Result<Registration, NotRegistered> {
-        self.offer(name, handler, false)
+        self.offer(name, handler, 0)
     }
 
-    /// The same for a service that any agent may call, once its session proved who it is.
+    /// The same for a service that any agent may call, once its session proved who it is, with so
+    /// many of them connected at once.
     pub(crate) fn register_open(
         &self,
         name: ServiceName,
         handler: Handler,
+        strangers: usize,
     ) -> Result<Registration, NotRegistered> {
-        let registered = self.offer(name, handler, true)?;
-        self.open.store(true, Ordering::Relaxed);
-        Ok(registered)
+        self.offer(name, handler, strangers)
     }
 
     fn offer(
         &self,
         name: ServiceName,
         handler: Handler,
-        open: bool,
+        strangers: usize,
     ) -> Result<Registration, NotRegistered> {
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         if by_name.contains_key(&name) {
@@ -83,7 +83,8 @@ impl Services {
             return Err(NotRegistered::TooMany);
         }
         let registration = Registration(self.next.fetch_add(1, Ordering::Relaxed));
-        by_name.insert(name, Offered { registration, handler, open });
+        by_name.insert(name, Offered { registration, handler, strangers });
+        self.count_strangers(&by_name);
         Ok(registration)
     }
 
@@ -94,6 +95,7 @@ impl Services {
             Some(offered) if offered.registration == registration => by_name.remove(name),
             _ => None,
         };
+        self.count_strangers(&by_name);
         // What a handler holds may want the lock when it is dropped.
         drop(by_name);
         drop(removed);
@@ -103,6 +105,7 @@ impl Services {
     pub(crate) fn clear(&self) {
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         let removed = std::mem::take(&mut *by_name);
+        self.count_strangers(&by_name);
         drop(by_name);
         drop(removed);
     }
@@ -110,13 +113,23 @@ impl Services {
     /// What answers a caller, known or not.
     pub(crate) fn find(&self, name: &ServiceName, is_known: bool) -> Option<Handler> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        let offered = by_name.get(name).filter(|offered| is_known || offered.open);
+        let offered = by_name.get(name).filter(|offered| is_known || offered.strangers > 0);
         offered.map(|offered| Arc::clone(&offered.handler))
     }
 
     /// Whether strangers may call anything at all.
     pub(crate) fn are_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
+        self.strangers() > 0
+    }
+
+    /// How many strangers may be connected for what they may call.
+    pub(crate) fn strangers(&self) -> usize {
+        self.strangers.load(Ordering::Relaxed)
+    }
+
+    fn count_strangers(&self, by_name: &HashMap<ServiceName, Offered>) {
+        let most = by_name.values().map(|offered| offered.strangers).max();
+        self.strangers.store(most.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -155,10 +168,12 @@ mod tests {
             ("open".parse().unwrap(), "closed".parse().unwrap());
         services.register(closed.clone(), handler()).unwrap();
         assert!(!services.are_open());
-        services.register_open(open.clone(), handler()).unwrap();
-        assert!(services.are_open());
+        let registration = services.register_open(open.clone(), handler(), 10).unwrap();
+        assert!(services.are_open() && services.strangers() == 10);
         assert!(services.find(&open, false).is_some() && services.find(&open, true).is_some());
         assert!(services.find(&closed, false).is_none() && services.find(&closed, true).is_some());
+        services.remove(&open, registration);
+        assert!(!services.are_open() && services.find(&open, true).is_none());
     }
 
     #[test]

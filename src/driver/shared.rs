@@ -16,6 +16,7 @@ use super::{
 };
 use crate::agent::{Addressee, Answered, DealingsBook, Mailbox, Stopped, Tally};
 use crate::config::Transports;
+use crate::relay::OwnRelay;
 use crate::streams::StreamDesk;
 
 /// What handles, connections and the driver share. None of it keeps the agent running.
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) notices: Notices,
     pub(crate) sessions: Sessions,
     pub(crate) relays: RelayBook,
+    pub(crate) own_relay: OwnRelay,
     pub(crate) services: Services,
     pub(crate) datagrams: Mailbox,
     pub(crate) dealings: DealingsBook,

@@ -27,6 +27,7 @@ use super::{
 use crate::agent::{Agent, DealingsBook, Event, Lease, Mailbox, Tally};
 use crate::config::Transports;
 use crate::own::{Own, OwnError, Presence};
+use crate::relay::OwnRelay;
 
 /// How many orders may wait for the driver: with the largest bodies 64 MiB, whose senders wait.
 const ORDERS: usize = 64;
@@ -72,6 +73,7 @@ impl Driver {
             notices: Notices::new(),
             sessions: Sessions::default(),
             relays: RelayBook::default(),
+            own_relay: OwnRelay::default(),
             services: Services::default(),
             datagrams: Mailbox::new(),
             dealings: DealingsBook::default(),
@@ -121,6 +123,7 @@ impl Driver {
             relays: Relays::default(),
             close_lines,
             tasks,
+            welcome: 0,
             dialling: HashSet::new(),
             own: parts.own,
             presence: parts.presence,

@@ -150,6 +150,7 @@ impl Driver {
                     *agent == peer.agent && needs.allow(transport)
                 };
                 self.dialling.retain(|search| !met(search));
+                self.welcome_strangers();
                 let change = PathChange::Opened(opened(&session, *peer));
                 self.paths.insert(session.path, Arc::clone(&session));
                 self.shared.sessions.insert(Arc::clone(&session));
@@ -200,6 +201,15 @@ impl Driver {
         if let Some(why) = why {
             Tally::count(&self.shared.tally.broken);
             self.shared.notices.tell(Event::Broken { peer: session.peer, why });
+        }
+    }
+
+    /// Lets the router know how many strangers what is offered to them is for.
+    fn welcome_strangers(&mut self) {
+        let strangers = self.shared.services.strangers();
+        if self.welcome != strangers {
+            self.welcome = strangers;
+            self.router.handle(self.shared.clock.now(), Input::Welcome { strangers });
         }
     }
 

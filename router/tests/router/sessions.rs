@@ -1,12 +1,15 @@
 //! Which sessions are looked for, which of them is used, and when one is replaced.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Node, Pair, SMALL_FRAME, ordered, text};
-use meshwork_protocols::identity::{AgentId, Transport};
+use crate::common::{Node, Pair, SMALL_FRAME, card, ordered, text};
+use meshwork_protocols::identity::{AgentId, Card, Transport};
+use meshwork_protocols::posture::Posture;
+use meshwork_protocols::wire::MAX_FRAME;
 use meshwork_router::{
-    Answer, CloseReason, CommandError, Input, Level, Needs, PathChange, PathId, Reason, Request,
-    Standing, Ticket,
+    Answer, CloseReason, CommandError, Event, Input, Level, Needs, PathChange, PathId, PathKind,
+    PathOpened, Reason, Request, Standing, Ticket,
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -198,4 +201,74 @@ fn a_session_that_a_peer_closes_at_once_is_not_dialled_for_in_a_loop() {
         assert_eq!(pair.a.dials.len(), dialled, "dialled again at once");
         pair.a.pass(Duration::from_secs(8));
     }
+}
+
+/// A session that a stranger opened, which has this number.
+fn stranger(node: &mut Node, card: &Arc<Card>, number: u64) -> usize {
+    let mut id = [0xee; 32];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    let kind = PathKind::Live {
+        transport: Transport::Tcp,
+        largest_frame: MAX_FRAME,
+        initiated: false,
+        posture: Posture::HYBRID,
+        card: Arc::clone(card),
+        lineage: node.lineage(),
+        remembered: None,
+    };
+    let opened = PathOpened { path: PathId(number), peer: AgentId::from_bytes(id), kind };
+    node.handle(Input::PathChanged(PathChange::Opened(opened)));
+    node.closed.len()
+}
+
+#[test]
+fn as_many_strangers_are_let_in_as_what_is_offered_to_them_is_for_and_not_one_more() {
+    let (mut node, card) = (Node::new(1), card(2, 1_000, &[1]));
+    // With nothing on offer.
+    assert!((1..=256).all(|number| stranger(&mut node, &card, number) == 0));
+    assert_eq!(stranger(&mut node, &card, 257), 1);
+    assert_eq!(node.closed, [(PathId(257), CloseReason::TooManyStrangers)]);
+    // With a relay.
+    node.handle(Input::Welcome { strangers: 1_000 });
+    assert!((258..=1_001).all(|number| stranger(&mut node, &card, number) == 1));
+    assert_eq!(stranger(&mut node, &card, 1_002), 2);
+    // One goes, another comes.
+    node.handle(Input::PathChanged(PathChange::Closed(PathId(1))));
+    assert_eq!(stranger(&mut node, &card, 1_003), 2);
+    assert_eq!(stranger(&mut node, &card, 1_004), 3);
+    // Without the relay those who are there stay, and nobody comes.
+    node.handle(Input::Welcome { strangers: 0 });
+    assert_eq!(stranger(&mut node, &card, 1_005), 4);
+    // Whoever is known is let in all the same.
+    let mut pair = Pair::of(node, Node::new(3));
+    pair.connect();
+    assert_eq!(pair.a.closed.len(), 4);
+}
+
+#[test]
+fn a_stranger_whose_card_went_for_those_of_later_ones_is_heard_with_its_next_session() {
+    let mut pair = Pair::strangers(Node::new(1), Node::new(2));
+    let (card_of_b, other) = (Arc::clone(&pair.b.card), card(3, 1_000, &[1]));
+    pair.a.meet(&card_of_b);
+    pair.b.handle(Input::Welcome { strangers: 1_000 });
+    pair.connect();
+    // As many as cards are kept of.
+    assert!((1_000..1_256).all(|number| stranger(&mut pair.b, &other, number) == 0));
+    let to = pair.b.id();
+    pair.a.send(text(to, "let me in")).unwrap();
+    pair.settle();
+    assert_eq!(pair.b.closed, [(pair.path(), CloseReason::Unused)]);
+    assert!(!pair.b.events.contains(&Event::FirstContact(pair.a.id())));
+    pair.close(pair.path());
+    pair.connect();
+    pair.settle();
+    assert!(pair.b.events.contains(&Event::FirstContact(pair.a.id())));
+    // And one card fewer is kept of those that came before.
+    let mut pair = Pair::strangers(Node::new(1), Node::new(2));
+    pair.a.meet(&card_of_b);
+    pair.connect();
+    assert!((1_000..1_255).all(|number| stranger(&mut pair.b, &other, number) == 0));
+    pair.a.send(text(to, "let me in")).unwrap();
+    pair.settle();
+    assert!(pair.b.events.contains(&Event::FirstContact(pair.a.id())));
 }

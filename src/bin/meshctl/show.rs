@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use meshwork::Standing;
 use meshwork::control::{
-    Delivery, Event, Happening, Moment, Named, Peer, Progress, Route, Status, Transfer,
-    TransferState, Via,
+    Delivery, Event, Happening, Moment, Named, Peer, Progress, RelayFigures, Route, Status,
+    Transfer, TransferState, Via,
 };
 
 use crate::output::{Halt, Output};
@@ -20,6 +20,35 @@ pub(crate) fn status(status: &Status) -> String {
         |refusal| format!("{} by the peer: {}", level.as_str(), Plain(refusal)),
     );
     format!("{:<9}  {message}  to {}  {end}", level.as_str(), Plain(&to.to_string()))
+}
+
+/// What a relay does, a line for each kind of thing.
+pub(crate) fn relay(figures: &RelayFigures) -> String {
+    let RelayFigures { deposits, repeated_deposits, fetches, fetched, acknowledged, .. } = figures;
+    let RelayFigures { mail, fullest_mailbox, oldest_mail_seconds, stored, batches, .. } = figures;
+    let RelayFigures { keys_taken, last_resorts, drains_refused, keys_left, .. } = figures;
+    let RelayFigures { empty_pools, appended, blobs, recoveries, refusals, failing, .. } = figures;
+    let refusals = refusals.iter().map(|(name, count)| format!("{count} {}", Plain(name)));
+    let refusals: Vec<_> = refusals.collect();
+    let refused = if refusals.is_empty() { "nothing".into() } else { refusals.join(", ") };
+    let age = took(Duration::from_secs(*oldest_mail_seconds));
+    let bytes = size(figures.stored_bytes);
+    let disk = failing.as_deref().map_or_else(
+        || format!("opened again {recoveries} times after a failure"),
+        |why| format!("does not serve now: {}", Plain(why)),
+    );
+    [
+        format!("deposits     {deposits} kept, {repeated_deposits} repeated"),
+        format!("fetches      {fetches} answered, {fetched} pieces in them, {acknowledged} done with"),
+        format!("mail         {mail} waiting, {fullest_mailbox} in the fullest mailbox, the oldest for {age}"),
+        format!("keys         {keys_taken} taken, {last_resorts} last resorts, {drains_refused} of them by a limit"),
+        format!("pools        {keys_left} keys left, {empty_pools} pools empty"),
+        format!("logs, blobs  {appended} entries appended, {blobs} blobs kept"),
+        format!("refused      {refused}"),
+        format!("stored       {stored} entries, {bytes}, in {batches} transactions"),
+        format!("disk         {disk}"),
+    ]
+    .join("\n")
 }
 
 /// A message that arrived: a line on it, then its body, each line set in.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::reply::{CardFacts, Identity};
-use super::{Fault, Reply, Request, VERSION};
+use super::{Fault, RelayFigures, Reply, Request, VERSION};
 use crate::Agent;
 
 /// How many lines of an answer are made ahead of their reader: with the largest bodies, 2 MiB.
@@ -108,12 +108,22 @@ async fn perform(agent: &Agent, request: Request, out: &Out) -> Result<(), Ended
             files::receive(agent, &into, name.as_deref(), out).await
         }
         Request::Prekeys {} => prekeys::tell(agent, out).await,
+        Request::Relay {} => relay(agent, out).await,
         Request::RotatePrekeys {} => prekeys::rotate(agent, out).await,
         Request::PublishPrekeys {} => prekeys::publish(agent, out).await,
         Request::ExportPrekeys {} => prekeys::export(agent, out).await,
         Request::ImportPrekeys { bundle } => prekeys::import(agent, &bundle, out).await,
         Request::Watch {} => events::watch(agent, out).await,
         Request::Stop {} => Ok(()),
+    }
+}
+
+async fn relay(agent: &Agent, out: &Out) -> Result<(), Ended> {
+    match agent.shared.own_relay.figures() {
+        Some((metrics, failing)) => {
+            out.say(Reply::Relay(RelayFigures::new(&metrics, failing))).await
+        }
+        None => Ok(()),
     }
 }
 

@@ -35,6 +35,10 @@ impl Outgoing {
             // What is large once should not stay so.
             self.bytes.shrink_to(AHEAD);
             give(&mut self.bytes);
+            if self.bytes.is_empty() {
+                // A session on which nothing happens holds no room for what went.
+                self.bytes = Vec::new();
+            }
             self.moved = Instant::now();
         }
         !self.rest().is_empty()

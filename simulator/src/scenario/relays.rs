@@ -17,6 +17,11 @@ pub(super) fn plan(random: &mut Seeded) -> Plan {
     plan.crashes += plan.agents;
     plan.put_backs = usize::from(random.chance(200));
     plan.losses = usize::from(random.chance(150));
+    if plan.put_backs + plan.losses > 0 {
+        // The bundle of a state that is lost has the time for its number: where the clock was set back
+        // as well, relays take it for an older one until the next.
+        plan.clocks_set = 0;
+    }
     plan.relays = 2 + random.index(2);
     plan.relay_weather = RelayWeather {
         crashes: random.index(6),

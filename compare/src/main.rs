@@ -9,6 +9,7 @@
 mod agents;
 mod bar;
 mod deferred;
+mod fleet;
 mod handshake;
 mod mail;
 mod noise;
@@ -29,11 +30,12 @@ pub type Failure = Box<dyn Error>;
 
 type Comparison = fn() -> Result<Vec<Bar>, Failure>;
 
-const COMPARISONS: [(&str, Comparison); 4] = [
+const COMPARISONS: [(&str, Comparison); 5] = [
     ("handshake", handshake::compare),
     ("records", records::compare),
     ("quic", quic::compare),
     ("deferred", deferred::compare),
+    ("fleet", fleet::compare),
 ];
 
 fn main() -> ExitCode {

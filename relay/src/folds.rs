@@ -35,6 +35,11 @@ impl<K: Copy + Eq + Hash, V> Folds<K, V> {
         Ok(state)
     }
 
+    /// The state, if it is here.
+    pub(crate) fn here(&mut self, key: &K) -> Option<&mut V> {
+        self.states.get_mut(key).map(|(_, state)| state)
+    }
+
     #[cfg(test)]
     fn held(&self, key: &K) -> Option<&V> {
         self.states.get(key).map(|(_, state)| state)

@@ -30,6 +30,8 @@ pub(crate) struct Mailbox {
     last: u64,
     pieces: BTreeMap<u64, Piece>,
     by_hash: HashMap<[u8; 32], u64>,
+    /// What was acknowledged and is not yet remembered durably: who left it, and its number.
+    leaving: HashMap<[u8; 32], (AgentId, MailNumber)>,
     by_sender: HashMap<AgentId, Tally>,
     all: Tally,
     strangers: Tally,
@@ -99,6 +101,7 @@ impl Mailbox {
             last: storage.last(&subject)?,
             pieces: BTreeMap::new(),
             by_hash: HashMap::new(),
+            leaving: HashMap::new(),
             by_sender: HashMap::new(),
             all: Tally::default(),
             strangers: Tally::default(),
@@ -184,12 +187,18 @@ impl Mailbox {
             let seen = Seen { sender: piece.sender, number: *sequence, until };
             then.push(Then::Remove { subject, sequence: *sequence });
             let key = entry::seen(&self.owner, &piece.hash);
+            self.leaving.insert(piece.hash, (piece.sender, MailNumber(*sequence)));
             then.push(Then::Put { key, value: entry::encode(&seen) });
             count += 1;
         }
         let changes =
             if then.is_empty() { Vec::new() } else { vec![Change { condition: None, then }] };
         Ok((Decision { changes, answer: Answer::Done }, count))
+    }
+
+    /// What was acknowledged is durable: storage says of it that it was there.
+    pub(crate) fn settle(&mut self) {
+        self.leaving = HashMap::new();
     }
 
     /// Takes the owner's rules, if they are newer.
@@ -224,6 +233,10 @@ impl Mailbox {
             self.by_hash.get(hash).and_then(|number| Some((number, self.pieces.get(number)?)));
         if let Some((number, piece)) = held {
             return Ok(Some((piece.sender, MailNumber(*number))));
+        }
+        // Acknowledged in the same batch.
+        if let Some(leaving) = self.leaving.get(hash) {
+            return Ok(Some(*leaving));
         }
         let Some(seen) = storage.get(&entry::seen(&self.owner, hash))? else { return Ok(None) };
         let seen: Seen = entry::decode(&seen)?;

@@ -163,6 +163,12 @@ impl<S: Storage> Relay<S> {
         }
         let applied = self.apply(&changes)?;
         for (place, range, answer) in decided {
+            if let Some(Request::Acknowledge { mailbox, .. }) =
+                batch.get(place).map(|it| &it.request)
+                && let Some(mailbox) = self.held.mailboxes.here(mailbox)
+            {
+                mailbox.settle();
+            }
             let own = applied.get(range.clone()).unwrap_or_default();
             if own.iter().all(|applied| *applied == Applied::Done) {
                 set(outcomes, place, Outcome::Answer(answer));

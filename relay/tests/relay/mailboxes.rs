@@ -1,7 +1,7 @@
 //! Mail: kept, given to its owner, repeated without harm, within quotas.
 
 use meshwork_protocols::relay::*;
-use meshwork_relay::Limits;
+use meshwork_relay::{Asked, Limits, Outcome};
 
 use crate::common::*;
 
@@ -44,6 +44,23 @@ fn a_repeated_deposit_is_answered_as_the_first_and_kept_once() {
     assert_eq!(fetched(&mut relay, owner.id()).len(), 2);
     assert_eq!(relay.metrics().repeated_deposits, 3);
     assert_eq!(relay.take_nudges(), [(owner.id(), Nudge::Mail)]);
+}
+
+#[test]
+fn a_deposit_repeated_in_the_batch_that_acknowledges_it_is_answered_as_the_first() {
+    let owner = Agent::new(1, 3);
+    let mut relay = serving(&owner, Limits::default());
+    assert_eq!(deposit(&mut relay, someone(1), owner.id(), b"sealed"), Ok(MailNumber(1)));
+    let again = Request::Deposit(vec![mail(owner.id(), b"sealed")]);
+    let batch = [
+        Asked { caller: owner.id(), request: acknowledge(owner.id(), &[1]) },
+        Asked { caller: someone(1), request: again },
+    ];
+    let outcomes = relay.serve(NOW, &batch).unwrap();
+    let as_before = Answer::Deposited(vec![Ok(MailNumber(1))]);
+    assert_eq!(outcomes, [Outcome::Answer(Answer::Done), Outcome::Answer(as_before)]);
+    assert_eq!(fetched(&mut relay, owner.id()), []);
+    assert_eq!(deposit(&mut relay, someone(1), owner.id(), b"sealed"), Ok(MailNumber(1)));
 }
 
 #[test]

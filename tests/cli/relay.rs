@@ -1,131 +1,126 @@
-//! A relay in a process of its own, killed while agents leave mail.
+//! A relay in a process of its own, killed at random points while agents leave mail, take keys and
+//! write to a log.
 
-use std::collections::BTreeSet;
+mod keys;
+mod log;
+mod mail;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use meshwork::identity::Transport::Tcp;
-use meshwork::time::WallTime;
-use meshwork::{Agent, AgentId, Contact};
-use meshwork_protocols::relay::{Answer, Deposit, Fetch, Kept, MailNumber, Request, SERVICE};
+use meshwork::{Agent, AgentId, Contact, Transport};
+use meshwork_protocols::relay::{Answer, Request, SERVICE};
 use tokio::time::sleep;
 
-use super::home::{Home, PATIENCE};
+use super::home::{Home, PATIENCE, Up};
 
-const SENDERS: u8 = 4;
-/// Pieces of one request.
-const TOGETHER: u8 = 16;
-const KILLS: u64 = 8;
-/// Pieces answered in each life of the relay, so that each of its ends comes under load.
-const A_LIFE: usize = 8 * TOGETHER as usize;
+/// No limit of an hour is to hide what goes out.
+const UP: &[&str] = &["--relay", "--relay-keys", "1000000", "--relay-mailbox", "10000000"];
 
-/// What the senders share with the test.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkills_of_a_relay_lose_no_deposit_that_was_answered_and_double_none() {
+    storm(8).await;
+}
+
+/// As many as `KILLS` says.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "eight minutes long: `.ci/nightly relay_kills` runs it"]
+async fn five_hundred_sigkills_of_a_relay_lose_nothing_and_double_no_key_and_no_entry() {
+    let kills = std::env::var("KILLS").map_or(500, |kills| kills.parse().unwrap());
+    storm(kills).await;
+}
+
+/// Kills the relay so often under load, and looks at everything afterwards.
+async fn storm(kills: u32) {
+    let home = Home::with(&["relay"]);
+    let relay = home.up_with("relay", UP);
+    let contact: Contact = relay.contact.parse().unwrap();
+    let storm = Arc::new(Storm::default());
+    let mail = mail::Load::start(&contact, &storm).await;
+    let keys = keys::Load::start(&contact, &storm).await;
+    let log = log::Load::start(&contact, &storm).await;
+    let relay = kill_at_random_points(&home, relay, kills, &storm).await;
+    storm.over.store(true, Ordering::Relaxed);
+    let mail = mail.check().await;
+    let keys = keys.check(kills).await;
+    let entries = log.check(kills).await;
+    println!("{kills} kills: {mail} deposits, {keys} keys and {entries} entries were answered");
+    drop(relay);
+}
+
+/// What those who load the relay share with who kills it.
 #[derive(Default)]
-struct Progress {
-    answered: AtomicUsize,
+struct Storm {
+    /// Pieces of mail whose deposit was answered.
+    deposits: AtomicUsize,
     over: AtomicBool,
 }
 
-impl Progress {
-    async fn until(&self, answered: usize) {
+impl Storm {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    async fn until(&self, deposits: usize) {
         let enough = async {
-            while self.answered.load(Ordering::Relaxed) < answered {
-                sleep(Duration::from_millis(5)).await;
+            while self.deposits.load(Ordering::Relaxed) < deposits {
+                sleep(Duration::from_millis(2)).await;
             }
         };
         tokio::time::timeout(PATIENCE, enough).await.expect("nothing more is answered");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sigkills_of_a_relay_lose_no_deposit_that_was_answered_and_double_none() {
-    let home = Home::with(&["relay"]);
-    let mut relay = home.up_with("relay", &["--relay"]);
-    let contact: Contact = relay.contact.parse().unwrap();
-    let owner = client(&contact).await;
-    let card = Request::PutCard(owner.card().as_bytes().to_vec().into());
-    assert_eq!(ask(&owner, contact.agent, &card).await, Answer::Done);
-    let progress = Arc::new(Progress::default());
-    let mut senders = tokio::task::JoinSet::new();
-    for number in 0..SENDERS {
-        let sender = client(&contact).await;
-        senders.spawn(leave_mail(sender, number, contact.agent, owner.id(), Arc::clone(&progress)));
-    }
-    for kill in 0..KILLS {
-        progress.until(progress.answered.load(Ordering::Relaxed) + A_LIFE).await;
-        // And then at some point of the work.
-        sleep(Duration::from_millis(7 * (kill * 5 % 8))).await;
+/// Each time at a random point of the work, or in a fourth of the lives of the start.
+async fn kill_at_random_points(home: &Home, mut relay: Up, kills: u32, storm: &Storm) -> Up {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let mut seed = u64::from(since.subsec_nanos());
+    println!("moments of seed {seed}");
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % below
+    };
+    for _ in 0..kills {
+        if random(4) > 0 {
+            storm.until(storm.deposits.load(Ordering::Relaxed) + A_LIFE).await;
+        }
+        sleep(Duration::from_micros(random(200_000))).await;
         relay.kill();
-        relay = home.up_with("relay", &["--relay"]);
+        relay = home.up_with("relay", UP);
     }
-    progress.over.store(true, Ordering::Relaxed);
-    let answered: Vec<Vec<u8>> = senders.join_all().await.into_iter().flatten().collect();
-    let mail = fetch_all(&owner, contact.agent).await;
-    let packets: Vec<_> = mail.iter().map(|kept| kept.packet.0.clone()).collect();
-    let once: BTreeSet<_> = packets.iter().cloned().collect();
-    assert_eq!(once.len(), packets.len(), "a packet was kept twice");
-    assert_eq!(once, answered.into_iter().collect(), "mail was lost");
+    relay
 }
 
+/// Pieces answered in a life of the relay before it may end under load.
+const A_LIFE: usize = 64;
+
+/// An agent that knows the relay.
 async fn client(relay: &Contact) -> Agent {
     // Over TCP the end of a process is known at once.
-    let agent = Agent::builder().in_memory().transports(&[Tcp]).start().await.unwrap();
-    agent.meet(relay.clone()).await.unwrap();
+    let agent = Agent::builder().in_memory().transports(&[Transport::Tcp]).start().await.unwrap();
+    // It may be gone, and be back.
+    while agent.meet(relay.clone()).await.is_err() {
+        sleep(Duration::from_millis(20)).await;
+    }
     agent
-}
-
-/// Leaves some pieces after the others, until they are answered; all of them.
-async fn leave_mail(
-    sender: Agent,
-    number: u8,
-    relay: AgentId,
-    recipient: AgentId,
-    progress: Arc<Progress>,
-) -> Vec<Vec<u8>> {
-    let mut answered = Vec::new();
-    for round in 0_u32.. {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let expires = WallTime::from_secs(since.as_secs() + 3_600);
-        let packet = |piece: u8| [&[number, piece][..], &round.to_be_bytes(), &[7; 1_000]].concat();
-        let packets: Vec<_> = (0..TOGETHER).map(packet).collect();
-        let deposit =
-            |packet: &Vec<u8>| Deposit { recipient, expires, packet: packet.clone().into() };
-        let request = Request::Deposit(packets.iter().map(deposit).collect());
-        let answer = ask(&sender, relay, &request).await;
-        let Answer::Deposited(outcomes) = answer else { panic!("{answer:?}") };
-        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-        answered.extend(packets);
-        progress.answered.fetch_add(TOGETHER.into(), Ordering::Relaxed);
-        if progress.over.load(Ordering::Relaxed) {
-            break;
-        }
-    }
-    answered
-}
-
-async fn fetch_all(owner: &Agent, relay: AgentId) -> Vec<Kept> {
-    let (mut mail, mut after) = (Vec::new(), MailNumber(0));
-    loop {
-        let fetch = Fetch { mailbox: owner.id(), after, most: 1_024, wait: 0 };
-        let Answer::Mail(more) = ask(owner, relay, &Request::Fetch(fetch)).await else { panic!() };
-        let Some(last) = more.last() else { return mail };
-        after = last.number;
-        mail.extend(more);
-    }
 }
 
 /// Asks until there is an answer: the relay may be gone, and be back.
 async fn ask(agent: &Agent, relay: AgentId, request: &Request) -> Answer {
+    let mut last = None;
     let asking = async {
         loop {
-            let call =
-                agent.call(relay, SERVICE, request.encode()).deadline(Duration::from_secs(5));
-            match call.await {
+            let call = agent.call(relay, SERVICE, request.encode());
+            match call.deadline(Duration::from_secs(5)).await {
                 Ok(answer) => return Answer::decode(&answer).unwrap(),
-                Err(_) => sleep(Duration::from_millis(20)).await,
+                Err(error) => {
+                    last = Some(error);
+                    sleep(Duration::from_millis(20)).await;
+                }
             }
         }
     };
-    tokio::time::timeout(PATIENCE, asking).await.expect("the relay did not come back")
+    let answered = tokio::time::timeout(PATIENCE, asking).await;
+    answered.unwrap_or_else(|_| panic!("the relay did not come back: {last:?} for {request:?}"))
 }

@@ -68,6 +68,13 @@ impl Scenario {
         usize::try_from(dealt).ok().and_then(|at| Self::ALL.get(at).copied()).unwrap_or(Self::Live)
     }
 
+    /// Whether its routers decide alike on all primitives. With several relays they do not: an agent
+    /// goes through its relays by their ids, which are hashes of keys, and what it asks them first
+    /// arrives at another time.
+    pub const fn is_comparable(self) -> bool {
+        !matches!(self, Self::Relays)
+    }
+
     /// What it is called on the command line.
     pub const fn name(self) -> &'static str {
         match self {

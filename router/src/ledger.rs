@@ -21,7 +21,7 @@ pub(crate) const PENDING_BATCHES: usize = 16_384;
 pub(crate) const PENDING_BYTES: usize = 64 << 20;
 
 /// How many rows a scan takes at a time, so that memory is bounded by the largest rows.
-const SCAN: usize = 256;
+pub(crate) const SCAN: usize = 256;
 
 /// Rows under changes that are on their way to the disk.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Namespace, StoreError};
 
+use crate::ledger::SCAN;
 use crate::row;
 use crate::seen::SeenRow;
 use crate::transition::Transition;
@@ -52,7 +53,8 @@ impl Upkeep {
         for namespace in MORTAL {
             let cursor = self.cursors.remove(&namespace);
             let rows = step.scan(namespace, cursor.as_deref())?;
-            if let Some((last, _)) = rows.last() {
+            // A slice that is not full ends at the last row: the next one begins with the first.
+            if let Some((last, _)) = rows.last().filter(|_| rows.len() == SCAN) {
                 self.cursors.insert(namespace, last.clone());
             }
             for (key, _) in rows {

@@ -38,12 +38,19 @@ pub struct Errand(Kind);
 enum Kind {
     /// Leave a packet for somebody.
     Deposit(DepositId, Deposit),
+    /// Mail need not be kept any more.
+    Acknowledge(MailNumber),
+    /// What is not gathered.
+    Alone(Alone),
+}
+
+/// What goes in a request of its own.
+#[derive(Debug)]
+enum Alone {
     /// Ask for somebody's prekeys: first for the card that says whose signature counts.
     Take { request: TakeId, of: AgentId },
     /// The same, behind the card.
     Keys { request: TakeId, of: AgentId, card: Option<Vec<u8>> },
-    /// Mail need not be kept any more.
-    Acknowledge(MailNumber),
     /// Keep own prekeys.
     Publish { bundle: Vec<u8>, pool: Option<RelayPool> },
     /// Hold to these.
@@ -59,14 +66,16 @@ impl Errand {
             Output::Deposit { deposit, relay, to, expires, frame } => {
                 (relay, Kind::deposit(deposit, to, expires, frame))
             }
-            Output::TakePrekeys { request, relay, of } => (relay, Kind::Take { request, of }),
+            Output::TakePrekeys { request, relay, of } => {
+                (relay, Kind::Alone(Alone::Take { request, of }))
+            }
             Output::Acknowledge { relay, entry } => {
                 (named(relay), Kind::Acknowledge(MailNumber(entry)))
             }
             Output::Publish { relay, bundle, pool } => {
-                (named(relay), Kind::Publish { bundle, pool })
+                (named(relay), Kind::Alone(Alone::Publish { bundle, pool }))
             }
-            Output::SetRules { relay, rules } => (named(relay), Kind::Rules(rules)),
+            Output::SetRules { relay, rules } => (named(relay), Kind::Alone(Alone::Rules(rules))),
             Output::Commit(..)
             | Output::Transmit { .. }
             | Output::Dial { .. }
@@ -80,10 +89,10 @@ impl Errand {
     pub fn found_no_room(&self, relay: AgentId) -> Option<RelayNews<'static>> {
         match self.0 {
             Kind::Deposit(deposit, _) => Some(RelayNews::NotDeposited { deposit, why: NO_ROOM }),
-            Kind::Take { of, .. } | Kind::Keys { of, .. } => {
+            Kind::Alone(Alone::Take { of, .. } | Alone::Keys { of, .. }) => {
                 Some(RelayNews::Taken { relay, of, prekeys: Err(NO_ROOM) })
             }
-            Kind::Acknowledge(_) | Kind::Publish { .. } | Kind::Rules(_) => None,
+            Kind::Acknowledge(_) | Kind::Alone(Alone::Publish { .. } | Alone::Rules(_)) => None,
         }
     }
 }
@@ -100,7 +109,7 @@ pub struct Errands {
     own: AgentId,
     relay: AgentId,
     /// What others wait for a key for: in the order in which it came, before all else.
-    first: VecDeque<Kind>,
+    first: VecDeque<Alone>,
     deposits: VecDeque<(DepositId, Deposit)>,
     acknowledged: Vec<MailNumber>,
     under_way: Option<UnderWay>,
@@ -138,7 +147,7 @@ impl Errands {
         match errand.0 {
             Kind::Deposit(id, deposit) => self.deposits.push_back((id, deposit)),
             Kind::Acknowledge(number) => self.acknowledged.push(number),
-            kind => self.first.push_back(kind),
+            Kind::Alone(errand) => self.first.push_back(errand),
         }
         Ok(())
     }
@@ -149,7 +158,7 @@ impl Errands {
             return None;
         }
         let (request, under_way) = match self.first.pop_front() {
-            Some(kind) => self.begin(kind),
+            Some(errand) => begin(errand),
             None if !self.deposits.is_empty() => self.gather_deposits(),
             None if !self.acknowledged.is_empty() => self.gather_acknowledgements(),
             None => return None,
@@ -189,40 +198,13 @@ impl Errands {
         let why = match answer {
             Ok(Answer::Card(card)) => {
                 let card = card.map(|card| card.0);
-                self.first.push_front(Kind::Keys { request, of, card });
+                self.first.push_front(Alone::Keys { request, of, card });
                 return Vec::new();
             }
             Ok(_) => RelayFailure::Refused,
             Err(why) => why,
         };
         [RelayNews::Taken { relay: self.relay, of, prekeys: Err(why) }].into()
-    }
-
-    /// What is done alone; deposits and acknowledgements are gathered.
-    fn begin(&mut self, kind: Kind) -> (Request, UnderWay) {
-        match kind {
-            Kind::Take { request, of } => (Request::GetCard(of), UnderWay::Card { request, of }),
-            Kind::Keys { request: TakeId(id), of, card } => {
-                let id = WireTakeId(id);
-                let request = Request::Take { target: of, kind: KeyKind::Prekeys, id };
-                (request, UnderWay::Keys { of, card })
-            }
-            Kind::Publish { bundle, pool } => {
-                let number = pool.as_ref().map(|pool| pool.number);
-                (publication(bundle, pool), UnderWay::Publish { pool: number })
-            }
-            Kind::Rules(rules) => {
-                let revision = rules.revision;
-                (Request::SetRules(*rules), UnderWay::Rules { revision })
-            }
-            Kind::Deposit(id, deposit) => {
-                (Request::Deposit([deposit].into()), UnderWay::Deposits([id].into()))
-            }
-            Kind::Acknowledge(number) => {
-                self.acknowledged.push(number);
-                self.gather_acknowledgements()
-            }
-        }
     }
 
     /// As many deposits as go together.
@@ -246,6 +228,25 @@ impl Errands {
         numbers.sort_unstable();
         numbers.dedup();
         (Request::Acknowledge { mailbox: self.own, numbers }, UnderWay::Acknowledge)
+    }
+}
+
+fn begin(errand: Alone) -> (Request, UnderWay) {
+    match errand {
+        Alone::Take { request, of } => (Request::GetCard(of), UnderWay::Card { request, of }),
+        Alone::Keys { request: TakeId(id), of, card } => {
+            let id = WireTakeId(id);
+            let request = Request::Take { target: of, kind: KeyKind::Prekeys, id };
+            (request, UnderWay::Keys { of, card })
+        }
+        Alone::Publish { bundle, pool } => {
+            let number = pool.as_ref().map(|pool| pool.number);
+            (publication(bundle, pool), UnderWay::Publish { pool: number })
+        }
+        Alone::Rules(rules) => {
+            let revision = rules.revision;
+            (Request::SetRules(*rules), UnderWay::Rules { revision })
+        }
     }
 }
 
@@ -348,7 +349,8 @@ mod tests {
     fn one_request_is_under_way_and_keys_are_asked_for_first_behind_their_card() {
         let mut errands = errands();
         errands.push(deposit(0, 1)).unwrap();
-        errands.push(Errand(Kind::Take { request: TakeId([5; 16]), of: PEER })).unwrap();
+        let take = Alone::Take { request: TakeId([5; 16]), of: PEER };
+        errands.push(Errand(Kind::Alone(take))).unwrap();
         assert_eq!(errands.next_request(), Some(Request::GetCard(PEER)));
         assert_eq!(errands.next_request(), None, "one is under way");
         assert!(errands.answered(Ok(Answer::Card(None))).is_empty());

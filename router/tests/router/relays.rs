@@ -141,6 +141,13 @@ impl Scene {
         self.relays.get_mut(&relay).unwrap()
     }
 
+    /// Both relays refuse all from now on, or nothing more.
+    fn relays_refuse(&mut self, why: Option<RelayFailure>) {
+        for relay in [FIRST, SECOND] {
+            self.relay(relay).refuses = why;
+        }
+    }
+
     /// `a` is here alone: what it wants of the relays is done.
     fn a_is_here(&mut self) {
         be_here(&mut self.a, &mut self.relays);
@@ -637,14 +644,10 @@ fn a_receipt_that_no_relay_takes_is_left_once_one_is_back() {
     let mut scene = Scene::new();
     let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
     scene.a_is_here();
-    for relay in [FIRST, SECOND] {
-        scene.relay(relay).refuses = Some(RelayFailure::Refused);
-    }
+    scene.relays_refuse(Some(RelayFailure::Refused));
     scene.b_is_here();
     assert_eq!(scene.b.bodies(), ["hello"]);
-    for relay in [FIRST, SECOND] {
-        scene.relay(relay).refuses = None;
-    }
+    scene.relays_refuse(None);
     scene.b.pass(Duration::from_secs(5 * 60));
     scene.b_is_here();
     scene.a_is_here();
@@ -656,14 +659,10 @@ fn what_was_received_is_acknowledged_anew_where_a_restart_forgot_the_receipt() {
     let mut scene = Scene::new();
     let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
     scene.a_is_here();
-    for relay in [FIRST, SECOND] {
-        scene.relay(relay).refuses = Some(RelayFailure::Refused);
-    }
+    scene.relays_refuse(Some(RelayFailure::Refused));
     scene.b_is_here();
     scene.b.restart();
-    for relay in [FIRST, SECOND] {
-        scene.relay(relay).refuses = None;
-    }
+    scene.relays_refuse(None);
     scene.b_is_here();
     scene.a_is_here();
     assert_eq!(scene.a.level(id), Some(Level::Delivered));
@@ -676,14 +675,10 @@ fn what_is_owed_and_found_no_way_is_not_taken_for_said() {
     scene.a_is_here();
     scene.b_is_here();
     scene.a_is_here();
-    for relay in [FIRST, SECOND] {
-        scene.relay(relay).refuses = Some(RelayFailure::Refused);
-    }
+    scene.relays_refuse(Some(RelayFailure::Refused));
     scene.b.request(Request::Process { sender: scene.a.id(), id });
     scene.b_is_here();
-    for relay in [FIRST, SECOND] {
-        scene.relay(relay).refuses = None;
-    }
+    scene.relays_refuse(None);
     scene.b.pass(Duration::from_secs(5 * 60));
     scene.b_is_here();
     scene.a_is_here();

@@ -6,6 +6,7 @@
 //!
 //! - [`deferred`]: how sessions between our own agents begin.
 //! - [`identity`]: an agent's id, cards and revocations.
+//! - [`lines`]: how the test peers are talked to.
 //! - [`noise`]: whole handshakes of the live suite.
 //! - [`primitives`]: known answers of single primitives.
 //! - [`ratchet`]: what the official client of deferred messages sent and stored.
@@ -13,6 +14,7 @@
 pub mod deferred;
 pub mod fleet;
 pub mod identity;
+pub mod lines;
 pub mod noise;
 pub mod primitives;
 pub mod ratchet;

@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+
 /// A source of random bytes.
 pub trait Random: fmt::Debug + Send {
     /// Fills `out`.

@@ -10,7 +10,7 @@ use super::wire::{FirstMessage, RatchetMessage};
 use super::{CurveKey, KemKey, PrekeyId, Suite};
 use crate::deferred::session::OpenError;
 use crate::provider::DeferredProvider;
-use crate::random::Random;
+pub(super) use crate::random::fixture::Seeded;
 use crate::time::WallTime;
 
 #[cfg(feature = "aws-lc-rs")]
@@ -20,23 +20,6 @@ pub(super) const PROVIDER: &dyn DeferredProvider = &crate::provider::pure::Pure;
 
 /// A moment.
 pub(super) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
-
-/// SplitMix64.
-#[derive(Clone, Debug)]
-pub(super) struct Seeded(pub(super) u64);
-
-impl Random for Seeded {
-    fn fill(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(8) {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut word = self.0;
-            word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            word ^= word >> 31;
-            chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
-        }
-    }
-}
 
 /// One end, whose steps are adopted at once.
 #[derive(Debug)]

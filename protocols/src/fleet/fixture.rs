@@ -13,27 +13,11 @@ use crate::identity::fixture::{self as identity, NOW};
 use crate::identity::{AgentId, Card, CardHash, SigningPair, Validity};
 use crate::provider::aws::AwsLc;
 use crate::provider::{FleetProvider, Provider};
-use crate::random::Random;
+pub(super) use crate::random::fixture::Seeded;
 use crate::secret::{Secret, SecretBytes};
 use crate::time::WallTime;
 
 pub(super) const PROVIDER: &dyn FleetProvider = &AwsLc;
-
-/// Random bytes that one seed repeats (SplitMix64).
-#[derive(Clone, Debug)]
-pub(super) struct Seeded(pub(super) u64);
-
-impl Random for Seeded {
-    fn fill(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(8) {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let bytes = (mixed ^ (mixed >> 31)).to_le_bytes();
-            chunk.copy_from_slice(&bytes[..chunk.len()]);
-        }
-    }
-}
 
 /// What one agent has stored.
 #[derive(Clone, Debug, Default, PartialEq)]

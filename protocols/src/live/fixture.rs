@@ -11,7 +11,7 @@ use crate::lineage::{Incarnation, Lineage};
 use crate::provider::Provider;
 use crate::provider::aws::AwsLc;
 use crate::provider::pure::Pure;
-use crate::random::Random;
+pub(super) use crate::random::fixture::Seeded;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -27,32 +27,6 @@ pub(super) fn pure() -> Arc<dyn Provider> {
 /// The fast provider.
 pub(super) fn aws() -> Arc<dyn Provider> {
     Arc::new(AwsLc)
-}
-
-/// Random bytes that one seed repeats (SplitMix64).
-#[derive(Debug)]
-pub(super) struct Seeded(u64);
-
-impl Seeded {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-impl Random for Seeded {
-    fn fill(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(8) {
-            let bytes = self.next().to_le_bytes();
-            chunk.copy_from_slice(&bytes[..chunk.len()]);
-        }
-    }
 }
 
 /// An agent and what its node knows. Two with the same number are the same agent.

@@ -23,20 +23,13 @@
 mod agent;
 mod command;
 
-use std::io::{self, BufRead, Write};
+use std::io;
+
+use meshwork_interop_vectors::lines;
 
 use self::command::Peer;
 
 fn main() -> io::Result<()> {
     let mut peer = Peer::default();
-    let mut out = io::stdout().lock();
-    for line in io::stdin().lock().lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        writeln!(out, "{}", peer.answer(&line))?;
-        out.flush()?;
-    }
-    Ok(())
+    lines::answer(|line| peer.answer(line))
 }

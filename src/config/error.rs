@@ -23,6 +23,10 @@ pub enum StartError {
     /// An address to listen on is not an address and a port.
     #[error("an address to listen on is not an IP address and a port: {0}")]
     ListenAddress(#[from] AddrParseError),
+    /// Relays are named by an agent that speaks neither QUIC nor TCP: requests to them may be too
+    /// large for UDP.
+    #[error("a relay is reached over QUIC or TCP, and this agent speaks neither")]
+    RelayTransport,
     /// The state asks for something that the caller did not bring.
     #[error("the state opens with {}", match .0 {
         UnlockKind::Passphrase => "a passphrase",

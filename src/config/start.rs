@@ -10,7 +10,7 @@ use meshwork_protocols::identity::{Address, Contact, Endpoint, Relay, Root, Tran
 use meshwork_protocols::live::quic::{NoiseServer, QUIC_VERSION};
 use meshwork_protocols::live::{Local, Suite};
 use meshwork_protocols::provider::DeferredProvider;
-use meshwork_router::{Config, Limits, Policy, PrekeySettings, Router, Stored};
+use meshwork_router::{Config, Limits, Needs, Policy, PrekeySettings, Router, Stored};
 use meshwork_state::{Opened, State};
 use meshwork_transports::{Datagrams, Listener, Port, QuicEndpoint, QuicKeys};
 
@@ -80,7 +80,7 @@ pub(crate) async fn start_on(state: State, mut setup: Setup) -> Result<Agent, St
     let advertise = mem::take(&mut setup.advertise);
     let addresses = addresses_of(advertise, &listening, &setup.transports);
     let suites = Some(mem::take(&mut setup.suites));
-    let relays = relays_of(mem::take(&mut setup.relays), &setup.transports);
+    let relays = relays_of(mem::take(&mut setup.relays), &setup.transports)?;
     let presence = Presence { addresses, transports: setup.transports.clone(), relays, suites };
     // 2. The identity and the router.
     let parts = blocking(move || assemble(state, setup, presence, listening)).await?;
@@ -242,14 +242,24 @@ fn addresses_of(
     }
 }
 
-/// What the card is to say of who keeps the agent's mail. A contact says no transport.
-fn relays_of(named: Vec<Contact>, transports: &Transports) -> Option<Vec<Relay>> {
-    let relays = named.into_iter().map(|Contact { agent, endpoint }| {
-        let address = |transport| Address { transport, endpoint: endpoint.clone() };
-        Relay { agent, addresses: transports.iter().map(address).collect() }
-    });
-    let relays: Vec<_> = relays.collect();
-    (!relays.is_empty()).then_some(relays)
+/// What the card is to say of who keeps the agent's mail. A contact says no transport: those are
+/// named that carry requests of every size.
+fn relays_of(
+    named: Vec<Contact>,
+    transports: &Transports,
+) -> Result<Option<Vec<Relay>>, StartError> {
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let usable: Vec<_> = transports.iter().filter(|it| Needs::Bulk.allow(*it)).collect();
+    if usable.is_empty() {
+        return Err(StartError::RelayTransport);
+    }
+    let relay = |Contact { agent, endpoint }: Contact| {
+        let address = |transport: &_| Address { transport: *transport, endpoint: endpoint.clone() };
+        Relay { agent, addresses: usable.iter().map(address).collect() }
+    };
+    Ok(Some(named.into_iter().map(relay).collect()))
 }
 
 /// The addresses that others can dial; one that stands for all interfaces is none.

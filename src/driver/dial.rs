@@ -55,6 +55,7 @@ pub(crate) async fn dial(peer: AgentId, needs: Needs, lines: Lines) {
 pub(super) async fn dial_relay(
     relay: &Relay,
     known: Option<Arc<Card>>,
+    needs: Needs,
     lines: &Lines,
 ) -> Result<(Found, Arc<Card>), FetchError> {
     let shared = &lines.shared;
@@ -66,11 +67,10 @@ pub(super) async fn dial_relay(
             Some(card) => card,
             None => fetch(shared, relay.agent, &addresses).await?,
         };
-        match race_sessions(shared, Arc::clone(&card), &addresses, Needs::Any).await {
+        match race_sessions(shared, Arc::clone(&card), &addresses, needs).await {
             Err(error) if is_known && is_outdated(error) => {
                 let card = fetch(shared, relay.agent, &addresses).await?;
-                let found =
-                    race_sessions(shared, Arc::clone(&card), &addresses, Needs::Any).await?;
+                let found = race_sessions(shared, Arc::clone(&card), &addresses, needs).await?;
                 Ok((found, card))
             }
             found => Ok((found?, card)),

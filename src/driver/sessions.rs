@@ -68,13 +68,13 @@ impl Sessions {
         self.changed.notify_waiters();
     }
 
-    /// Waits for a session with a peer. Dropping the future loses nothing.
-    pub(crate) async fn until_current(&self, peer: &AgentId) -> Arc<Session> {
+    /// Waits for a session with a peer that offers what is needed. Dropping the future loses nothing.
+    pub(crate) async fn until_current(&self, peer: &AgentId, needs: Needs) -> Arc<Session> {
         loop {
             let mut changed = pin!(self.changed.notified());
             // From now on no change is missed.
             changed.as_mut().enable();
-            if let Some(session) = self.current(peer, Needs::Any) {
+            if let Some(session) = self.current(peer, needs) {
                 return session;
             }
             changed.await;

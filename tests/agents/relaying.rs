@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use meshwork::live::call::Refusal;
-use meshwork::{Agent, CallError, FirstContact, Level, PrekeySettings, RelaySettings, Relaying};
+use meshwork::{
+    Agent, CallError, FirstContact, Level, PrekeySettings, RelaySettings, Relaying, StartError,
+    Transport,
+};
 use meshwork_protocols::relay::{Answer, KeyKind, Request, SERVICE, TakeId, Taken};
 use tokio::time::sleep;
 
-use crate::common::{Home, in_memory, next, start, until};
+use crate::common::{Home, in_memory, introduce, next, start, until};
 
 /// An agent that is a relay.
 async fn relay(home: &Home) -> (Agent, Relaying) {
@@ -134,4 +137,34 @@ async fn a_pool_that_runs_low_is_filled_at_once_because_the_relay_says_so() {
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(relaying.metrics().keys_taken, 2);
+}
+
+#[tokio::test]
+async fn mail_that_is_too_large_for_a_udp_session_with_the_relay_goes_over_another() {
+    let (at_relay, at_bob) = (Home::new(), Home::new());
+    let (relay_agent, relaying) = relay(&at_relay).await;
+    let bob = served(&at_bob, &relay_agent).await;
+    let alice = in_memory().await;
+    alice.meet(relay_agent.card()).await.unwrap();
+    introduce(&alice, &bob).await;
+    until(async || bob.relays().iter().all(|(_, state)| state.prekeys.is_some_and(|it| it > 0)))
+        .await;
+    let to_bob = bob.id();
+    bob.close().await.unwrap();
+    let asked = Request::GetCard(to_bob).encode();
+    alice.call(relay_agent.id(), SERVICE, asked).via(Transport::Udp).await.unwrap();
+    let large = vec![7; 200 << 10];
+    let id = alice.send(to_bob, large.clone()).await.unwrap();
+    until(async || alice.status(id).await.unwrap().unwrap().level == Level::Relayed).await;
+    assert_eq!(relaying.metrics().deposits, 1);
+    let bob = served(&at_bob, &relay_agent).await;
+    assert_eq!(next(&mut bob.inbox()).await.body, large);
+}
+
+#[tokio::test]
+async fn an_agent_that_speaks_udp_alone_is_refused_a_relay_by_name() {
+    let relay_agent = in_memory().await;
+    let builder = Agent::builder().in_memory().transports(&[Transport::Udp]);
+    let refused = builder.relay(relay_agent.contact().unwrap()).start().await;
+    assert!(matches!(refused, Err(StartError::RelayTransport)));
 }

@@ -72,7 +72,9 @@ fn start_code(error: &StartError) -> Code {
         StartError::KeyFile(_) => Code::KeyFile,
         StartError::Own(OwnError::AnotherRoot(_)) => Code::RootFile,
         StartError::Own(OwnError::Card(_) | OwnError::NoRoot) => Code::RootApart,
-        StartError::ListenAddress(_) | StartError::Listen { .. } => Code::Listen,
+        StartError::ListenAddress(_) | StartError::Listen { .. } | StartError::RelayTransport => {
+            Code::Listen
+        }
         StartError::Open(_) | StartError::Create(_) | StartError::Store(_) => Code::Disk,
         StartError::NoWitnessPlace => Code::Disk,
         _ => Code::Broken,

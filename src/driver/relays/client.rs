@@ -27,6 +27,10 @@ const SEEN: Duration = Duration::from_secs(5);
 /// How old a session becomes before a new one replaces it, as with peers.
 const LIFE: Duration = Duration::from_secs(60 * 60);
 
+/// What a session with a relay has to offer: requests and answers are of every size. One over UDP
+/// may stand with the same agent for other reasons.
+const NEEDS: Needs = Needs::Bulk;
+
 /// How many nudges of one relay may wait: there are few kinds.
 const NUDGES: usize = 4;
 
@@ -66,7 +70,7 @@ impl Client {
             return;
         }
         if self.opening.lock().await.take().is_some()
-            && let Some(session) = shared.sessions.current(&agent, Needs::Any)
+            && let Some(session) = shared.sessions.current(&agent, NEEDS)
         {
             session.outbound.end();
         }
@@ -112,7 +116,7 @@ impl Client {
     async fn session(&self, lines: &Lines) -> Option<Arc<Session>> {
         let (shared, agent) = (&lines.shared, self.agent());
         let mut opened = self.opening.lock().await;
-        let standing = shared.sessions.current(&agent, Needs::Any);
+        let standing = shared.sessions.current(&agent, NEEDS);
         let is_old = opened.is_some_and(|at| at.elapsed() > LIFE);
         match standing {
             Some(session) if is_old => session.outbound.end(),
@@ -120,7 +124,7 @@ impl Client {
             None => {}
         }
         let (relay, known) = (lock(&self.place).clone(), lock(&self.card).clone());
-        match dial_relay(&relay, known, lines).await {
+        match dial_relay(&relay, known, NEEDS, lines).await {
             Ok((found, card)) => {
                 *lock(&self.card) = Some(card);
                 *opened = Some(Instant::now());
@@ -133,7 +137,7 @@ impl Client {
                 return None;
             }
         }
-        timeout(SEEN, shared.sessions.until_current(&agent)).await.ok()
+        timeout(SEEN, shared.sessions.until_current(&agent, NEEDS)).await.ok()
     }
 }
 

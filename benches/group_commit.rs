@@ -81,6 +81,7 @@ impl Bench {
             policy: Policy::default(),
             provider: Arc::clone(&provider),
             stored: Stored::None,
+            fleet: None,
         };
         let rows = Box::new(Arc::clone(&state));
         let router = Router::restore(rows, config, provider.random(), NOW)?;

@@ -10,6 +10,7 @@ mod dealings;
 mod delivery;
 mod error;
 mod event;
+mod group;
 mod inbox;
 mod meeting;
 mod message;
@@ -29,6 +30,7 @@ pub use error::{
     ReachError, SendError, StatusError, Stopped,
 };
 pub use event::Event;
+pub use group::{GroupError, Groups};
 pub use inbox::Inbox;
 pub use meeting::Whom;
 pub use message::Message;
@@ -257,6 +259,11 @@ impl Agent {
     /// name that nobody takes are refused by name.
     pub fn streams(&self, name: &str) -> Result<Streams, TakeStreamsError> {
         self.shared.streams.take(name)
+    }
+
+    /// The groups of this agent.
+    pub fn groups(&self) -> Groups {
+        Groups::of(self.clone())
     }
 
     /// What happens from now on, and what stands since the start.

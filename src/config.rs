@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::{Address, Contact, Root, Transport};
 use meshwork_protocols::live::Suite;
-use meshwork_protocols::provider::DeferredProvider;
+use meshwork_protocols::provider::FleetProvider;
 use meshwork_router::{FirstContact, HEARTBEAT, Limits, Policy, PrekeySettings};
 use meshwork_state::Unlock;
 
@@ -43,7 +43,7 @@ pub struct Builder {
     transports: Transports,
     prekeys: PrekeySettings,
     heartbeat: Heartbeat,
-    provider: Option<Arc<dyn DeferredProvider>>,
+    provider: Option<Arc<dyn FleetProvider>>,
 }
 
 /// How often a conversation is kept moving.
@@ -160,7 +160,7 @@ impl Builder {
     }
 
     /// The crypto provider. Without it, aws-lc, where that is linked.
-    pub fn provider(self, provider: Arc<dyn DeferredProvider>) -> Self {
+    pub fn provider(self, provider: Arc<dyn FleetProvider>) -> Self {
         Self { provider: Some(provider), ..self }
     }
 

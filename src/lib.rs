@@ -12,6 +12,7 @@
 //! - [`Agent::datagram`] sends what may be lost, [`Agent::datagrams`] hands it out.
 //! - [`Agent::open_stream`] opens a stream of bytes to a peer, [`Agent::streams`] takes those that
 //!   peers open.
+//! - [`Agent::groups`] founds and joins groups: encrypted channels whose members come and go.
 //! - [`Agent::relay`] keeps mail, prekeys, group logs and blobs for others.
 //! - [`Agent::watch`] tells what happens, [`Agent::explain`] how a message would go and why.
 //!
@@ -34,9 +35,9 @@ mod streams;
 
 pub use agent::{
     Addressee, Agent, Asked, Call, CallError, CloseError, Counters, Datagram, DatagramError,
-    Datagrams, Dealings, Declined, Delivery, Event, FetchError, Inbox, MeetError, Message, Peer,
-    PeerError, PrekeyError, ProcessError, ReachError, SendError, ServeError, Serving, StatusError,
-    Stopped, Stranger, Watch, Whom,
+    Datagrams, Dealings, Declined, Delivery, Event, FetchError, GroupError, Groups, Inbox,
+    MeetError, Message, Peer, PeerError, PrekeyError, ProcessError, ReachError, SendError,
+    ServeError, Serving, StatusError, Stopped, Stranger, Watch, Whom,
 };
 pub use config::{Builder, StartError};
 pub use driver::RelayState;
@@ -46,6 +47,7 @@ pub use runtime::runtime;
 pub use streams::{OpenStreamError, Stream, StreamError, Streams, TakeStreamsError};
 
 pub use meshwork_protocols::deferred::agent::{BundleError, BundleNumber};
+pub use meshwork_protocols::fleet::GroupId;
 pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact, ServiceName, Transport};
 pub use meshwork_protocols::live::call::{MAX_CALL_BODY, MAX_DEADLINE, Refusal};
 pub use meshwork_protocols::live::datagram::MAX_DATAGRAM;
@@ -55,9 +57,9 @@ pub use meshwork_protocols::{deferred, identity, live, posture, provider, secret
 pub use meshwork_relay::storage::StorageError as RelayStorageError;
 pub use meshwork_relay::{Limits as RelayLimits, Metrics as RelayMetrics};
 pub use meshwork_router::{
-    Choice, Dialling, Explanation, FirstContact, Level, Limits, Misbehaviour, PeerPrekeys,
-    PrekeySettings, PrekeyStatus, Protocol, Reason, RelaySituation, Situation, Standing, Status,
-    Suspicion, UpkeepError,
+    Choice, Dialling, Explanation, FirstContact, GroupEvent, GroupSummary, InvitationSummary,
+    Level, Limits, Misbehaviour, PeerPrekeys, PrekeySettings, PrekeyStatus, Protocol, Reason,
+    RelaySituation, Situation, Standing, Status, Suspicion, UpkeepError,
 };
 pub use meshwork_state::{
     CreateError, OpenError, RestoreEvidence, StoreError, Unlock, UnlockError, UnlockKind, key_file,

@@ -12,27 +12,30 @@ pub use rows::OwnError;
 use std::sync::Arc;
 
 use meshwork_protocols::deferred::CurveKey;
+use meshwork_protocols::fleet::FleetKey;
 use meshwork_protocols::identity::{
     AgentId, Card, HybridSeeds, LiveKey, Root, Sequence, SigningPair,
 };
 use meshwork_protocols::live::Local;
-use meshwork_protocols::provider::DeferredProvider;
+use meshwork_protocols::provider::FleetProvider;
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
-use meshwork_router::{Deferred, PrekeySettings};
+use meshwork_router::{Deferred, Fleet, PrekeySettings};
 use meshwork_state::{Batch, Rows};
 
 /// What an agent is made of.
 #[derive(Debug)]
 pub(crate) struct Own {
-    provider: Arc<dyn DeferredProvider>,
+    provider: Arc<dyn FleetProvider>,
     /// The root, while it is here.
     root: Option<Root>,
     signing_pair: HybridSeeds,
     live_keys: LiveKeys,
     /// What others begin stored sessions with.
     deferred: CurveKey,
+    /// What the key in groups is made from.
+    fleet: Secret<32>,
     card: Arc<Card>,
     /// Whether peers may have seen a newer card than that.
     is_behind: bool,
@@ -60,7 +63,7 @@ impl Own {
     /// Makes a new agent, and the batch that keeps it. A root that its owner brought is not kept;
     /// without one, one is drawn and kept.
     pub(crate) fn create(
-        provider: Arc<dyn DeferredProvider>,
+        provider: Arc<dyn FleetProvider>,
         brought: Option<Root>,
         presence: &Presence,
         now: WallTime,
@@ -80,30 +83,38 @@ impl Own {
         let live_keys = LiveKeys::generate(random);
         let deferred = CurveKey::generate(&*provider, random);
         rows::put_deferred_identity(&mut batch, &deferred);
+        let fleet = Secret::random(random);
+        rows::put_fleet_key(&mut batch, &fleet);
         let sequence = Sequence::next(None, now);
         let drafted = renewal::Draft {
             signing_pair: &signing_pair,
             live_keys: &live_keys,
             deferred: &deferred,
+            fleet: &fleet,
             sequence,
         };
         let card = drafted.sign(&*provider, &root, presence, None, now)?;
         rows::put_live_keys(&mut batch, &live_keys);
         rows::put_card(&mut batch, &card);
         let (root, is_behind) = (Some(root), false);
-        let own = Self { provider, root, signing_pair, live_keys, deferred, card, is_behind };
+        let own =
+            Self { provider, root, signing_pair, live_keys, deferred, fleet, card, is_behind };
         Ok((own, batch))
     }
 
-    /// What the rows of an agent lack that was made by a version without deferred messages.
+    /// What the rows of an agent lack that was made by a version without deferred messages or
+    /// groups.
     pub(crate) fn complete(
         rows: &dyn Rows,
-        provider: &dyn DeferredProvider,
+        provider: &dyn FleetProvider,
     ) -> Result<Batch, OwnError> {
         let mut batch = Batch::new();
         if rows::deferred_identity(rows, provider)?.is_none() {
             let drawn = CurveKey::generate(provider, &mut *provider.random());
             rows::put_deferred_identity(&mut batch, &drawn);
+        }
+        if rows::fleet_key(rows)?.is_none() {
+            rows::put_fleet_key(&mut batch, &Secret::random(&mut *provider.random()));
         }
         Ok(batch)
     }
@@ -116,7 +127,7 @@ impl Own {
     /// Reads the agent that the rows hold.
     pub(crate) fn load(
         rows: &dyn Rows,
-        provider: Arc<dyn DeferredProvider>,
+        provider: Arc<dyn FleetProvider>,
         brought: Option<Root>,
         now: WallTime,
     ) -> Result<Self, OwnError> {
@@ -134,8 +145,9 @@ impl Own {
         let signing_pair = rows::signing_pair(rows)?;
         let live_keys = rows::live_keys(rows)?;
         let deferred = rows::deferred_identity(rows, &*provider)?.ok_or(OwnError::Damaged)?;
+        let fleet = rows::fleet_key(rows)?.ok_or(OwnError::Damaged)?;
         let (card, is_behind) = (Arc::new(card), rows::is_behind(rows)?);
-        Ok(Self { provider, root, signing_pair, live_keys, deferred, card, is_behind })
+        Ok(Self { provider, root, signing_pair, live_keys, deferred, fleet, card, is_behind })
     }
 
     /// Who this is.
@@ -144,7 +156,7 @@ impl Own {
     }
 
     /// The primitives.
-    pub(crate) fn provider(&self) -> &Arc<dyn DeferredProvider> {
+    pub(crate) fn provider(&self) -> &Arc<dyn FleetProvider> {
         &self.provider
     }
 
@@ -170,5 +182,12 @@ impl Own {
         let pair = SigningPair::from_seeds(&*self.provider, self.signing_pair.clone())?;
         let (provider, identity) = (Arc::clone(&self.provider), self.deferred.clone());
         Ok(Deferred::new(provider, identity, pair, Arc::clone(&self.card), settings))
+    }
+
+    /// What takes part in groups; `None` while the card does not name the key for it.
+    pub(crate) fn fleet(&self) -> Result<Option<Fleet>, OwnError> {
+        let pair = SigningPair::from_seeds(&*self.provider, self.signing_pair.clone())?;
+        let key = FleetKey::from_seed(&*self.provider, self.fleet.clone())?;
+        Ok(Fleet::new(Arc::clone(&self.provider), key, pair, Arc::clone(&self.card)))
     }
 }

@@ -105,6 +105,7 @@ fn delivery(sender: Named) -> Delivery {
         content_type: row.message.content_type,
         body: Body(row.message.body),
         repeat: true,
+        group: row.group,
     }
 }
 

@@ -173,7 +173,8 @@ impl Node {
                 | Output::TakePrekeys { .. }
                 | Output::Acknowledge { .. }
                 | Output::Publish { .. }
-                | Output::SetRules { .. } => {}
+                | Output::SetRules { .. }
+                | Output::AskRelay { .. } => {}
             }
         }
     }
@@ -188,6 +189,7 @@ fn restore(store: &Arc<MemoryStore>, now: Timestamp, seed: u64) -> Router {
         policy: Policy::default(),
         provider: PROVIDER.clone(),
         stored: Stored::None,
+        fleet: None,
     };
     Router::restore(Box::new(store.clone()), config, Box::new(Seeded::new(seed)), now).unwrap()
 }

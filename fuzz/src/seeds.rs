@@ -230,6 +230,7 @@ pub(crate) fn delivery() -> Delivery {
         posture: Posture::HYBRID,
         received: NOW.wall,
         message: message(1, Some(PLACE)),
+        group: None,
     }
 }
 

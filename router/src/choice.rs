@@ -22,6 +22,19 @@ pub struct Situation {
     pub stored: Option<StoredSituation>,
     /// What the relays could do that keep the peer's mail.
     pub relays: RelaySituation,
+    /// Where the destination is a group: how its log stands.
+    pub fleet: Option<LogSituation>,
+}
+
+/// How the log of a group stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogSituation {
+    /// Its holder answered when it was last asked.
+    Answers,
+    /// It did not.
+    Away,
+    /// This agent cannot follow it any more.
+    Lost,
 }
 
 /// What the relays could do that a peer's card names.
@@ -93,6 +106,8 @@ pub enum Protocol {
     Deferred,
     /// Nothing yet: it waits in the outbox.
     Held,
+    /// A group of agents. It stands last because rows hold the places of those above.
+    Fleet,
 }
 
 impl fmt::Display for Protocol {
@@ -101,6 +116,7 @@ impl fmt::Display for Protocol {
             Self::Live => "live",
             Self::Deferred => "deferred",
             Self::Held => "held",
+            Self::Fleet => "fleet",
         })
     }
 }
@@ -133,6 +149,12 @@ pub enum Reason {
     RelaysAway,
     /// The peer does not answer, and what seals for it is being asked of its relays.
     PrekeysWanted,
+    /// The destination is a group: the message goes into its log.
+    GroupLog,
+    /// The destination is a group, and the holder of its log does not answer; sealed, and tried again.
+    GroupLogAway,
+    /// The destination is a group that this agent has to be brought into anew.
+    GroupLost,
 }
 
 impl fmt::Display for Reason {
@@ -155,12 +177,20 @@ impl fmt::Display for Reason {
             Self::PrekeysWanted => {
                 "the peer does not answer; its relays are asked for keys to seal with"
             }
+            Self::GroupLog => "the destination is a group; sealed for its members, into its log",
+            Self::GroupLogAway => {
+                "the holder of the group's log does not answer; sealed, and tried again"
+            }
+            Self::GroupLost => "this agent has to be brought into the group anew",
         })
     }
 }
 
 /// Chooses.
 pub fn choose(situation: &Situation) -> Route {
+    if let Some(log) = situation.fleet {
+        return choose_log(log);
+    }
     let (protocol, way, reason) = match (situation.live, situation.dialling) {
         (Some(path), _) => (Protocol::Live, Some(Way::Path(path)), Reason::SessionStands),
         (None, Dialling::Untried) => (Protocol::Held, None, Reason::NotTriedYet),
@@ -170,6 +200,16 @@ pub fn choose(situation: &Situation) -> Route {
     let outgrown = situation.too_large && situation.live.is_none();
     let reason = if outgrown { Reason::TooLargeForSession } else { reason };
     Route { choice: Choice { protocol, reason }, way }
+}
+
+/// Chooses for a group, whose members are all reached by one entry of its log.
+fn choose_log(log: LogSituation) -> Route {
+    let (protocol, reason) = match log {
+        LogSituation::Answers => (Protocol::Fleet, Reason::GroupLog),
+        LogSituation::Away => (Protocol::Fleet, Reason::GroupLogAway),
+        LogSituation::Lost => (Protocol::Held, Reason::GroupLost),
+    };
+    Route { choice: Choice { protocol, reason }, way: None }
 }
 
 /// Chooses for a peer that is away.
@@ -225,7 +265,8 @@ mod tests {
             (None, Failed, mail, relay, Protocol::Deferred, left, Reason::PeerAway),
         ];
         for (live, dialling, stored, relays, protocol, way, reason) in rows {
-            let situation = Situation { live, too_large: false, dialling, stored, relays };
+            let situation =
+                Situation { live, too_large: false, dialling, stored, relays, fleet: None };
             let expected = Route { choice: Choice { protocol, reason }, way };
             assert_eq!(choose(&situation), expected, "{situation:?}");
             // Beside a session that is too small for it, the message goes the same way, and says so.
@@ -233,6 +274,21 @@ mod tests {
             let reason = if live.is_some() { reason } else { Reason::TooLargeForSession };
             let expected = Route { choice: Choice { protocol, reason }, way };
             assert_eq!(choose(&too_small), expected, "{too_small:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_to_a_group_goes_into_its_log_whatever_else_stands() {
+        for (log, protocol, reason) in [
+            (LogSituation::Answers, Protocol::Fleet, Reason::GroupLog),
+            (LogSituation::Away, Protocol::Fleet, Reason::GroupLogAway),
+            (LogSituation::Lost, Protocol::Held, Reason::GroupLost),
+        ] {
+            for live in [None, Some(SESSION)] {
+                let situation = Situation { live, fleet: Some(log), ..Situation::default() };
+                let expected = Route { choice: Choice { protocol, reason }, way: None };
+                assert_eq!(choose(&situation), expected);
+            }
         }
     }
 }

@@ -7,10 +7,12 @@ use core::fmt;
 use core::time::Duration;
 
 use meshwork_protocols::deferred::agent::BundleError;
+use meshwork_protocols::fleet::{GroupError, GroupId};
 use meshwork_protocols::identity::{AgentId, Card, Sequence};
 use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_state::StoreError;
 
+use crate::fleets::GroupRequest;
 use crate::needs::Needs;
 use crate::output::PathId;
 use crate::peer::{Meeting, Standing};
@@ -86,6 +88,8 @@ pub enum Request {
         /// What the session must offer.
         needs: Needs,
     },
+    /// Something of groups.
+    Group(GroupRequest),
 }
 
 /// A message to deliver.
@@ -126,6 +130,8 @@ pub enum Answer {
     Done,
     /// The bundle of this peer is kept.
     Imported(AgentId),
+    /// This agent is in this group.
+    Group(GroupId),
     /// This live session stands and offers what is needed. It may be gone before it is used.
     Reached(PathId),
 }
@@ -161,6 +167,27 @@ pub enum CommandError {
     /// This agent has no deferred identity: start it once with its root.
     #[error("this agent takes no mail while it is away: its card names no key for it")]
     NoMail,
+    /// This agent has no key for groups: start it once with its root.
+    #[error("this agent takes part in no group: its card names no key for it")]
+    NoFleets,
+    /// This agent is in no such group.
+    #[error("this agent is in no such group")]
+    UnknownGroup,
+    /// No relay is known that would hold the group's log.
+    #[error("no relay is known to hold the log of the group")]
+    NoRelay,
+    /// Nobody invited this agent there, or what the invitation needs is gone.
+    #[error("there is no invitation to this group that counts")]
+    NotInvited,
+    /// A group cannot be called that.
+    #[error("a group's name has at most 64 bytes, without control characters")]
+    BadName,
+    /// This agent cannot follow the log of the group any more: ask an admin to invite it anew.
+    #[error("this agent cannot follow the log of the group any more")]
+    Stranded,
+    /// The group does not allow it.
+    #[error("{0}")]
+    Group(GroupError),
     /// The bundle is none to seal to.
     #[error("{0}")]
     Bundle(#[from] BundleError),

@@ -19,11 +19,13 @@ use meshwork_state::{Namespace, StoreError};
 
 use crate::away::PrekeyLook;
 use crate::cards::Cards;
-use crate::choice::{Choice, Dialling, RelaySituation, Situation, StoredSituation, choose};
+use crate::choice::{Choice, Dialling, Situation, StoredSituation, choose};
 use crate::command::{Answer, CommandError};
 use crate::deferred::Deferred;
 use crate::dialling::Diallings;
 use crate::event::Event;
+use crate::fleet::Fleet;
+use crate::fleets::Fleets;
 use crate::gap::Gaps;
 use crate::heartbeat::Heartbeats;
 use crate::held::Held;
@@ -63,6 +65,8 @@ pub struct Config {
     pub provider: Arc<dyn Provider>,
     /// What seals for peers that are away.
     pub stored: Stored,
+    /// What is in groups; `None` where the agent's card names no key for it.
+    pub fleet: Option<Box<Fleet>>,
 }
 
 /// Everything the router knows.
@@ -86,6 +90,7 @@ pub(crate) struct Desk {
     pub(crate) prekey_look: PrekeyLook,
     pub(crate) troubles: Troubles,
     pub(crate) heartbeats: Heartbeats,
+    pub(crate) fleets: Fleets,
     /// The cards that the Hellos of open sessions named.
     pub(crate) cards: Cards,
     /// Peers with something to send since the transition began.
@@ -122,6 +127,7 @@ impl Desk {
             prekey_look: PrekeyLook::default(),
             troubles: Troubles::default(),
             heartbeats,
+            fleets: Fleets::default(),
             cards: Cards::default(),
             dirty: BTreeSet::new(),
             answered: BTreeMap::new(),
@@ -167,6 +173,7 @@ impl Desk {
             unread.entry(sender).or_default().push(delivered(id));
             Ok(())
         })?;
+        self.load_groups(ledger, step)?;
         self.began_with.get_or_insert(self.inbox.next_arrival());
         for peer in self.owed.creditors().collect::<Vec<_>>() {
             if self.paths.to(&peer).is_empty() {
@@ -194,6 +201,7 @@ impl Desk {
             stored::archive_all(protocol, ledger, step)?;
         }
         self.draw_prekeys_anew(ledger, step)?;
+        Self::strand_groups(ledger, step)?;
         Outbox::end_conversations(ledger, step)
     }
 
@@ -254,6 +262,7 @@ impl Desk {
             self.look_after_prekeys(step)?;
         }
         self.ask_again(step)?;
+        self.fleets.due(now);
         self.repair(step)?;
         self.beat(step)
     }
@@ -272,6 +281,7 @@ impl Desk {
             self.prekey_look.next_timeout(),
             self.troubles.next_timeout(),
             self.heartbeats.next_timeout(),
+            self.fleets.next_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -314,7 +324,7 @@ impl Desk {
         let too_large = live.is_none() && self.paths.live(peer).is_some();
         let needs = if too_large { Needs::Bulk } else { Needs::Any };
         let dialling = self.diallings.state(peer, needs);
-        Situation { live, too_large, dialling, stored: None, relays: RelaySituation::None }
+        Situation { live, too_large, dialling, ..Situation::default() }
     }
 
     /// Nobody is to have a session with this peer any more.

@@ -80,6 +80,7 @@ impl Errand {
             | Output::Transmit { .. }
             | Output::Dial { .. }
             | Output::Close { .. }
+            | Output::AskRelay { .. }
             | Output::Event(_) => return None,
         };
         Some((relay, Self(kind)))

@@ -1,5 +1,8 @@
 //! What the router tells the application.
 
+use core::fmt;
+
+use meshwork_protocols::fleet::{GroupError, GroupId};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::{MessageId, RefusalReason};
 use meshwork_state::StoreError;
@@ -67,6 +70,13 @@ pub enum Event {
     },
     /// Own prekeys that are due could not be made. It is tried again within an hour.
     PrekeysNotMade(UpkeepError),
+    /// Something happened in a group.
+    Group {
+        /// Which.
+        group: GroupId,
+        /// What.
+        what: GroupEvent,
+    },
     /// A row could not be read: the store is to be opened again, then
     /// [`crate::Input::CommitFailed`] said of the batch named.
     StoreFailed {
@@ -75,6 +85,93 @@ pub enum Event {
         /// How.
         error: StoreError,
     },
+}
+
+/// What happened in a group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum GroupEvent {
+    /// Its log is founded.
+    Founded,
+    /// An admin summons this agent: join, or decline.
+    Invited {
+        /// Who.
+        by: AgentId,
+    },
+    /// This agent is in.
+    Joined,
+    /// A commit counts, and the group has new keys.
+    Changed {
+        /// Who made it.
+        author: AgentId,
+        /// The epoch that it led to.
+        epoch: u64,
+    },
+    /// This agent was taken out. Nothing of the group is left here.
+    Removed {
+        /// By whom.
+        by: AgentId,
+    },
+    /// A member wants to go; an admin takes it out.
+    Leaving(AgentId),
+    /// A message of ours stands in the log.
+    Logged(MessageId),
+    /// Somebody was not added, or not told of it: none of its relays has an offer of it that
+    /// counts. Invite it again later.
+    NotAdded(AgentId),
+    /// A change was not made: only an admin may.
+    NotAdmin,
+    /// A change was not made.
+    NotChanged {
+        /// Why.
+        why: GroupError,
+    },
+    /// A commit in the log breaks a rule, and all members pass it over.
+    PassedOver {
+        /// Who made it.
+        author: AgentId,
+        /// The rule.
+        why: GroupError,
+    },
+    /// A message in the log does not open.
+    NotOpened {
+        /// Who appended it.
+        author: AgentId,
+        /// Why.
+        why: GroupError,
+    },
+    /// A member says that it cannot process a commit.
+    CannotProcess(AgentId),
+    /// The holder of the log refuses what this agent asks. It is asked again within a minute.
+    Refused,
+    /// This agent cannot follow the log any more: ask an admin to invite it anew.
+    Stranded,
+}
+
+impl fmt::Display for GroupEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Founded => f.write_str("its log is founded"),
+            Self::Invited { by } => write!(f, "{by} invites this agent"),
+            Self::Joined => f.write_str("this agent is in"),
+            Self::Changed { author, epoch } => write!(f, "epoch {epoch} by {author}"),
+            Self::Removed { by } => write!(f, "{by} took this agent out"),
+            Self::Leaving(agent) => write!(f, "{agent} wants to leave"),
+            Self::Logged(id) => write!(f, "message {id} stands in the log"),
+            Self::NotAdded(peer) => write!(f, "{peer} was not added; no offer of it was found"),
+            Self::NotAdmin => f.write_str("a change was not made; only an admin may"),
+            Self::NotChanged { why } => write!(f, "a change was not made: {why}"),
+            Self::PassedOver { author, why } => {
+                write!(f, "a commit of {author} is passed over: {why}")
+            }
+            Self::NotOpened { author, why } => {
+                write!(f, "a message of {author} does not open: {why}")
+            }
+            Self::CannotProcess(agent) => write!(f, "{agent} cannot process a commit"),
+            Self::Refused => f.write_str("the holder of its log refuses what is asked"),
+            Self::Stranded => f.write_str("this agent cannot follow its log any more"),
+        }
+    }
 }
 
 /// How a peer broke the protocol.

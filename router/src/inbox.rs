@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::secret::SecretBytes;
@@ -34,12 +35,29 @@ pub struct Delivery {
     pub received: WallTime,
     /// The message.
     pub message: Message,
+    /// The group that it was sent to, if it was. Its bytes stand behind the others in the row, so
+    /// that rows of earlier versions are read as before.
+    #[serde(skip)]
+    pub group: Option<GroupId>,
 }
 
 impl Delivery {
     /// Reads a row of [`Namespace::Inbox`].
     pub fn decode(value: &SecretBytes) -> Result<Self, StoreError> {
-        row::decode(value)
+        let (delivery, rest) =
+            postcard::take_from_bytes::<Self>(value.expose()).map_err(|_| StoreError::Damaged)?;
+        let group = match <[u8; GroupId::LENGTH]>::try_from(rest) {
+            Ok(bytes) => Some(GroupId::from_bytes(bytes)),
+            Err(_) if rest.is_empty() => None,
+            Err(_) => return Err(StoreError::Damaged),
+        };
+        Ok(Self { group, ..delivery })
+    }
+
+    fn encode(&self) -> SecretBytes {
+        let mut row = row::encode(self).expose().to_vec();
+        row.extend(self.group.iter().flat_map(|group| *group.as_bytes()));
+        SecretBytes::new(row)
     }
 
     /// The key of the row with this arrival number.
@@ -102,24 +120,25 @@ impl Inbox {
         self.counters.next_arrival += 1;
         self.messages += 1;
         self.bytes += delivery.size();
-        step.put(Namespace::Inbox, Delivery::key(arrival).to_vec(), row::encode(delivery));
+        step.put(Namespace::Inbox, Delivery::key(arrival).to_vec(), delivery.encode());
         self.count(step);
         arrival
     }
 
-    /// Takes a processed message out, durably with this step.
+    /// Takes a processed message out, durably with this step; the message, if it was there.
     pub(crate) fn take(
         &mut self,
         step: &mut Transition<'_>,
         arrival: u64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Delivery>, StoreError> {
         let key = Delivery::key(arrival);
-        let Some(value) = step.get(Namespace::Inbox, &key)? else { return Ok(false) };
-        let size = Delivery::decode(&value)?.size();
+        let Some(value) = step.get(Namespace::Inbox, &key)? else { return Ok(None) };
+        let delivery = Delivery::decode(&value)?;
+        let size = delivery.size();
         step.delete(Namespace::Inbox, key.to_vec());
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(size);
-        Ok(true)
+        Ok(Some(delivery))
     }
 
     /// A message more is remembered as seen.

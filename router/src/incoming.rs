@@ -114,12 +114,11 @@ impl Desk {
             return Ok(());
         }
         let arrival = seen.arrival.take().ok_or(CommandError::UnknownMessage)?;
-        if !self.inbox.take(step, arrival)? {
-            return Err(CommandError::UnknownMessage);
-        }
+        let taken = self.inbox.take(step, arrival)?.ok_or(CommandError::UnknownMessage)?;
         seen.verdict = Verdict::Processed;
         seen.write(step, &sender, id);
-        if self.peers.is_known(&sender) {
+        // What came over a group's log is not answered.
+        if taken.group.is_none() && self.peers.is_known(&sender) {
             let receipt = Receipt { id, verdict: Verdict::Processed };
             self.owed.owe(step, sender, receipt, seen.forget_after());
             self.say(step, &sender, &one_receipt(id, Verdict::Processed))?;
@@ -341,6 +340,7 @@ impl Desk {
             posture: origin.posture,
             received: step.now.wall,
             message,
+            group: None,
         };
         // 2. Does the owner know its sender?
         if !self.peers.is_known(&sender)
@@ -374,7 +374,7 @@ impl Desk {
     }
 
     /// Puts a message into the inbox, or where it waits for its turn; returns what to say.
-    fn enter(
+    pub(crate) fn enter(
         &mut self,
         step: &mut Transition<'_>,
         delivery: Delivery,
@@ -410,8 +410,15 @@ impl Desk {
     ) -> Result<(), StoreError> {
         for delivery in ready {
             let (sender, id) = (delivery.sender, delivery.message.id);
-            let arrival = self.inbox.put(step, &delivery);
             let mut seen = SeenRow::read(step, &sender, id)?.ok_or(StoreError::Damaged)?;
+            if self.is_summons(&delivery) {
+                // The owner sees the invitation, and not the message that brought it.
+                self.summoned(step, sender, delivery.received, &delivery.message);
+                seen.verdict = Verdict::Processed;
+                seen.write(step, &sender, id);
+                continue;
+            }
+            let arrival = self.inbox.put(step, &delivery);
             seen.arrival = Some(arrival);
             seen.write(step, &sender, id);
             step.tell(Event::Arrived { arrival, sender, id, repeat: false });
@@ -534,7 +541,7 @@ impl Desk {
 
     /// What a message is. Its times are not: a sender whose state was put back makes them anew when
     /// its application, which knows no better, sends under the same id again.
-    fn content(&self, message: &Message) -> [u8; 32] {
+    pub(crate) fn content(&self, message: &Message) -> [u8; 32] {
         fingerprint(&*self.config.provider, self.config.own, message)
     }
 }

@@ -8,8 +8,10 @@ use meshwork_protocols::deferred::agent::PoolKey;
 use meshwork_protocols::identity::{AgentId, Card, Transport};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::posture::Posture;
+use meshwork_protocols::relay::Answer;
 
 use crate::command::Command;
+use crate::fleets::AskId;
 use crate::needs::Needs;
 use crate::output::{BatchId, PathId};
 use crate::relays::DepositId;
@@ -151,6 +153,8 @@ pub enum RelayNews<'a> {
         depth: usize,
         /// Whether it did not answer before, or was never asked.
         is_back: bool,
+        /// How many offers of ours, by which groups add us.
+        offers: usize,
     },
     /// Our rules are durable there.
     Ruled {
@@ -158,6 +162,13 @@ pub enum RelayNews<'a> {
         relay: AgentId,
         /// Their revision.
         revision: u64,
+    },
+    /// A relay answered what a group asked of it, or did not. A refusal is an answer.
+    Answered {
+        /// The request.
+        ask: AskId,
+        /// What it said.
+        answer: Result<Answer, RelayFailure>,
     },
     /// Our bundle is durable there, and with it a pool, if one was published.
     Published {

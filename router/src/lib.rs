@@ -21,6 +21,8 @@ mod desk;
 mod dialling;
 mod errand;
 mod event;
+mod fleet;
+mod fleets;
 mod gap;
 mod group_commit;
 mod heartbeat;
@@ -55,14 +57,19 @@ mod trouble;
 mod upkeep;
 
 pub use choice::{
-    Choice, Dialling, Protocol, Reason, RelaySituation, Route, Situation, StoredSituation, Way,
-    choose,
+    Choice, Dialling, LogSituation, Protocol, Reason, RelaySituation, Route, Situation,
+    StoredSituation, Way, choose,
 };
 pub use command::{Answer, Command, CommandError, Outgoing, Request, Ticket};
 pub use deferred::{Deferred, PeerPrekeys, PrekeySettings, PrekeyStatus, UpkeepError};
 pub use desk::Config;
 pub use errand::{ERRANDS, Errand, Errands};
-pub use event::{Event, Level, Misbehaviour};
+pub use event::{Event, GroupEvent, Level, Misbehaviour};
+pub use fleet::Fleet;
+pub use fleets::{
+    AskId, GROUP_MESSAGES, GroupRequest, GroupSummary, INVITATIONS_OF_ONE, InvitationSummary,
+    MAX_GROUP_BODY, MAX_GROUPS, MAX_INVITATIONS, MAX_NAMED,
+};
 pub use group_commit::{Group, GroupCommit};
 pub use heartbeat::HEARTBEAT;
 pub use inbox::{Delivery, INBOX_BYTES, INBOX_MESSAGES};

@@ -26,7 +26,7 @@ use crate::stored;
 use crate::transition::Transition;
 
 /// The shortest time a message may be tried.
-const MIN_LIFETIME: Duration = Duration::from_secs(1);
+pub(crate) const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The first wait for a receipt on a session that loses nothing: only a peer whose disk failed
 /// leaves one out.
@@ -94,6 +94,7 @@ impl Desk {
 
     /// Sends what waits for every peer that something changed for.
     pub(crate) fn pump(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        self.advance_groups(step)?;
         while let Some(peer) = self.dirty.pop_first() {
             self.send_waiting(step, &peer)?;
             self.dial(step, peer);

@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 
 use meshwork_protocols::deferred::{CurvePublic, PrekeyId};
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_protocols::relay::Rules;
+use meshwork_protocols::relay::{Request, Rules};
 use meshwork_protocols::time::WallTime;
 use meshwork_state::Batch;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
+use crate::fleets::AskId;
 use crate::needs::Needs;
 use crate::relays::{DepositId, TakeId};
 
@@ -98,6 +99,16 @@ pub enum Output {
         relay: AgentId,
         /// What it is to hold to.
         rules: Box<Rules>,
+    },
+    /// Ask a relay something for a group; [`crate::RelayNews::Answered`] answers. Requests of one
+    /// group wait for no other one: a read can wait for a minute.
+    AskRelay {
+        /// Its name.
+        ask: AskId,
+        /// The relay, and where it listens.
+        relay: Relay,
+        /// What is asked.
+        request: Box<Request>,
     },
     /// Tell the application.
     Event(Event),

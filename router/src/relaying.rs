@@ -39,11 +39,15 @@ impl Desk {
             RelayNews::NotDeposited { deposit, why } => self.not_deposited(step, deposit, why),
             RelayNews::Taken { relay, of, prekeys } => self.taken(step, relay, of, prekeys),
             RelayNews::Mail(mail) => self.mail(step, &mail, congested),
-            RelayNews::Met { relay, depth, is_back } => self.met_relay(step, relay, depth, is_back),
+            RelayNews::Met { relay, depth, offers, is_back } => {
+                self.met_relay(step, relay, depth, is_back)?;
+                self.offer_at(step, relay, offers)
+            }
             RelayNews::Ruled { relay, revision } => {
                 self.rules.kept(relay, revision);
                 Ok(())
             }
+            RelayNews::Answered { ask, answer } => self.relay_answered(step, ask, answer),
             RelayNews::Published { relay, pool } => self.published(step, relay, pool),
         }
     }
@@ -250,7 +254,7 @@ impl Desk {
     }
 
     /// Learns the card that a relay keeps of a known peer, if it is that peer's and newer.
-    fn take_card(
+    pub(crate) fn take_card(
         &mut self,
         step: &mut Transition<'_>,
         peer: &AgentId,

@@ -16,6 +16,7 @@ use crate::command::{Answer, Command, CommandError, Request, Ticket};
 use crate::deferred::{Deferred, PrekeyStatus};
 use crate::desk::{Config, Desk};
 use crate::event::{Event, Level};
+use crate::fleets::{GroupSummary, InvitationSummary};
 use crate::input::{Input, PathChange};
 use crate::ledger::Ledger;
 use crate::output::{BatchId, CloseReason, Output};
@@ -93,7 +94,7 @@ impl Router {
             Input::CommitFailed(_) => self.roll_back(now),
             Input::Command(command) => self.command(now, command),
             Input::PathChanged(change) => self.path_changed(now, change),
-            Input::CardRenewed(card) => self.desk.config.stored.show(card),
+            Input::CardRenewed(card) => self.desk.show_card(&card),
             Input::Welcome { strangers } => self.desk.strangers.welcome(strangers),
             _ if self.failed => {}
             Input::Received { path, frame } => {
@@ -177,6 +178,18 @@ impl Router {
         let step = Transition::new(&self.ledger, self.now);
         let bundle = Deferred::export(&step.view())?;
         Ok(bundle.map(|bundle| bundle.expose().to_vec()))
+    }
+
+    /// The groups that this agent is in.
+    pub fn groups(&mut self) -> Result<Vec<GroupSummary>, StoreError> {
+        let mut step = Transition::new(&self.ledger, self.now);
+        self.desk.groups(&mut step)
+    }
+
+    /// The groups that this agent is invited to.
+    pub fn invitations(&self) -> Result<Vec<InvitationSummary>, StoreError> {
+        let step = Transition::new(&self.ledger, self.now);
+        self.desk.invitations(&step)
     }
 
     /// A path came or went. Where a row that this needs cannot be read, it is taken again later.
@@ -337,6 +350,7 @@ fn perform(
         Request::Revoke { peer, number } => {
             desk.peers.revoke(step, peer, number)?;
             desk.close_all(step, &peer, CloseReason::CardRefused);
+            desk.revoked_in_groups(step, peer)?;
         }
         Request::Stand { peer, standing } => {
             desk.peers.stand(step, peer, standing)?;
@@ -346,6 +360,7 @@ fn perform(
         Request::Forget(peer) => desk.forget(step, &peer)?,
         Request::RotatePrekeys => desk.rotate_prekeys(step)?,
         Request::PublishPrekeys => desk.publish_prekeys(step)?,
+        Request::Group(request) => return desk.group_request(step, ticket, request, congested),
         Request::ImportBundle(bundle) => return desk.import_bundle(step, &bundle).map(Some),
     }
     Ok(Some(Answer::Done))

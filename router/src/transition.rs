@@ -4,12 +4,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_protocols::relay::Rules;
+use meshwork_protocols::relay::{Request, Rules};
 use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::Timestamp;
 use meshwork_state::{Batch, Change, Namespace, Row, StoreError};
 
 use crate::event::Event;
+use crate::fleets::AskId;
 use crate::ledger::Ledger;
 use crate::needs::Needs;
 use crate::output::{CloseReason, Output, PathId, RelayPool};
@@ -109,6 +110,12 @@ impl<'a> Transition<'a> {
     /// Gives a relay rules once this step, and every one before it, is durable.
     pub(crate) fn set_rules(&mut self, relay: AgentId, rules: Box<Rules>) {
         self.held.push(Output::SetRules { relay, rules });
+    }
+
+    /// Asks a relay once this step, and every one before it, is durable.
+    pub(crate) fn ask(&mut self, ask: AskId, relay: Relay, request: Request) {
+        let request = Box::new(request);
+        self.held.push(Output::AskRelay { ask, relay, request });
     }
 
     /// Asks a relay for prekeys at once.

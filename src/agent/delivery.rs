@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::time::WallTime;
@@ -32,6 +33,8 @@ pub struct Delivery {
     pub protocol: Protocol,
     /// How it was protected on its way.
     pub posture: Posture,
+    /// The group that it was sent to; `None` for one that was sent to this agent alone.
+    pub group: Option<GroupId>,
     /// Whether it was there before this start of the agent, so that the application may have seen
     /// it before.
     pub repeat: bool,
@@ -45,7 +48,8 @@ impl Delivery {
         repeat: bool,
         shared: Arc<Shared>,
     ) -> Self {
-        let meshwork_router::Delivery { sender, protocol, posture, received, message } = delivery;
+        let meshwork_router::Delivery { sender, protocol, posture, received, message, group } =
+            delivery;
         Self {
             sender,
             id: message.id,
@@ -55,6 +59,7 @@ impl Delivery {
             received,
             protocol,
             posture,
+            group,
             repeat,
             shared,
         }
@@ -81,6 +86,7 @@ impl fmt::Debug for Delivery {
             .field("body", &format_args!("{} bytes", self.body.len()))
             .field("protocol", &self.protocol)
             .field("posture", &self.posture)
+            .field("group", &self.group)
             .field("repeat", &self.repeat)
             .finish_non_exhaustive()
     }

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Sequence};
 use meshwork_protocols::live::SessionError;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::MessageId;
-use meshwork_router::{Choice, Level, Misbehaviour, Suspicion, UpkeepError};
+use meshwork_router::{Choice, GroupEvent, Level, Misbehaviour, Suspicion, UpkeepError};
 use meshwork_state::{RestoreEvidence, StoreError, WitnessError};
 
 use super::FetchError;
@@ -91,6 +92,13 @@ pub enum Event {
     },
     /// New prekeys are due and could not be made. It is tried again within an hour.
     PrekeysNotMade(UpkeepError),
+    /// Something happened in a group.
+    Group {
+        /// Which.
+        group: GroupId,
+        /// What.
+        what: GroupEvent,
+    },
     /// The store failed and was opened again; what had been answered is still there.
     StoreRecovered(StoreError),
     /// The witness could not be written; it is tried again.

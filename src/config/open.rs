@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use meshwork_protocols::provider::DeferredProvider;
+use meshwork_protocols::provider::FleetProvider;
 use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{
@@ -20,7 +20,7 @@ const KEY_FILE: &str = "key";
 
 /// What is needed to open a state or to make one.
 pub(super) struct Opening {
-    pub(super) provider: Arc<dyn DeferredProvider>,
+    pub(super) provider: Arc<dyn FleetProvider>,
     pub(super) now: WallTime,
 }
 

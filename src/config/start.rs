@@ -9,7 +9,7 @@ use std::time::Duration;
 use meshwork_protocols::identity::{Address, Contact, Endpoint, Relay, Root, Transport};
 use meshwork_protocols::live::quic::{NoiseServer, QUIC_VERSION};
 use meshwork_protocols::live::{Local, Suite};
-use meshwork_protocols::provider::DeferredProvider;
+use meshwork_protocols::provider::FleetProvider;
 use meshwork_router::{Config, Limits, Needs, Policy, PrekeySettings, Router, Stored};
 use meshwork_state::{Opened, State};
 use meshwork_transports::{Datagrams, Listener, Port, QuicEndpoint, QuicKeys};
@@ -34,7 +34,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Agent, StartError> {
 /// What an agent is started with beside its state.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    provider: Arc<dyn DeferredProvider>,
+    provider: Arc<dyn FleetProvider>,
     clock: Clock,
     root: Option<Root>,
     fresh_card: bool,
@@ -102,6 +102,7 @@ fn assemble(
     listening: Vec<SocketAddr>,
 ) -> Result<Parts, StartError> {
     let own = identify(&state, &mut setup, &presence)?;
+    let fleet = own.fleet()?.map(Box::new);
     let deferred = own.deferred(setup.prekeys)?.map(|it| it.with_heartbeat(setup.heartbeat));
     let Setup { provider, clock, policy, limits, transports, .. } = setup;
     let Opened { restored, lineage } = state.opening();
@@ -111,6 +112,7 @@ fn assemble(
         restored: restored.is_some(),
         policy,
         provider: provider.clone(),
+        fleet,
         stored: deferred.map_or(Stored::None, |it| Stored::Deferred(Box::new(it))),
     };
     let vault = Arc::new(Vault::new(state));
@@ -276,7 +278,7 @@ fn reachable(listening: &[SocketAddr], transports: &Transports) -> Vec<Address> 
         .collect()
 }
 
-fn default_provider() -> Option<Arc<dyn DeferredProvider>> {
+fn default_provider() -> Option<Arc<dyn FleetProvider>> {
     #[cfg(feature = "aws-lc-rs")]
     return Some(Arc::new(meshwork_protocols::provider::aws::AwsLc));
     #[cfg(not(feature = "aws-lc-rs"))]

@@ -1,5 +1,6 @@
 //! What happens, as it is told outside the process.
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::wire::MessageId;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,14 @@ pub enum Happening {
         why: String,
         /// How many more there were since the last of these events.
         more: u64,
+    },
+    /// Something happened in a group.
+    Group {
+        /// Its id.
+        #[serde(with = "text")]
+        group: GroupId,
+        /// What, in words.
+        what: String,
     },
     /// A new card of this agent is in use.
     CardRenewed {

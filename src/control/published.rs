@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::time::WallTime;
@@ -33,6 +34,7 @@ fn nameless() -> Named {
 }
 
 const MESSAGE: MessageId = MessageId::from_bytes([0xab; 16]);
+const GROUP: GroupId = GroupId::from_bytes([0xcd; 32]);
 
 fn time() -> Moment {
     Moment(WallTime::from_secs(1_700_000_000))
@@ -163,6 +165,7 @@ fn happenings() -> Vec<Happening> {
         Happening::Disconnected { peer: named() },
         Happening::Unreachable { peer: named(), why: words() },
         Happening::Rejected { from: words(), why: words(), more: 1 },
+        Happening::Group { group: GROUP, what: words() },
         Happening::CardRenewed { sequence: 1 },
         Happening::Suspect { peer: named(), what: words() },
         Happening::Trouble { what: words() },
@@ -208,7 +211,9 @@ fn replies() -> Vec<Reply> {
         content_type: ContentType::default(),
         body: Body(b"hi".to_vec()),
         repeat: false,
+        group: None,
     };
+    let of_group = Delivery { protocol: Protocol::Fleet, group: Some(GROUP), ..delivery.clone() };
     let route = |dialling, relays| Route {
         to: named(),
         standing: Standing::Known,
@@ -282,6 +287,7 @@ fn replies() -> Vec<Reply> {
         }),
         Reply::Withdrawn { call: 7 },
         Reply::Delivery(delivery),
+        Reply::Delivery(of_group),
         Reply::Route(route(Search::Untried, MailRelays::None)),
         Reply::Route(route(Search::UnderWay, MailRelays::Usable)),
         Reply::Route(route(Search::Failed, MailRelays::Unreachable)),
@@ -337,7 +343,7 @@ fn remind(request: &Request, reply: &Reply, happening: &Happening) {
         Happening::Moved(_) | Happening::Arrived { .. } | Happening::FirstContact { .. } => {}
         Happening::Connected { .. } | Happening::Disconnected { .. } => {}
         Happening::Unreachable { .. } | Happening::Rejected { .. } => {}
-        Happening::CardRenewed { .. } | Happening::Suspect { .. } => {}
+        Happening::CardRenewed { .. } | Happening::Suspect { .. } | Happening::Group { .. } => {}
         Happening::Trouble { .. } | Happening::Missed { .. } => {}
     }
 }
@@ -409,6 +415,7 @@ fn fits(pattern: &str, text: &str) -> bool {
     match pattern {
         "^mw1[02-9ac-hj-np-z]{58}$" => text.parse::<AgentId>().is_ok(),
         "^mw1[02-9ac-hj-np-z]{58}@.+:[0-9]+$" => text.parse::<crate::Contact>().is_ok(),
+        "^[0-9a-f]{64}$" => text.parse::<GroupId>().is_ok(),
         "^[0-9a-f]{32}$" => text.parse::<MessageId>().is_ok(),
         "^MESH-[0-9]{4}$" => text.parse::<Code>().is_ok(),
         "^[a-z][a-z0-9.-]{0,63}$" => text.parse::<crate::ServiceName>().is_ok(),

@@ -1,5 +1,6 @@
 //! What an agent answers.
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::wire::{ContentType, MessageId};
@@ -278,6 +279,9 @@ pub struct Delivery {
     pub body: Body,
     /// Whether this was said before a restart.
     pub repeat: bool,
+    /// The group that it was sent to, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::maybe")]
+    pub group: Option<GroupId>,
 }
 
 /// What an adversary would have to break: `classical` or `hybrid`.

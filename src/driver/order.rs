@@ -2,7 +2,9 @@
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::MessageId;
-use meshwork_router::{Explanation, PrekeyStatus, Request, Status};
+use meshwork_router::{
+    Explanation, GroupSummary, InvitationSummary, PrekeyStatus, Request, Status,
+};
 use meshwork_state::StoreError;
 use tokio::sync::oneshot;
 
@@ -23,6 +25,10 @@ pub(crate) enum Order {
     Prekeys { answer: oneshot::Sender<Result<Option<PrekeyStatus>, StoreError>> },
     /// The agent's newest bundle.
     Bundle { answer: oneshot::Sender<Result<Option<Vec<u8>>, StoreError>> },
+    /// The groups that the agent is in.
+    Groups { answer: oneshot::Sender<Result<Vec<GroupSummary>, StoreError>> },
+    /// The groups that it is invited to.
+    Invitations { answer: oneshot::Sender<Result<Vec<InvitationSummary>, StoreError>> },
     /// Stop in good order.
     Close { answer: Closed },
 }

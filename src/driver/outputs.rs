@@ -103,6 +103,7 @@ impl Driver {
             Told::Lineage { peer, suspicion } => Event::Lineage { peer, suspicion },
             Told::Equivocation(peer) => Event::Equivocation(peer),
             Told::Misbehaved { peer, how } => Event::Misbehaved { peer, how },
+            Told::Group { group, what } => Event::Group { group, what },
             Told::PrekeysNotMade(error) => Event::PrekeysNotMade(error),
             // A kind that a later router tells and this driver does not know yet.
             _ => return,

@@ -14,14 +14,17 @@ pub use self::client::RelayState;
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_router::{ERRANDS, Errand, Input, Output};
+use meshwork_protocols::relay::Request;
+use meshwork_router::{AskId, ERRANDS, Errand, Input, Output, RelayNews};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::client::Client;
 use super::Driver;
+use super::happening::Happening;
 
 /// The tasks of the relays in use.
 #[derive(Debug, Default)]
@@ -50,6 +53,12 @@ struct InUse {
 impl Driver {
     /// Gives a relay what the router wants of it.
     pub(super) fn run_errand(&mut self, output: Output) {
+        let output = match output {
+            Output::AskRelay { ask, relay, request } => {
+                return self.ask_relay(ask, relay, *request);
+            }
+            output => output,
+        };
         let Some((relay, errand)) = Errand::of(output) else { return };
         let agent = relay.agent;
         let in_use = self.relay(relay);
@@ -58,6 +67,24 @@ impl Driver {
         if let Some(news) = errand.into_inner().found_no_room(agent) {
             self.router.handle(self.shared.clock.now(), Input::Relay(news));
         }
+    }
+
+    /// Asks a relay for a group, beside its errands: a log is read until something comes.
+    fn ask_relay(&mut self, ask: AskId, relay: Relay, request: Request) {
+        let client = Arc::clone(&self.relay(relay).client);
+        let lines = self.lines.clone();
+        self.tasks.spawn(async move {
+            let wait = match &request {
+                Request::ReadLog(read) => Duration::from_millis(read.wait.into()),
+                _ => Duration::ZERO,
+            };
+            tokio::select! {
+                answer = client.exchange(&lines, &request, wait) => {
+                    lines.tell(Happening::Relay(RelayNews::Answered { ask, answer })).await;
+                }
+                () = lines.closing() => {}
+            }
+        });
     }
 
     /// Keeps a session to each relay that the agent's card names, and fetches the mail there.

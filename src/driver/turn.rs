@@ -111,6 +111,12 @@ impl Driver {
             Order::Bundle { answer } => {
                 let _ = answer.send(self.router.bundle());
             }
+            Order::Groups { answer } => {
+                let _ = answer.send(self.router.groups());
+            }
+            Order::Invitations { answer } => {
+                let _ = answer.send(self.router.invitations());
+            }
             // Taken out before.
             Order::Close { .. } => {}
         }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::deferred::CurveKey;
+use meshwork_protocols::fleet::FleetKey;
 use meshwork_protocols::identity::{
     Address, Card, CardBody, HybridPublic, HybridSeeds, LiveKey, Protocol, Relay, Root, Sequence,
     SigningPair, Validity,
 };
 use meshwork_protocols::live::Suite;
 use meshwork_protocols::provider::Provider;
+use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
 use meshwork_state::Batch;
 
@@ -77,11 +79,16 @@ impl Own {
     }
 
     /// Whether the card no longer says where the agent is and what suits its machine, or does not
-    /// name its deferred identity, is past the middle of its time, or may be older than one that
+    /// name its deferred identity or its key in groups, is past the middle of its time, or may be older than one that
     /// peers have seen.
     pub(crate) fn wants_card(&self, presence: &Presence, now: WallTime) -> bool {
         let named = self.card.deferred_identity() == Some(&self.deferred.public().encode());
-        !named || presence.differs_from(&self.card) || self.is_behind || self.is_due(now)
+        let in_groups =
+            self.card.fleet_key() == fleet_public(&*self.provider, &self.fleet).as_deref();
+        !(named && in_groups)
+            || presence.differs_from(&self.card)
+            || self.is_behind
+            || self.is_due(now)
     }
 
     /// The state was put back: there may be cards of this agent that it does not remember, and
@@ -120,6 +127,7 @@ impl Own {
             signing_pair: &self.signing_pair,
             live_keys: &live_keys,
             deferred: &self.deferred,
+            fleet: &self.fleet,
             sequence,
         };
         let card = draft.sign(&*self.provider, root, presence, Some(&self.card), now)?;
@@ -148,6 +156,7 @@ pub(super) struct Draft<'a> {
     pub(super) signing_pair: &'a HybridSeeds,
     pub(super) live_keys: &'a LiveKeys,
     pub(super) deferred: &'a CurveKey,
+    pub(super) fleet: &'a Secret<32>,
     pub(super) sequence: Sequence,
 }
 
@@ -171,6 +180,7 @@ impl Draft<'_> {
             None => CardBody::new(sequence, validity, HybridPublic::clone(pair.public()), live_key),
         };
         body.deferred_identity = Some(self.deferred.public().encode().to_vec());
+        body.fleet_key = fleet_public(provider, self.fleet);
         body.next_live_key = Some(live(self.live_keys.next.clone()));
         if let Some(addresses) = &presence.addresses {
             body.addresses.clone_from(addresses);
@@ -181,11 +191,16 @@ impl Draft<'_> {
         if let Some(suites) = &presence.suites {
             body.suites = codes(suites);
         }
-        body.capabilities.protocols = [Protocol::Live, Protocol::Deferred].into();
+        body.capabilities.protocols = [Protocol::Live, Protocol::Deferred, Protocol::Fleet].into();
         body.capabilities.transports = presence.transports.iter().collect();
         let card = root.sign_card(provider, body, &mut *provider.random());
         card.map(Arc::new).map_err(OwnError::Unsigned)
     }
+}
+
+/// The public half of the key in groups, as a card names it.
+fn fleet_public(provider: &dyn Provider, seed: &Secret<32>) -> Option<Vec<u8>> {
+    FleetKey::from_seed(provider, seed.clone()).ok().map(|key| key.public().to_vec())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How the agent's own keys and card lie in their rows.
 //!
-//! Each key row is two secrets of 32 bytes, one behind the other, but for the deferred identity,
-//! which is one; the card is its own bytes. The store puts a version in front and seals them.
+//! Each key row is two secrets of 32 bytes, one behind the other, but for the deferred identity
+//! and the key in groups, which are one each; the card is its own bytes. The store puts a version in front and seals them.
 
 use std::sync::Arc;
 
@@ -98,6 +98,16 @@ pub(super) fn put_deferred_identity(batch: &mut Batch, identity: &CurveKey) {
     batch.put(Namespace::Own, DEFERRED_IDENTITY, secret);
 }
 
+/// What the key in groups is made from, if there is one.
+pub(super) fn fleet_key(rows: &dyn Rows) -> Result<Option<Secret<32>>, OwnError> {
+    let Some(value) = rows.get(Namespace::Own, FLEET_KEY)? else { return Ok(None) };
+    Secret::from_slice(value.expose()).map(Some).ok_or(OwnError::Damaged)
+}
+
+pub(super) fn put_fleet_key(batch: &mut Batch, seed: &Secret<32>) {
+    batch.put(Namespace::Own, FLEET_KEY, SecretBytes::new(seed.expose().to_vec()));
+}
+
 pub(super) fn put_root(batch: &mut Batch, root: &Root) {
     put(batch, ROOT, &root.seeds().ed25519, &root.seeds().ml_dsa);
 }
@@ -144,6 +154,7 @@ fn secrets(rows: &dyn Rows, key: &[u8]) -> Result<Option<(Secret<32>, Secret<32>
 const BEHIND: &[u8] = b"behind";
 const CARD: &[u8] = b"card";
 const DEFERRED_IDENTITY: &[u8] = b"deferred-identity";
+const FLEET_KEY: &[u8] = b"fleet-key";
 const LIVE_KEYS: &[u8] = b"live-keys";
 const ROOT: &[u8] = b"root";
 const SIGNING_PAIR: &[u8] = b"signing-pair";

@@ -37,11 +37,15 @@ pub enum Namespace {
     Bundle = 13,
     /// First messages that used own prekeys, by what they used.
     UsedPrekey = 14,
+    /// What the members of fleets compute with: secrets, trees, key packages.
+    Fleet = 15,
+    /// What is kept of fleets beside: places in their logs, what is to be done there, invitations.
+    Group = 16,
 }
 
 impl Namespace {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Meta,
         Self::Own,
         Self::Peer,
@@ -57,11 +61,13 @@ impl Namespace {
         Self::Prekey,
         Self::Bundle,
         Self::UsedPrekey,
+        Self::Fleet,
+        Self::Group,
     ];
 
     /// Those that are sealed under the session key, which is replaced daily and at teardown, so
     /// that an old copy of the file does not bring back a key that was used.
-    pub const OF_SESSIONS: [Self; 2] = [Self::Session, Self::Prekey];
+    pub const OF_SESSIONS: [Self; 3] = [Self::Session, Self::Prekey, Self::Fleet];
 
     /// The number on disk.
     pub const fn number(self) -> u8 {

@@ -13,6 +13,7 @@ mod cancelled;
 mod common;
 mod delivery;
 mod files;
+mod groups;
 mod hostile;
 mod killed;
 mod limits;

@@ -1,6 +1,7 @@
 //! The name of a group: 32 random bytes.
 
 use core::fmt;
+use core::str::FromStr;
 
 use openmls::group::GroupId as MlsGroupId;
 use serde::{Deserialize, Serialize};
@@ -40,12 +41,44 @@ impl GroupId {
     }
 }
 
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 impl fmt::Debug for GroupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GroupId(")?;
-        for byte in &self.0 {
-            write!(f, "{byte:02x}")?;
-        }
-        write!(f, ")")
+        write!(f, "GroupId({self})")
+    }
+}
+
+impl FromStr for GroupId {
+    type Err = NoGroupId;
+
+    fn from_str(text: &str) -> Result<Self, NoGroupId> {
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes());
+        bytes.ok().and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(NoGroupId)
+    }
+}
+
+/// A text that is the id of no group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a group's id is 64 hexadecimal digits")]
+pub struct NoGroupId;
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::{GroupId, NoGroupId};
+
+    #[test]
+    fn an_id_reads_back_and_nothing_else_is_one() {
+        let id = GroupId::from_bytes([0xa7; 32]);
+        let text = id.to_string();
+        assert_eq!(text.parse(), Ok(id));
+        assert_eq!(text[1..].parse::<GroupId>(), Err(NoGroupId));
+        assert_eq!("".parse::<GroupId>(), Err(NoGroupId));
     }
 }

@@ -28,8 +28,11 @@ mod judgement;
 mod key;
 mod mls;
 mod offer;
+mod posting;
+mod roster;
 mod rows;
 mod suite;
+pub mod summons;
 #[cfg(all(feature = "aws-lc-rs", feature = "pure"))]
 #[cfg(test)]
 mod tests;
@@ -46,13 +49,16 @@ pub use group::{
     Commit, Group, MAX_ADDED, MAX_INFO_LENGTH, MAX_PAST, MAX_PAYLOAD_LENGTH, Member, PAST_LIFETIME,
     Plan, Received, Rejoined, View,
 };
-pub use id::GroupId;
+pub use id::{GroupId, NoGroupId};
 pub use invitation::{Invitation, MAX_TREE_LENGTH};
 pub use judgement::Change;
 pub use key::FleetKey;
 pub use offer::{EntryProof, MAX_KEY_PACKAGE_LENGTH, MAX_OFFER_VALIDITY, Offer};
+pub use posting::{MAX_ADDED_AT_ONCE, Posting};
+pub use roster::{MAX_ROSTER_LENGTH, Roster};
 pub use rows::{CHUNK_LENGTH, RowChange, Rows, StoreError};
 pub use suite::Suite;
+pub use summons::Summons;
 pub use welcome::{MAX_WELCOME_LENGTH, Welcome};
 
 use alloc::vec::Vec;

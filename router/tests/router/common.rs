@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use meshwork_protocols::deferred::CurveKey;
+use meshwork_protocols::fleet::FleetKey;
 use meshwork_protocols::identity::{
     AgentId, Card, CardBody, HybridSeeds, LiveKey, Relay, Root, Sequence, SigningPair, Transport,
     Validity,
@@ -21,9 +22,9 @@ use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::{Frame, MAX_FRAME, MessageId, Payload};
 use meshwork_router::{
-    Answer, BatchId, CloseReason, Command, CommandError, Config, Delivery, Event, Input, Level,
-    Meeting, Needs, Outgoing, Output, PathChange, PathId, PathKind, PathOpened, Policy, Request,
-    Router, Stored, Ticket,
+    Answer, BatchId, CloseReason, Command, CommandError, Config, Delivery, Event, Fleet, Input,
+    Level, Meeting, Needs, Outgoing, Output, PathChange, PathId, PathKind, PathOpened, Policy,
+    Request, Router, Stored, Ticket,
 };
 use meshwork_state::{Batch, MemoryStore, Namespace, Row, Rows, Store, StoreError};
 
@@ -69,12 +70,32 @@ pub(crate) fn card(number: u8, sequence: u64, suites: &[u8]) -> Arc<Card> {
     card_with_relays(number, sequence, suites, &[])
 }
 
+/// The key of agent `number` in groups.
+pub(crate) fn fleet_key(number: u8) -> FleetKey {
+    FleetKey::from_seed(&Pure, Secret::new([number; 32])).unwrap()
+}
+
+/// The card of agent `number` that takes part in groups and names these relays.
+pub(crate) fn card_for_groups(number: u8, sequence: u64, relays: &[AgentId]) -> Arc<Card> {
+    signed(number, sequence, &[1], relays, Some(fleet_key(number).public().to_vec()))
+}
+
 /// The card of agent `number` that names these relays.
 pub(crate) fn card_with_relays(
     number: u8,
     sequence: u64,
     suites: &[u8],
     relays: &[AgentId],
+) -> Arc<Card> {
+    signed(number, sequence, suites, relays, None)
+}
+
+fn signed(
+    number: u8,
+    sequence: u64,
+    suites: &[u8],
+    relays: &[AgentId],
+    fleet_key: Option<Vec<u8>>,
 ) -> Arc<Card> {
     let root = Root::from_seeds(&Pure, seeds(number, 0)).unwrap();
     let signing_pair = signing_pair(number);
@@ -90,6 +111,7 @@ pub(crate) fn card_with_relays(
     let relay = |agent: &AgentId| Relay { agent: *agent, addresses: Vec::new() };
     body.relays = relays.iter().map(relay).collect();
     body.deferred_identity = Some(identity(number).public().encode().to_vec());
+    body.fleet_key = fleet_key;
     Arc::new(root.sign_card(&Pure, body, &mut Seeded(u64::from(number))).unwrap())
 }
 
@@ -223,7 +245,8 @@ impl Node {
                 wish @ (Output::Deposit { .. }
                 | Output::TakePrekeys { .. }
                 | Output::Acknowledge { .. }
-                | Output::Publish { .. }) => self.wishes.push_back(wish),
+                | Output::Publish { .. }
+                | Output::AskRelay { .. }) => self.wishes.push_back(wish),
                 Output::SetRules { relay, rules } => self.rules.push((relay, *rules)),
             }
         }
@@ -336,6 +359,11 @@ impl Node {
             .collect()
     }
 
+    /// What the members of groups compute with.
+    pub(crate) fn store_of_fleets(&self) -> Vec<Row> {
+        self.store.scan(Namespace::Fleet, &[], None, usize::MAX).unwrap()
+    }
+
     /// Every row, to compare a before with an after.
     pub(crate) fn rows(&self) -> Vec<(Namespace, Vec<u8>, Vec<u8>)> {
         Namespace::ALL
@@ -363,9 +391,17 @@ fn start(
         policy,
         provider: Arc::new(Pure) as Arc<dyn Provider>,
         stored: stored(number, card),
+        fleet: fleet(number, card),
     };
-    let random = Box::new(Seeded(u64::from(card.agent().as_bytes()[0]) << 8 | u64::from(starts)));
+    // Two agents that draw the same would have the same keys.
+    let random = Box::new(Seeded(u64::from(number) << 8 | u64::from(starts)));
     Router::restore(Box::new(rows), config, random, now).unwrap()
+}
+
+/// The protocol of groups, for an agent whose card names its key for it.
+fn fleet(number: u8, card: &Arc<Card>) -> Option<Box<Fleet>> {
+    let (key, pair) = (fleet_key(number), signing_pair(number));
+    Fleet::new(Arc::new(Pure), key, pair, Arc::clone(card)).map(Box::new)
 }
 
 /// Rows that cannot be read for a while.

@@ -161,7 +161,12 @@ impl Scene {
 fn meet_relays(node: &mut Node, relays: &mut BTreeMap<AgentId, Service>) {
     for (relay, service) in relays.iter().filter(|(_, service)| service.up) {
         let depth = service.pools.get(&node.id()).map_or(0, Vec::len);
-        node.handle(Input::Relay(RelayNews::Met { relay: *relay, depth, is_back: true }));
+        node.handle(Input::Relay(RelayNews::Met {
+            relay: *relay,
+            depth,
+            offers: 9,
+            is_back: true,
+        }));
         node.commit();
     }
     serve(node, relays);
@@ -372,7 +377,12 @@ fn a_pool_that_a_relay_has_not_confirmed_is_given_again_as_it_is() {
     let mut node = node(1, Policy::default());
     let mut pools = Vec::new();
     for _ in 0..3 {
-        node.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 0, is_back: true }));
+        node.handle(Input::Relay(RelayNews::Met {
+            relay: FIRST,
+            depth: 0,
+            offers: 9,
+            is_back: true,
+        }));
         node.commit();
         let Some(Output::Publish { pool, .. }) = node.wishes.pop_back() else { panic!() };
         pools.push(pool.unwrap());
@@ -384,7 +394,7 @@ fn a_pool_that_a_relay_has_not_confirmed_is_given_again_as_it_is() {
     let published = RelayNews::Published { relay: FIRST, pool: Some(pools[0].number) };
     node.handle(Input::Relay(published));
     node.commit();
-    node.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4, is_back: true }));
+    node.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4, offers: 9, is_back: true }));
     let Some(Output::Publish { pool, .. }) = node.wishes.pop_back() else { panic!() };
     assert_eq!(pool, None);
 }
@@ -393,7 +403,7 @@ fn a_pool_that_a_relay_has_not_confirmed_is_given_again_as_it_is() {
 fn who_is_no_relay_of_ours_gets_no_pool() {
     let mut node = node(1, Policy::default());
     let other = AgentId::from_bytes([103; 32]);
-    node.handle(Input::Relay(RelayNews::Met { relay: other, depth: 0, is_back: true }));
+    node.handle(Input::Relay(RelayNews::Met { relay: other, depth: 0, offers: 9, is_back: true }));
     node.commit();
     assert!(node.wishes.is_empty());
 }
@@ -509,7 +519,12 @@ fn a_state_that_was_put_back_takes_its_pools_away_from_the_relays() {
     let mut scene = Scene::new();
     scene.a.restart_as(true);
     scene.a.commit();
-    scene.a.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4, is_back: true }));
+    scene.a.handle(Input::Relay(RelayNews::Met {
+        relay: FIRST,
+        depth: 4,
+        offers: 9,
+        is_back: true,
+    }));
     scene.a.commit();
     let Some(Output::Publish { pool: Some(pool), .. }) = scene.a.wishes.pop_back() else {
         panic!()
@@ -523,7 +538,12 @@ fn a_pool_is_replaced_before_its_signature_ends() {
     scene.a.pass(DAY * 8);
     scene.a.commit();
     scene.a.wishes.clear();
-    scene.a.handle(Input::Relay(RelayNews::Met { relay: FIRST, depth: 4, is_back: true }));
+    scene.a.handle(Input::Relay(RelayNews::Met {
+        relay: FIRST,
+        depth: 4,
+        offers: 9,
+        is_back: true,
+    }));
     scene.a.commit();
     let Some(Output::Publish { pool: Some(pool), .. }) = scene.a.wishes.pop_back() else {
         panic!()
@@ -532,7 +552,7 @@ fn a_pool_is_replaced_before_its_signature_ends() {
 }
 
 fn meet(node: &mut Node, relay: AgentId, is_back: bool) {
-    node.handle(Input::Relay(RelayNews::Met { relay, depth: 4, is_back }));
+    node.handle(Input::Relay(RelayNews::Met { relay, depth: 4, offers: 9, is_back }));
     node.commit();
 }
 

@@ -102,6 +102,7 @@ impl Process {
             policy: habits.policy,
             provider: Arc::<dyn DeferredProvider>::clone(&around.mesh.watched.provider),
             stored,
+            fleet: None,
         };
         let routers = match habits.broken {
             Some(Broken::RandomnessRepeats) => random.fork("router", 0),

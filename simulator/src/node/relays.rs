@@ -201,7 +201,7 @@ impl Process {
             let depth = usize::try_from(depth.prekeys).unwrap_or(usize::MAX);
             self.handle(
                 around,
-                Input::Relay(RelayNews::Met { relay, depth, is_back: brought.is_back }),
+                Input::Relay(RelayNews::Met { relay, depth, offers: 0, is_back: brought.is_back }),
             )?;
         }
         brought.mail.into_iter().try_for_each(|kept| self.hand_over(around, relay, &kept))

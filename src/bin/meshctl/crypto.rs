@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use meshwork::provider::DeferredProvider;
+use meshwork::provider::FleetProvider;
 
 /// The provider.
-pub(crate) fn provider() -> Arc<dyn DeferredProvider> {
+pub(crate) fn provider() -> Arc<dyn FleetProvider> {
     #[cfg(feature = "aws-lc-rs")]
     return Arc::new(meshwork::provider::aws::AwsLc);
     #[cfg(all(feature = "pure", not(feature = "aws-lc-rs")))]

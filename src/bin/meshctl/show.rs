@@ -168,6 +168,7 @@ pub(crate) fn event(event: &Event, command: &dyn Fn(&str) -> String) -> String {
             let more = if *more > 0 { format!(", and {more} more") } else { String::new() };
             format!("{time}  rejected   {}: {}{more}", Plain(from), Plain(why))
         }
+        Happening::Group { group, what } => format!("{time}  group      {group}: {}", Plain(what)),
         Happening::CardRenewed { sequence } => format!("{time}  card       number {sequence}"),
         Happening::Suspect { peer, what } => {
             format!("{time}  suspect    {}: {}", name(peer), Plain(what))

@@ -43,6 +43,7 @@ fn happening(agent: &Agent, told: Told) -> Happening {
         ),
         Told::Misbehaved { peer, how } => suspect(peer, how.to_string()),
         Told::Broken { peer, why } => suspect(peer, format!("the session broke: {why}")),
+        Told::Group { group, what } => Happening::Group { group, what: what.to_string() },
         Told::Missed(events) => Happening::Missed { events },
         told => trouble(told),
     }

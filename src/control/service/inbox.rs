@@ -24,5 +24,6 @@ fn shown(agent: &Agent, delivery: &Delivery) -> reply::Delivery {
         content_type: delivery.content_type.clone(),
         body: Body(delivery.body.clone()),
         repeat: delivery.repeat,
+        group: delivery.group,
     }
 }

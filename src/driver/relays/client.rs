@@ -87,8 +87,21 @@ impl Client {
         }
     }
 
-    /// Asks the relay, which may wait for `wait` before it answers.
+    /// Asks the relay, which may wait for `wait` before it answers. What it refuses has failed.
     pub(super) async fn ask(
+        &self,
+        lines: &Lines,
+        request: &Request,
+        wait: Duration,
+    ) -> Result<Answer, RelayFailure> {
+        match self.exchange(lines, request, wait).await? {
+            Answer::Refused(refusal) => Err(refusal.into()),
+            answer => Ok(answer),
+        }
+    }
+
+    /// The same, with its refusals as answers.
+    pub(super) async fn exchange(
         &self,
         lines: &Lines,
         request: &Request,
@@ -100,11 +113,12 @@ impl Client {
         let call = session.call(now, service, &request.encode(), wait + PATIENCE);
         let answer = call.map_err(|_| RelayFailure::Gone)?.await.map_err(|_| RelayFailure::Gone)?;
         match Answer::decode(&answer) {
-            Ok(Answer::Refused(refusal)) => {
-                tracing::debug!(relay = %self.agent().short(), %refusal, "a relay refuses");
-                Err(refusal.into())
+            Ok(answer) => {
+                if let Answer::Refused(refusal) = &answer {
+                    tracing::debug!(relay = %self.agent().short(), %refusal, "a relay refuses");
+                }
+                Ok(answer)
             }
-            Ok(answer) => Ok(answer),
             Err(error) => {
                 tracing::debug!(relay = %self.agent().short(), %error, "a relay's answer is none");
                 Err(RelayFailure::Refused)

@@ -80,8 +80,9 @@ async fn take(lines: &Lines, client: &Client, brought: Brought) -> Option<()> {
         }
     });
     if let Some(depth) = depth {
-        let depth = usize::try_from(depth.prekeys).unwrap_or(usize::MAX);
-        lines.tell(Happening::Relay(RelayNews::Met { relay, depth, is_back })).await;
+        let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        let (depth, offers) = (count(depth.prekeys), count(depth.packages));
+        lines.tell(Happening::Relay(RelayNews::Met { relay, depth, offers, is_back })).await;
     }
     for kept in mail {
         lines.hand_over_mail(relay, kept).await?;

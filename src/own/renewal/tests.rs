@@ -4,7 +4,7 @@ use std::time::Duration;
 use meshwork_protocols::identity::{Root, Validity};
 use meshwork_protocols::live::Suite;
 use meshwork_protocols::provider::pure::Pure;
-use meshwork_protocols::provider::{DeferredProvider, Provider};
+use meshwork_protocols::provider::{FleetProvider, Provider};
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Batch, MemoryStore, Namespace, Rows, Store};
 
@@ -16,7 +16,7 @@ use crate::own::{Own, OwnError};
 const NOW: WallTime = WallTime::from_secs(1_800_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn provider() -> Arc<dyn DeferredProvider> {
+fn provider() -> Arc<dyn FleetProvider> {
     Arc::new(Pure)
 }
 

@@ -84,6 +84,16 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Forgets the group here: nothing of it is left in the rows. The other members are not told.
+    pub fn abandon(mut self, around: &mut Surroundings<'_>) -> Result<Step<()>, GroupError> {
+        let mls = around.mls();
+        self.loaded = None;
+        erase_rows(&mls, self.id)?;
+        Ok(Step { output: (), changes: mls.into_changes()? })
+    }
+}
+
 /// What one comes back into is what the members say it is, and one is there once.
 fn check_return(
     group: &mut Group,

@@ -154,6 +154,7 @@ mod tests {
             content_type: ContentType::default(),
             body: Body(body.into()),
             repeat: false,
+            group: None,
         }
     }
 

@@ -1,0 +1,223 @@
+//! What is kept of groups beside their members' keys, in the rows of [`Namespace::Group`].
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use meshwork_protocols::identity::{AgentId, CardHash, Relay};
+use meshwork_protocols::secret::Secret;
+use meshwork_protocols::time::WallTime;
+use meshwork_protocols::wire::MessageId;
+use meshwork_state::{Namespace, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::row;
+use crate::transition::Transition;
+
+/// What is kept of one group.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct GroupRow {
+    /// What it is called here.
+    pub(crate) name: String,
+    /// Who holds the log.
+    pub(crate) holder: Relay,
+    pub(crate) stage: Stage,
+    /// The last entry of the log that was processed.
+    pub(crate) read: u64,
+    /// The last commit among them.
+    pub(crate) last_commit: u64,
+    /// What is to be changed by commits of our own, in order.
+    pub(crate) wishes: Vec<Wish>,
+    /// The commit that waits for the log.
+    pub(crate) offered: Option<Offered>,
+    /// The number of the next message row.
+    pub(crate) next_message: u64,
+}
+
+/// How far this agent is in a group.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum Stage {
+    /// Its log is being founded.
+    Founding,
+    /// It follows the log.
+    Member,
+    /// It cannot follow the log any more: entries are missing, or were passed over that others
+    /// processed, or the state was put back. Somebody has to invite it again.
+    Stranded,
+}
+
+/// A change that this agent wants made.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum Wish {
+    /// Somebody is to come in; `anew` where it is there already and lost its state.
+    Add { peer: AgentId, anew: bool, state: WishState },
+    /// Somebody is to go.
+    Remove(AgentId),
+    /// A member is to be an admin.
+    Appoint(AgentId),
+    /// An admin is to be one no more.
+    Dismiss(AgentId),
+    /// New keys of our own.
+    Rotate,
+}
+
+/// What is there of somebody who is to come in.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum WishState {
+    /// Its offer is being asked for.
+    Wanted,
+    /// Its offer and the card that the offer names, as they came.
+    Ready {
+        #[serde(with = "meshwork_protocols::wire::bytes")]
+        offer: Vec<u8>,
+        #[serde(with = "meshwork_protocols::wire::bytes")]
+        card: Vec<u8>,
+    },
+}
+
+/// A commit that waits for the log.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Offered {
+    /// The request that appends it.
+    #[serde(with = "meshwork_protocols::wire::bytes")]
+    pub(crate) request: Vec<u8>,
+    /// What it does: done when it stands in the log.
+    pub(crate) wishes: Vec<Wish>,
+    /// The Welcomes of those whom it adds.
+    pub(crate) welcomes: Vec<(AgentId, Vec<u8>)>,
+}
+
+/// A message that is not known to stand in the log.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct MessageRow {
+    /// The message; none is a wish to leave.
+    pub(crate) message: Option<Prepared>,
+    /// The epoch that it was sealed in.
+    pub(crate) epoch: u64,
+    /// SHA-256 of the sealed bytes.
+    pub(crate) hash: [u8; 32],
+    /// The entry of the log.
+    #[serde(with = "meshwork_protocols::wire::bytes")]
+    pub(crate) entry: Vec<u8>,
+}
+
+/// A message as it is sealed, and sealed anew.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Prepared {
+    pub(crate) id: MessageId,
+    pub(crate) expires: WallTime,
+    #[serde(with = "meshwork_protocols::wire::bytes")]
+    pub(crate) encoded: Vec<u8>,
+}
+
+/// Those whom a commit of ours added, until each was sent its summons.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SummonsRow {
+    /// The entry that added them.
+    pub(crate) after: u64,
+    pub(crate) key: [u8; 32],
+    /// The sealed roster.
+    #[serde(with = "meshwork_protocols::wire::bytes")]
+    pub(crate) roster: Vec<u8>,
+    pub(crate) welcomes: Vec<(AgentId, Vec<u8>)>,
+}
+
+/// A summons that this agent has not answered.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct InvitationRow {
+    pub(crate) by: AgentId,
+    pub(crate) received: WallTime,
+    #[serde(with = "meshwork_protocols::wire::bytes")]
+    pub(crate) summons: Vec<u8>,
+}
+
+/// What a relay was given of this agent's offers.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct OfferRow {
+    /// The card that they name, and when they were made.
+    pub(crate) given: Option<(CardHash, WallTime)>,
+}
+
+macro_rules! row_of_group {
+    ($row:ty) => {
+        impl $row {
+            pub(crate) fn read(
+                step: &Transition<'_>,
+                key: &[u8],
+            ) -> Result<Option<Self>, StoreError> {
+                step.get(Namespace::Group, key)?.as_ref().map(row::decode).transpose()
+            }
+
+            pub(crate) fn write(&self, step: &mut Transition<'_>, key: Vec<u8>) {
+                step.put(Namespace::Group, key, row::encode(self));
+            }
+        }
+    };
+}
+
+row_of_group!(GroupRow);
+row_of_group!(MessageRow);
+row_of_group!(SummonsRow);
+row_of_group!(InvitationRow);
+row_of_group!(OfferRow);
+
+impl SummonsRow {
+    pub(crate) fn key(&self) -> Secret<32> {
+        Secret::new(self.key)
+    }
+}
+
+/// Where the rows stand: a letter for the kind, and whose it is.
+pub(crate) mod key {
+    use alloc::vec::Vec;
+
+    use meshwork_protocols::fleet::GroupId;
+    use meshwork_protocols::identity::{AgentId, CardHash};
+
+    pub(crate) const CARD: u8 = b'c';
+    /// Smaller than the others, so that a group is read before what belongs to it.
+    pub(crate) const GROUP: u8 = b'G';
+    pub(crate) const INVITATION: u8 = b'i';
+    pub(crate) const MESSAGE: u8 = b'm';
+    pub(crate) const OFFER: u8 = b'o';
+    pub(crate) const SUMMONS: u8 = b's';
+
+    pub(crate) fn group(group: &GroupId) -> Vec<u8> {
+        of(GROUP, group, &[])
+    }
+
+    pub(crate) fn card(group: &GroupId, card: &CardHash) -> Vec<u8> {
+        of(CARD, group, card.as_bytes())
+    }
+
+    pub(crate) fn invitation(group: &GroupId) -> Vec<u8> {
+        of(INVITATION, group, &[])
+    }
+
+    pub(crate) fn message(group: &GroupId, number: u64) -> Vec<u8> {
+        of(MESSAGE, group, &number.to_be_bytes())
+    }
+
+    pub(crate) fn summons(group: &GroupId, entry: u64) -> Vec<u8> {
+        of(SUMMONS, group, &entry.to_be_bytes())
+    }
+
+    pub(crate) fn offer(relay: &AgentId) -> Vec<u8> {
+        [&[OFFER], relay.as_bytes().as_slice()].concat()
+    }
+
+    /// The kind of a row, its group, and what else is in the key.
+    pub(crate) fn split(key: &[u8]) -> Option<(u8, GroupId, &[u8])> {
+        let (kind, rest) = key.split_first()?;
+        let (group, rest) = rest.split_first_chunk()?;
+        Some((*kind, GroupId::from_bytes(*group), rest))
+    }
+
+    fn of(kind: u8, group: &GroupId, rest: &[u8]) -> Vec<u8> {
+        [&[kind], group.as_bytes().as_slice(), rest].concat()
+    }
+}
+
+/// The number at the end of a key.
+pub(crate) fn number(rest: &[u8]) -> Result<u64, StoreError> {
+    rest.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Damaged)
+}

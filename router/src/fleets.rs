@@ -1,0 +1,477 @@
+//! The groups that this agent is in, and what is under way with their logs.
+//!
+//! A log is held by a relay: entries are appended and read by requests, which the driver carries
+//! ([`crate::Output::AskRelay`]) and whose answers come back. All that a member does follows from
+//! the log's order: its own commits and messages count when they are read there. So a lost answer
+//! costs a repetition and nothing else, and who was away reads on where it stopped.
+//!
+//! - `following` reads the log, `committing` offers commits to it, `posting` messages.
+//! - `summoning` brings in those whom a commit added, `joining` answers a summons.
+//! - `offering` gives relays what others add this agent with.
+
+mod committing;
+mod following;
+mod joining;
+mod offering;
+mod posting;
+mod requests;
+mod summoning;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::fleet::{Charter, Group, GroupId, Member as Leaf, Step};
+use meshwork_protocols::identity::{AgentId, Card, Relay};
+use meshwork_protocols::relay::{Answer, Refusal, Request};
+use meshwork_protocols::time::WallTime;
+use meshwork_state::{Namespace, Row, StoreError};
+
+use self::joining::Join;
+use crate::choice::LogSituation;
+use crate::command::{CommandError, Ticket};
+use crate::desk::Desk;
+use crate::event::{Event, GroupEvent};
+use crate::fleet::{Cards, GroupRow, MessageRow, OfferRow, Stage, key, number};
+use crate::input::RelayFailure;
+use crate::ledger::Ledger;
+use crate::row;
+use crate::timers::Timers;
+use crate::transition::Transition;
+
+pub use self::joining::{INVITATIONS_OF_ONE, MAX_INVITATIONS};
+pub use self::posting::{GROUP_MESSAGES, MAX_GROUP_BODY};
+pub use self::requests::{GroupRequest, GroupSummary, InvitationSummary, MAX_NAMED};
+
+/// The most groups: each keeps its tree and a request at its log's holder.
+pub const MAX_GROUPS: usize = 256;
+
+/// The first wait after the holder of a log did not answer; it doubles.
+const FIRST_REST: Duration = Duration::from_millis(500);
+
+/// The longest wait: a holder that comes back is asked again within it.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Names a request to a relay; never given twice in one process.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AskId(pub u64);
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    /// Something for a group that this agent is in.
+    Errand(GroupId, Errand),
+    /// The next part of the roster of a group that it is to join.
+    Roster(GroupId),
+    /// That a relay keeps its offers.
+    Offers(AgentId),
+}
+
+/// Something under way for a group.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Errand {
+    /// The log is founded.
+    Found,
+    /// Entries are read.
+    Read,
+    /// The commit of our own is appended.
+    Commit,
+    /// A message is.
+    Message(u64),
+    /// A commit of another is confirmed.
+    Confirm(u64),
+    /// A part of a roster is left.
+    Upload { after: u64, part: usize },
+    /// The card of somebody who is to come in.
+    Card(AgentId),
+    /// Its offer.
+    Offer(AgentId),
+}
+
+/// The groups.
+#[derive(Debug, Default)]
+pub(crate) struct Fleets {
+    members: BTreeMap<GroupId, Member>,
+    /// Who summoned us to groups that we have not joined.
+    invitations: BTreeMap<GroupId, AgentId>,
+    joins: BTreeMap<GroupId, Join>,
+    asks: BTreeMap<AskId, Ask>,
+    next_ask: u64,
+    timers: Timers<GroupId>,
+    /// Groups with something to do since the transition began.
+    dirty: BTreeSet<GroupId>,
+}
+
+/// This agent in a group.
+#[derive(Debug)]
+struct Member {
+    row: GroupRow,
+    /// Loaded when it is needed.
+    group: Option<Group>,
+    cards: Cards,
+    /// Messages that were not read in the log, and the hash of each.
+    messages: BTreeMap<u64, [u8; 32]>,
+    /// Those among them whose append was answered.
+    appended: BTreeSet<u64>,
+    /// Entries whose new members were not sent their summons.
+    summons: BTreeSet<u64>,
+    /// Whether the log has our commit, or another in its place, which is about to be read.
+    commit_answered: bool,
+    /// Whether wishes are followed one at a time: together they made no commit, and it is not known
+    /// which of them is at fault.
+    apart: bool,
+    /// Whether everything was read that the log had.
+    caught_up: bool,
+    /// The commit of another that is to be confirmed, and when.
+    confirm: Option<(u64, Duration)>,
+    under_way: BTreeSet<Errand>,
+    /// Cards of those who are to come in.
+    found: BTreeMap<AgentId, Vec<u8>>,
+    failures: u32,
+    rests: Option<Duration>,
+}
+
+impl Member {
+    fn new(row: GroupRow) -> Self {
+        Self {
+            row,
+            group: None,
+            cards: Cards::default(),
+            messages: BTreeMap::new(),
+            appended: BTreeSet::new(),
+            summons: BTreeSet::new(),
+            commit_answered: false,
+            apart: false,
+            caught_up: false,
+            confirm: None,
+            under_way: BTreeSet::new(),
+            found: BTreeMap::new(),
+            failures: 0,
+            rests: None,
+        }
+    }
+
+    fn write(&self, step: &mut Transition<'_>, id: &GroupId) {
+        self.row.write(step, key::group(id));
+    }
+
+    /// How its log stands.
+    const fn log(&self) -> LogSituation {
+        match (self.row.stage, self.rests) {
+            (Stage::Stranded, _) => LogSituation::Lost,
+            (_, Some(_)) => LogSituation::Away,
+            (_, None) => LogSituation::Answers,
+        }
+    }
+
+    /// When something is due. What is asked already is due when it is answered.
+    fn due(&self) -> Option<Duration> {
+        let asked = |commit| self.under_way.contains(&Errand::Confirm(commit));
+        let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
+        match self.row.stage {
+            Stage::Stranded => None,
+            _ => self.rests.or(confirm),
+        }
+    }
+}
+
+/// What is seen of a group in one epoch.
+#[derive(Clone, Debug)]
+struct Sight {
+    epoch: u64,
+    members: Vec<Leaf>,
+    charter: Charter,
+}
+
+impl Sight {
+    fn has(&self, agent: &AgentId) -> bool {
+        self.members.iter().any(|member| member.credential.agent == *agent)
+    }
+}
+
+impl Fleets {
+    /// Nothing that is under way is waited for: the rows are loaded anew. Gives back who waits for a
+    /// group that it joins.
+    pub(crate) fn forget(&mut self) -> Vec<Ticket> {
+        let waiting = self.joins.values().map(|join| join.ticket).collect();
+        *self = Self { next_ask: self.next_ask, ..Self::default() };
+        waiting
+    }
+
+    /// Takes a row at a start.
+    pub(crate) fn load(
+        &mut self,
+        step: &Transition<'_>,
+        provider: &dyn meshwork_protocols::provider::Provider,
+        (row_key, value): &Row,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let (kind, group, rest) = key::split(row_key).ok_or(StoreError::Damaged)?;
+        if kind == key::GROUP {
+            // As it will be: a state that was put back changes it in this step.
+            let row = GroupRow::read(step, row_key)?.ok_or(StoreError::Damaged)?;
+            self.members.insert(group, Member::new(row));
+            self.dirty.insert(group);
+            return Ok(());
+        }
+        if kind == key::INVITATION {
+            let row: crate::fleet::InvitationRow = row::decode(value)?;
+            self.invitations.insert(group, row.by);
+            return Ok(());
+        }
+        let Some(member) = self.members.get_mut(&group) else { return Ok(()) };
+        match kind {
+            key::CARD => member.cards.load(provider, value, now)?,
+            key::MESSAGE => {
+                let row: MessageRow = row::decode(value)?;
+                member.messages.insert(number(rest)?, row.hash);
+            }
+            key::SUMMONS => {
+                member.summons.insert(number(rest)?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Groups of which something is due are looked at.
+    pub(crate) fn due(&mut self, now: Duration) {
+        while let Some(group) = self.timers.pop_due(now) {
+            self.dirty.insert(group);
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.timers.next()
+    }
+}
+
+impl Desk {
+    /// A request to a relay, once what it follows from is durable.
+    fn ask_of(&mut self, step: &mut Transition<'_>, relay: Relay, ask: Ask, request: Request) {
+        let id = AskId(self.fleets.next_ask);
+        self.fleets.next_ask += 1;
+        self.fleets.asks.insert(id, ask);
+        step.ask(id, relay, request);
+    }
+
+    /// A request for a group, unless it is under way.
+    fn errand(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        errand: Errand,
+        request: Request,
+    ) {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+        if member.under_way.insert(errand) {
+            let holder = member.row.holder.clone();
+            self.ask_of(step, holder, Ask::Errand(group, errand), request);
+        }
+    }
+
+    /// A relay answered a request, or did not.
+    pub(crate) fn relay_answered(
+        &mut self,
+        step: &mut Transition<'_>,
+        ask: AskId,
+        answer: Result<Answer, RelayFailure>,
+    ) -> Result<(), StoreError> {
+        // What is later is as good as not answered now.
+        let answer = match answer {
+            Ok(Answer::Refused(Refusal::NotNow { retry_after })) => Err(RelayFailure::NotNow {
+                retry_after: Duration::from_secs(u64::from(retry_after)),
+            }),
+            other => other,
+        };
+        match self.fleets.asks.remove(&ask) {
+            Some(Ask::Errand(group, errand)) => {
+                let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
+                member.under_way.remove(&errand);
+                self.fleets.dirty.insert(group);
+                match answer {
+                    Ok(answer) => self.errand_done(step, group, errand, answer),
+                    Err(why) => {
+                        self.errand_failed(step, group, errand, why);
+                        Ok(())
+                    }
+                }
+            }
+            Some(Ask::Roster(group)) => self.roster_came(step, group, answer),
+            Some(Ask::Offers(relay)) => self.offers_kept(step, relay, &answer),
+            None => Ok(()),
+        }
+    }
+
+    fn errand_done(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        errand: Errand,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        if let Some(member) = self.fleets.members.get_mut(&group) {
+            member.failures = 0;
+        }
+        match errand {
+            Errand::Found => self.founded(step, group, &answer),
+            Errand::Read => return self.read_came(step, group, answer),
+            Errand::Commit => return self.commit_answered(step, group, &answer),
+            Errand::Message(number) => self.message_answered(step, group, number, &answer),
+            // A statement that is refused is one that nobody needs.
+            Errand::Confirm(commit) => self.confirmed(group, commit),
+            Errand::Upload { after, part } => {
+                return self.part_kept(step, group, (after, part), &answer);
+            }
+            Errand::Card(peer) => return self.card_came(step, group, peer, answer),
+            Errand::Offer(peer) => self.offer_came(step, group, peer, answer),
+        }
+        Ok(())
+    }
+
+    /// The holder of a log rests, or a relay of somebody who is to come in.
+    fn errand_failed(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        errand: Errand,
+        why: RelayFailure,
+    ) {
+        let now = step.now.monotonic;
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+        member.caught_up &= errand != Errand::Read;
+        let rest = match why {
+            RelayFailure::NotNow { retry_after } => retry_after.min(LONGEST_REST),
+            RelayFailure::Gone => FIRST_REST.saturating_mul(1 << member.failures.min(7)),
+            RelayFailure::Refused => LONGEST_REST,
+        };
+        member.failures = member.failures.saturating_add(1);
+        let jitter = f64::from(self.random.below(1_000)) / 4_000.0;
+        member.rests = Some(now + rest.min(LONGEST_REST).mul_f64(1.0 - jitter));
+    }
+
+    /// Rebuilds what is known of groups from the rows. Who waits for one hears that it was lost.
+    pub(crate) fn load_groups(
+        &mut self,
+        ledger: &Ledger,
+        step: &mut Transition<'_>,
+    ) -> Result<(), StoreError> {
+        for ticket in self.fleets.forget() {
+            let answer = Err(CommandError::CommitFailed);
+            step.tell_now(Event::Answered { ticket, answer });
+        }
+        let (provider, now) = (&*self.config.provider, step.now.wall);
+        let fleets = &mut self.fleets;
+        ledger.each(Namespace::Group, |row| fleets.load(step, provider, &row, now))
+    }
+
+    /// A state that was put back may have sealed and committed what it does not know of: it follows
+    /// no log any more.
+    pub(crate) fn strand_groups(
+        ledger: &Ledger,
+        step: &mut Transition<'_>,
+    ) -> Result<(), StoreError> {
+        ledger.each(Namespace::Group, |(row_key, value)| {
+            match row_key.first() {
+                Some(&key::GROUP) => {
+                    let row: GroupRow = row::decode(&value)?;
+                    GroupRow { stage: Stage::Stranded, ..row }.write(step, row_key);
+                }
+                // Their keys may be used up already.
+                Some(&key::OFFER) => OfferRow::default().write(step, row_key),
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// The agent has a newer card.
+    pub(crate) fn show_card(&mut self, card: &Arc<Card>) {
+        self.config.stored.show(Arc::clone(card));
+        if let Some(fleet) = &mut self.config.fleet {
+            fleet.show(Arc::clone(card));
+        }
+    }
+
+    /// Does what is due in each group that something changed for.
+    pub(crate) fn advance_groups(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        while let Some(group) = self.fleets.dirty.pop_first() {
+            self.advance_group(step, group)?;
+            let due = self.fleets.members.get(&group).and_then(Member::due);
+            match due {
+                Some(at) => self.fleets.timers.set(group, at),
+                None => self.fleets.timers.clear(&group),
+            }
+        }
+        Ok(())
+    }
+
+    fn advance_group(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
+        if self.config.fleet.is_none() {
+            return Ok(());
+        }
+        let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
+        member.rests = member.rests.filter(|until| *until > step.now.monotonic);
+        if member.rests.is_some() {
+            return Ok(());
+        }
+        match member.row.stage {
+            Stage::Founding => self.found(step, group),
+            Stage::Member => {
+                self.offer_commit(step, group)?;
+                self.append_commit(step, group);
+                self.append_message(step, group)?;
+                self.upload(step, group)?;
+                self.seek_offers(step, group)?;
+                self.confirm(step, group);
+                self.read_on(step, group);
+            }
+            Stage::Stranded => {}
+        }
+        Ok(())
+    }
+
+    /// What is seen of a group now.
+    fn sight(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<Result<Sight, CommandError>, StoreError> {
+        let Self { config, fleets, random, .. } = self;
+        let Some(fleet) = &config.fleet else { return Ok(Err(CommandError::NoFleets)) };
+        let Some(member) = fleets.members.get_mut(&id) else {
+            return Ok(Err(CommandError::UnknownGroup));
+        };
+        let seen = fleet.on(step, &mut **random, (id, &mut member.group), |group, around, _| {
+            let view = group.view(around)?;
+            let (epoch, members, charter) = (view.epoch(), view.members()?, view.charter()?);
+            Ok(Step { output: Sight { epoch, members, charter }, changes: Vec::new() })
+        })?;
+        Ok(seen.map_err(CommandError::Group))
+    }
+
+    fn tell_of_group(step: &mut Transition<'_>, group: GroupId, what: GroupEvent) {
+        step.tell(Event::Group { group, what });
+    }
+
+    /// This agent cannot follow the log any more.
+    fn strand(&mut self, step: &mut Transition<'_>, group: GroupId) {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+        if member.row.stage != Stage::Stranded {
+            member.row.stage = Stage::Stranded;
+            member.write(step, &group);
+            Self::tell_of_group(step, group, GroupEvent::Stranded);
+        }
+    }
+}
+
+/// A request's bytes, read again.
+fn request_of(bytes: &[u8]) -> Result<Box<Request>, StoreError> {
+    Request::decode(bytes).map(Box::new).map_err(|_| StoreError::Damaged)
+}

@@ -1,0 +1,338 @@
+//! Commits of our own: what is wished for becomes one when nothing of the log is unread, and counts
+//! when it is read there. One that lost is made again from what is still to be done.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use meshwork_protocols::fleet::{
+    Charter, GroupError, GroupId, MAX_ADDED_AT_ONCE, Offer, Plan, Posting, Step,
+};
+use meshwork_protocols::identity::{AgentId, Card, Unverified};
+use meshwork_protocols::relay::{
+    Answer, Append, Commit as Logged, Entry, EntryIndex, MayAppend, Opaque, Request,
+};
+use meshwork_state::StoreError;
+
+use super::following::log_of;
+use super::{Errand, Sight, request_of};
+use crate::desk::Desk;
+use crate::event::GroupEvent;
+use crate::fleet::{Fleet, Offered, Wish, WishState};
+use crate::transition::Transition;
+
+/// The most changes that wait in one group: those whom one request names, twice.
+pub(super) const MAX_WISHES: usize = 2 * super::requests::MAX_NAMED;
+
+/// What one commit is to do, out of what is wished for.
+#[derive(Debug, Default)]
+struct Pick {
+    /// What it does.
+    wishes: Vec<Wish>,
+    /// The offers and cards of those who come.
+    add: Vec<(Offer, Card)>,
+    remove: Vec<AgentId>,
+    charter: Option<Charter>,
+    /// What there is nothing to do for any more, and why, where it cannot be done.
+    dropped: Vec<(Wish, Option<GroupEvent>)>,
+}
+
+impl Desk {
+    /// Something is to be changed.
+    pub(super) fn wish(&mut self, step: &mut Transition<'_>, group: GroupId, wish: Wish) {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+        if member.row.wishes.len() < MAX_WISHES && !member.row.wishes.contains(&wish) {
+            member.row.wishes.push(wish);
+            member.write(step, &group);
+            self.fleets.dirty.insert(group);
+        }
+    }
+
+    /// Makes a commit of what is wished for, if it would build on the log's last entry.
+    pub(super) fn offer_commit(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        if member.row.offered.is_some() || !member.caught_up {
+            return Ok(());
+        }
+        if member.row.wishes.is_empty() {
+            member.apart = false;
+            return Ok(());
+        }
+        let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
+        let pick = self.pick(step, id, &sight)?;
+        self.drop_wishes(step, id, &pick.dropped);
+        if pick.wishes.is_empty() { Ok(()) } else { self.commit(step, id, &sight, pick) }
+    }
+
+    fn drop_wishes(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        dropped: &[(Wish, Option<GroupEvent>)],
+    ) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        if dropped.is_empty() {
+            return;
+        }
+        member.row.wishes.retain(|wish| !dropped.iter().any(|(dropped, _)| dropped == wish));
+        member.write(step, &id);
+        for event in dropped.iter().filter_map(|(_, event)| *event) {
+            Self::tell_of_group(step, id, event);
+        }
+    }
+
+    /// What a commit made now would do.
+    fn pick(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        sight: &Sight,
+    ) -> Result<Pick, StoreError> {
+        let Self { config, fleets, random, .. } = self;
+        let mut pick = Pick::default();
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get(&id)) else {
+            return Ok(pick);
+        };
+        let is_admin = sight.charter.is_admin(&config.own);
+        for wish in &member.row.wishes {
+            if member.apart && !pick.wishes.is_empty() {
+                break;
+            }
+            if !is_admin && *wish != Wish::Rotate {
+                pick.dropped.push((wish.clone(), Some(GroupEvent::NotAdmin)));
+                continue;
+            }
+            match wish {
+                Wish::Rotate => pick.wishes.push(wish.clone()),
+                Wish::Remove(agent) => pick.remove(wish, sight, *agent),
+                Wish::Appoint(agent) => pick.admin(wish, sight, *agent, true),
+                Wish::Dismiss(agent) => pick.admin(wish, sight, *agent, false),
+                Wish::Add { state: WishState::Wanted, peer, anew } => {
+                    if sight.has(peer) && !anew {
+                        pick.dropped.push((wish.clone(), None));
+                    }
+                }
+                Wish::Add { peer, anew, state: WishState::Ready { offer, card } } => {
+                    let verified = verify(fleet, step, &mut **random, offer, card)?;
+                    pick.add(wish, sight, (*peer, *anew), verified);
+                }
+            }
+        }
+        Ok(pick)
+    }
+
+    fn commit(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        sight: &Sight,
+        pick: Pick,
+    ) -> Result<(), StoreError> {
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(());
+        };
+        let offers: Vec<_> = pick.add.iter().map(|(offer, _)| offer.clone()).collect();
+        let plan = Plan {
+            add: &offers,
+            remove: &pick.remove,
+            charter: pick.charter.as_ref(),
+            rotate: pick.wishes.contains(&Wish::Rotate),
+            previous: None,
+        };
+        let slot = (id, &mut member.group);
+        let made = fleet.on(step, &mut **random, slot, |group, around, local| {
+            group.commit(around, local, &plan)
+        })?;
+        let commit = match made {
+            Ok(commit) => commit,
+            Err(_) if pick.wishes.len() > 1 => {
+                member.apart = true;
+                self.fleets.dirty.insert(id);
+                return Ok(());
+            }
+            Err(why) => {
+                let dropped: Vec<_> = pick.wishes.into_iter().map(|wish| (wish, None)).collect();
+                self.drop_wishes(step, id, &dropped);
+                Self::tell_of_group(step, id, GroupEvent::NotChanged { why });
+                return Ok(());
+            }
+        };
+        let mut cards: Vec<Opaque> =
+            pick.add.iter().map(|(_, card)| card.as_bytes().to_vec().into()).collect();
+        if !member.cards.contains(&fleet.card().hash()) {
+            cards.push(fleet.card().as_bytes().to_vec().into());
+        }
+        let posting = Posting { entry: commit.entry, cards };
+        let Ok(bytes) = posting.encode() else { return Err(StoreError::Damaged) };
+        let logged = Logged {
+            epoch: commit.epoch,
+            builds_on: Some(EntryIndex(member.row.last_commit)),
+            admitted: pick.admitted(sight),
+            removed: pick.unlisted(),
+            bytes: bytes.into(),
+        };
+        let append = Append { log: log_of(id), entry: Entry::Commit(logged) };
+        member.row.offered = Some(Offered {
+            request: Request::Append(append).encode(),
+            wishes: pick.wishes,
+            welcomes: commit.welcomes.into_iter().map(|it| (it.agent, it.bytes)).collect(),
+        });
+        member.commit_answered = false;
+        member.write(step, &id);
+        Ok(())
+    }
+
+    /// Asks for the commit that waits to be put behind the log.
+    pub(super) fn append_commit(&mut self, step: &mut Transition<'_>, id: GroupId) {
+        let Some(member) = self.fleets.members.get(&id) else { return };
+        let Some(offered) = member.row.offered.as_ref().filter(|_| !member.commit_answered) else {
+            return;
+        };
+        if let Ok(request) = request_of(&offered.request) {
+            self.errand(step, id, Errand::Commit, *request);
+        }
+    }
+
+    /// What the log has in its place is read next, whether it is ours or another.
+    pub(super) fn commit_answered(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        answer: &Answer,
+    ) -> Result<(), StoreError> {
+        use meshwork_protocols::relay::Refusal;
+        match answer {
+            Answer::Appended(_) | Answer::Refused(Refusal::NotLast { .. }) => {
+                if let Some(member) = self.fleets.members.get_mut(&id) {
+                    member.commit_answered = true;
+                }
+                Ok(())
+            }
+            // It will not stand there: what it was to do is given up.
+            _ => {
+                let member = self.fleets.members.get(&id);
+                let wishes = member.and_then(|member| member.row.offered.as_ref());
+                let wishes = wishes.map(|offered| offered.wishes.clone()).unwrap_or_default();
+                let dropped: Vec<_> = wishes.into_iter().map(|wish| (wish, None)).collect();
+                self.withdraw_commit(step, id)?;
+                self.drop_wishes(step, id, &dropped);
+                self.refused(step, id);
+                Ok(())
+            }
+        }
+    }
+
+    /// The commit that waits cannot come into the log any more.
+    pub(super) fn withdraw_commit(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(());
+        };
+        if member.row.offered.take().is_some() {
+            member.write(step, &id);
+            let slot = (id, &mut member.group);
+            let withdrawn =
+                fleet.on(step, &mut **random, slot, |group, around, _| group.withdraw(around))?;
+            match withdrawn {
+                Ok(()) | Err(GroupError::NothingPending) => {}
+                Err(_) => return Err(StoreError::Damaged),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Pick {
+    fn remove(&mut self, wish: &Wish, sight: &Sight, agent: AgentId) {
+        if sight.has(&agent) {
+            self.remove.push(agent);
+            self.wishes.push(wish.clone());
+        } else {
+            self.dropped.push((wish.clone(), None));
+        }
+    }
+
+    fn admin(&mut self, wish: &Wish, sight: &Sight, agent: AgentId, is_to_be: bool) {
+        let mut charter = self.charter.clone().unwrap_or_else(|| sight.charter.clone());
+        let changes =
+            if is_to_be { charter.admins.insert(agent) } else { charter.admins.remove(&agent) };
+        if changes && sight.has(&agent) {
+            self.charter = Some(charter);
+            self.wishes.push(wish.clone());
+        } else {
+            self.dropped.push((wish.clone(), None));
+        }
+    }
+
+    fn add(
+        &mut self,
+        wish: &Wish,
+        sight: &Sight,
+        (peer, anew): (AgentId, bool),
+        verified: Option<(Offer, Card)>,
+    ) {
+        let is_there = sight.has(&peer);
+        if is_there && !anew {
+            self.dropped.push((wish.clone(), None));
+            return;
+        }
+        let Some(verified) = verified.filter(|(offer, _)| offer.agent() == peer) else {
+            self.dropped.push((wish.clone(), Some(GroupEvent::NotAdded(peer))));
+            return;
+        };
+        if self.add.len() < MAX_ADDED_AT_ONCE {
+            if is_there {
+                self.remove.push(peer);
+            }
+            self.add.push(verified);
+            self.wishes.push(wish.clone());
+        }
+    }
+
+    /// Who may append from this commit on, and what.
+    fn admitted(&self, sight: &Sight) -> Vec<(AgentId, MayAppend)> {
+        let charter = self.charter.as_ref().unwrap_or(&sight.charter);
+        let may = |agent: &AgentId| {
+            if charter.is_admin(agent) { MayAppend::Admin } else { MayAppend::Member }
+        };
+        let changed = charter.admins.symmetric_difference(&sight.charter.admins).copied();
+        let removed: BTreeSet<_> = self.unlisted().into_iter().collect();
+        let all: BTreeSet<_> =
+            self.add.iter().map(|(offer, _)| offer.agent()).chain(changed).collect();
+        all.difference(&removed).map(|agent| (*agent, may(agent))).collect()
+    }
+
+    /// Who may not any longer: whoever goes, and does not come in anew.
+    fn unlisted(&self) -> Vec<AgentId> {
+        let stays = |agent: &&AgentId| !self.add.iter().any(|(offer, _)| offer.agent() == **agent);
+        self.remove.iter().filter(stays).copied().collect()
+    }
+}
+
+/// An offer and the card that it names, if both count.
+fn verify(
+    fleet: &Fleet,
+    step: &mut Transition<'_>,
+    random: &mut dyn meshwork_protocols::random::Random,
+    offer: &[u8],
+    card: &[u8],
+) -> Result<Option<(Offer, Card)>, StoreError> {
+    let now = step.now.wall;
+    let card = Unverified::<Card>::parse(card).and_then(|card| card.verify(fleet.provider(), now));
+    let Ok(card) = card else { return Ok(None) };
+    let verified = fleet.run(step, random, |around, _| {
+        let offer = Unverified::<Offer>::parse(fleet.provider(), offer);
+        let offer = offer.and_then(|offer| offer.verify(around, &card));
+        let output = offer.map_err(|_| GroupError::Malformed)?;
+        Ok(Step { output, changes: Vec::new() })
+    })?;
+    Ok(verified.ok().map(|offer| (offer, card)))
+}

@@ -1,0 +1,474 @@
+//! Following a group's log: each entry in its order, and what follows from it.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::fleet::{GroupError, GroupId, LogEntry, Posting, Received, Step};
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::posture::{Posture, Strength};
+use meshwork_protocols::relay::{
+    Answer, Append, Commit, Entry, EntryIndex, LogId, Logged, MayAppend, Opaque, ReadLog, Request,
+    Statement, StatementKind,
+};
+use meshwork_protocols::time::CLOCK_TOLERANCE;
+use meshwork_protocols::wire::{MAX_LIFETIME, Message};
+use meshwork_state::{Namespace, StoreError};
+
+use super::{Errand, Member};
+use crate::choice::Protocol;
+use crate::desk::Desk;
+use crate::event::GroupEvent;
+use crate::fleet::{Stage, Wish, key};
+use crate::inbox::Delivery;
+use crate::peer::Standing;
+use crate::seen::SeenRow;
+use crate::transition::Transition;
+
+/// How long the holder waits for an entry before it says that there is none.
+const WAIT_MILLIS: u32 = 45_000;
+
+/// The most entries read at once: the answer has a bound in bytes as well.
+const MOST: u16 = 256;
+
+/// When a message that the inbox has no room for is looked at again.
+const FULL_REST: Duration = Duration::from_secs(30);
+
+/// Each other member leaves so much time for the one before it to confirm a commit.
+const CONFIRM_SPREAD: u32 = 25;
+
+/// Members of a group so small that all may confirm at once.
+const FEW: usize = 4;
+
+/// How many entries are told to the holder at once as needed no more.
+const PASS_EVERY: u64 = 32;
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Taken {
+    /// It is dealt with.
+    Yes,
+    /// It is looked at again later.
+    Later,
+    /// The group is left, or cannot be followed.
+    Over,
+}
+
+impl Desk {
+    /// Founds the log: its first entry lists who may append, and nothing else.
+    pub(super) fn found(&mut self, step: &mut Transition<'_>, group: GroupId) {
+        let own = self.config.own;
+        let entry = Entry::Commit(Commit {
+            epoch: 0,
+            builds_on: None,
+            admitted: alloc::vec![(own, MayAppend::Admin)],
+            removed: Vec::new(),
+            bytes: Opaque::default(),
+        });
+        let append = Append { log: log_of(group), entry };
+        self.errand(step, group, Errand::Found, Request::Append(append));
+    }
+
+    pub(super) fn founded(&mut self, step: &mut Transition<'_>, group: GroupId, answer: &Answer) {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+        match answer {
+            Answer::Appended(index) => {
+                member.row.stage = Stage::Member;
+                (member.row.read, member.row.last_commit) = (index.0, index.0);
+                member.caught_up = true;
+                member.write(step, &group);
+                Self::tell_of_group(step, group, GroupEvent::Founded);
+            }
+            _ => self.refused(step, group),
+        }
+    }
+
+    /// The holder refuses what it is asked for: it is asked again after a while.
+    pub(super) fn refused(&mut self, step: &mut Transition<'_>, group: GroupId) {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+        member.rests = Some(step.now.monotonic + super::LONGEST_REST);
+        Self::tell_of_group(step, group, GroupEvent::Refused);
+    }
+
+    /// Reads on behind the last entry.
+    pub(super) fn read_on(&mut self, step: &mut Transition<'_>, group: GroupId) {
+        let Some(member) = self.fleets.members.get(&group) else { return };
+        if member.row.stage != Stage::Member {
+            return;
+        }
+        let wait = if member.caught_up { WAIT_MILLIS } else { 0 };
+        let after = EntryIndex(member.row.read);
+        let read = ReadLog { log: log_of(group), after, most: MOST, wait };
+        self.errand(step, group, Errand::Read, Request::ReadLog(read));
+    }
+
+    pub(super) fn read_came(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Answer::Entries { first, last, entries } = answer else {
+            // Whom the log does not list any more was removed, or the log is gone.
+            self.strand(step, group);
+            return Ok(());
+        };
+        let Some(member) = self.fleets.members.get(&group) else { return Ok(()) };
+        let before = member.row.read;
+        if first.0 > before + 1 {
+            self.strand(step, group);
+            return Ok(());
+        }
+        for logged in entries {
+            let Some(member) = self.fleets.members.get(&group) else { return Ok(()) };
+            if logged.index.0 != member.row.read + 1 {
+                continue;
+            }
+            match self.entry(step, group, &logged)? {
+                Taken::Yes => {
+                    if let Some(member) = self.fleets.members.get_mut(&group) {
+                        member.row.read = logged.index.0;
+                    }
+                }
+                Taken::Later => break,
+                Taken::Over => return Ok(()),
+            }
+        }
+        let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
+        member.caught_up = member.row.read >= last.0;
+        let read = member.row.read;
+        if read > before {
+            member.write(step, &group);
+        }
+        if read / PASS_EVERY > before / PASS_EVERY {
+            self.pass(step, group, EntryIndex(read));
+        }
+        Ok(())
+    }
+
+    /// The holder need not keep what every member has read.
+    fn pass(&mut self, step: &mut Transition<'_>, group: GroupId, through: EntryIndex) {
+        let request = Request::PassedLog { log: log_of(group), through };
+        self.errand(step, group, Errand::Confirm(u64::MAX), request);
+    }
+
+    fn entry(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        logged: &Logged,
+    ) -> Result<Taken, StoreError> {
+        match &logged.entry {
+            Entry::Commit(commit) if commit.builds_on.is_none() => Ok(Taken::Yes),
+            Entry::Commit(commit) => self.commit_entry(step, group, logged, &commit.bytes),
+            Entry::Message(bytes) => self.message_entry(step, group, logged, bytes),
+            Entry::Statement(statement) => {
+                self.statement_entry(step, group, logged.author, statement);
+                Ok(Taken::Yes)
+            }
+            // What this version does not follow.
+            Entry::Refounding(_) => {
+                self.strand(step, group);
+                Ok(Taken::Over)
+            }
+        }
+    }
+
+    fn commit_entry(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        logged: &Logged,
+        bytes: &Opaque,
+    ) -> Result<Taken, StoreError> {
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(Taken::Over);
+        };
+        // 1. What it is, and the cards that come with it.
+        let posting = match Posting::decode(&bytes.0) {
+            Ok(posting) => posting,
+            Err(why) => return self.pass_over(step, id, logged, why),
+        };
+        let Ok(cards) = member.cards.with(fleet.provider(), &posting.cards, step.now.wall) else {
+            return self.pass_over(step, id, logged, GroupError::Malformed);
+        };
+        // 2. It is judged by them and by the group alone.
+        let slot = (id, &mut member.group);
+        let received = fleet.on(step, &mut **random, slot, |group, around, _| {
+            group.receive(around, &cards, &posting.entry)
+        })?;
+        let event = match received {
+            Ok(Received::OwnCommit) => None,
+            Ok(Received::Commit { change, lost }) => {
+                if lost {
+                    member.row.offered = None;
+                }
+                member.commit_answered &= !lost;
+                Some(GroupEvent::Changed { author: change.author, epoch: change.epoch })
+            }
+            Ok(Received::Removed { change }) => {
+                self.erase_group(step, id)?;
+                Self::tell_of_group(step, id, GroupEvent::Removed { by: change.author });
+                return Ok(Taken::Over);
+            }
+            Ok(_) => return self.pass_over(step, id, logged, GroupError::Malformed),
+            Err(why) => return self.pass_over(step, id, logged, why),
+        };
+        // 3. It is the last commit from now on.
+        member.row.last_commit = logged.index.0;
+        let sight = match self.sight(step, id)? {
+            Ok(sight) => sight,
+            Err(_) => return Err(StoreError::Damaged),
+        };
+        self.keep_cards(step, id, cards, &sight);
+        match event {
+            None => self.own_commit_stands(step, id, logged.index, sight.epoch)?,
+            Some(event) => {
+                Self::tell_of_group(step, id, event);
+                self.confirm_later(step, id, logged.index, sight.members.len());
+            }
+        }
+        Ok(Taken::Yes)
+    }
+
+    /// Keeps the cards that the leaves of this epoch name.
+    pub(super) fn keep_cards(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        mut cards: crate::fleet::Cards,
+        sight: &super::Sight,
+    ) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let named: BTreeSet<_> = sight.members.iter().map(|leaf| leaf.credential.card).collect();
+        cards.keep(step, &id, &member.cards, &named);
+        member.cards = cards;
+    }
+
+    /// A commit that is none by the rules: all members judge it by the same bytes, so that all pass
+    /// it over, and the next one builds on it in the log alone. Its author is named.
+    fn pass_over(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        logged: &Logged,
+        why: GroupError,
+    ) -> Result<Taken, StoreError> {
+        if matches!(why, GroupError::EpochAhead { .. }) {
+            // Others went on by what we passed over: it is our state that is wrong.
+            self.strand(step, id);
+            return Ok(Taken::Over);
+        }
+        let author = logged.author;
+        Self::tell_of_group(step, id, GroupEvent::PassedOver { author, why });
+        if author == self.config.own {
+            // Our own commit is not one that we made in this state: the state was put back.
+            self.strand(step, id);
+            return Ok(Taken::Over);
+        }
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(Taken::Over) };
+        member.row.last_commit = logged.index.0;
+        self.withdraw_commit(step, id)?;
+        let kind = StatementKind::CannotProcess;
+        let statement = Statement { on: logged.index, kind, bytes: Opaque::default() };
+        let append = Append { log: log_of(id), entry: Entry::Statement(statement) };
+        self.errand(step, id, Errand::Confirm(logged.index.0), Request::Append(append));
+        Ok(Taken::Yes)
+    }
+
+    fn message_entry(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        logged: &Logged,
+        bytes: &Opaque,
+    ) -> Result<Taken, StoreError> {
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(Taken::Over);
+        };
+        let author = logged.author;
+        let sealed = match LogEntry::decode(&bytes.0) {
+            Ok(LogEntry::Message(sealed)) => sealed,
+            Ok(_) | Err(_) => {
+                let why = GroupError::Malformed;
+                Self::tell_of_group(step, id, GroupEvent::NotOpened { author, why });
+                return Ok(Taken::Yes);
+            }
+        };
+        // 1. One of our own is known by its hash.
+        let hash = fleet.provider().digest(&[&sealed]);
+        let own = member.messages.iter().find(|(_, known)| **known == hash);
+        if let Some((number, _)) = own.map(|(number, known)| (*number, *known)) {
+            self.message_stands(step, id, number)?;
+            return Ok(Taken::Yes);
+        }
+        // 2. There is room for what is inside.
+        if !self.inbox.has_room(sealed.len()) {
+            member.rests = Some(step.now.monotonic + FULL_REST);
+            return Ok(Taken::Later);
+        }
+        // 3. It opens, or its author is named.
+        let (slot, entry) = ((id, &mut member.group), LogEntry::Message(sealed));
+        let cards = &member.cards;
+        let received = fleet.on(step, &mut **random, slot, |group, around, _| {
+            group.receive(around, cards, &entry)
+        })?;
+        match received {
+            Ok(Received::Message { sender, payload, .. }) => {
+                self.group_message(step, id, sender, payload.expose())?;
+            }
+            Ok(Received::Leaving(agent)) => self.leaving(step, id, agent)?,
+            Ok(_) => {}
+            Err(GroupError::EpochAhead { .. }) => {
+                self.strand(step, id);
+                return Ok(Taken::Over);
+            }
+            // A message of ours whose row is gone.
+            Err(_) if author == self.config.own => {}
+            Err(why) => Self::tell_of_group(step, id, GroupEvent::NotOpened { author, why }),
+        }
+        Ok(Taken::Yes)
+    }
+
+    /// A message of a member enters the inbox, once.
+    fn group_message(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        sender: AgentId,
+        encoded: &[u8],
+    ) -> Result<(), StoreError> {
+        if self.peers.standing(&sender) == Some(Standing::Blocked) {
+            return Ok(());
+        }
+        let Ok(message) = Message::decode(encoded) else {
+            let why = GroupError::Malformed;
+            Self::tell_of_group(step, group, GroupEvent::NotOpened { author: sender, why });
+            return Ok(());
+        };
+        let now = step.now.wall;
+        let in_time = now <= message.expires + CLOCK_TOLERANCE
+            && message.expires <= now + MAX_LIFETIME + CLOCK_TOLERANCE;
+        if !in_time || SeenRow::read(step, &sender, message.id)?.is_some() {
+            return Ok(());
+        }
+        let (protocol, posture) = (Protocol::Fleet, POSTURE);
+        let message = Message { order: None, ..message };
+        let group = Some(group);
+        let delivery = Delivery { sender, protocol, posture, received: now, message, group };
+        let content = self.content(&delivery.message);
+        self.enter(step, delivery, 0, content).map(drop)
+    }
+
+    /// A member wants to go: an admin sees to it.
+    fn leaving(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        agent: AgentId,
+    ) -> Result<(), StoreError> {
+        Self::tell_of_group(step, group, GroupEvent::Leaving(agent));
+        let own = self.config.own;
+        if let Ok(sight) = self.sight(step, group)?
+            && sight.charter.is_admin(&own)
+            && agent != own
+        {
+            self.wish(step, group, Wish::Remove(agent));
+        }
+        Ok(())
+    }
+
+    fn statement_entry(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        author: AgentId,
+        statement: &Statement,
+    ) {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+        match statement.kind {
+            StatementKind::Confirmed => {
+                member.confirm = member.confirm.filter(|(commit, _)| *commit > statement.on.0);
+            }
+            StatementKind::CannotProcess => {
+                Self::tell_of_group(step, group, GroupEvent::CannotProcess(author));
+            }
+        }
+    }
+
+    /// Somebody confirms each commit: in a small group everybody at once, in a large one whoever is
+    /// the first after a while.
+    pub(super) fn confirm_later(
+        &mut self,
+        step: &Transition<'_>,
+        group: GroupId,
+        commit: EntryIndex,
+        members: usize,
+    ) {
+        let spread = u32::try_from(members).unwrap_or(u32::MAX).saturating_mul(CONFIRM_SPREAD);
+        let wait = if members <= FEW { 0 } else { self.random.below(spread.max(1)) };
+        let at = step.now.monotonic + Duration::from_millis(wait.into());
+        if let Some(member) = self.fleets.members.get_mut(&group) {
+            member.confirm = Some((commit.0, at));
+        }
+    }
+
+    pub(super) fn confirm(&mut self, step: &mut Transition<'_>, group: GroupId) {
+        let Some(Member { confirm: Some((commit, at)), .. }) = self.fleets.members.get(&group)
+        else {
+            return;
+        };
+        let (commit, at) = (*commit, *at);
+        if at > step.now.monotonic {
+            return;
+        }
+        let (on, kind) = (EntryIndex(commit), StatementKind::Confirmed);
+        let statement = Statement { on, kind, bytes: Opaque::default() };
+        let append = Append { log: log_of(group), entry: Entry::Statement(statement) };
+        self.errand(step, group, Errand::Confirm(commit), Request::Append(append));
+    }
+
+    pub(super) fn confirmed(&mut self, group: GroupId, commit: u64) {
+        if let Some(member) = self.fleets.members.get_mut(&group) {
+            member.confirm = member.confirm.filter(|(waiting, _)| *waiting != commit);
+        }
+    }
+
+    /// Nothing of a group is left here.
+    pub(super) fn erase_group(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.remove(&id) else { return Ok(()) };
+        step.delete(Namespace::Group, key::group(&id));
+        for number in member.messages.keys() {
+            step.delete(Namespace::Group, key::message(&id, *number));
+        }
+        for entry in member.summons {
+            step.delete(Namespace::Group, key::summons(&id, entry));
+        }
+        let mut none = crate::fleet::Cards::default();
+        none.keep(step, &id, &member.cards, &BTreeSet::new());
+        let Some(fleet) = &self.config.fleet else { return Ok(()) };
+        let abandoned = fleet.run(step, &mut *self.random, |around, _| {
+            match meshwork_protocols::fleet::Group::load(around, id) {
+                Ok(group) => group.abandon(around),
+                // Its rows are gone already.
+                Err(_) => Ok(Step { output: (), changes: Vec::new() }),
+            }
+        })?;
+        abandoned.map_err(|_| StoreError::Damaged)
+    }
+}
+
+/// Messages are sealed under hybrid keys, and signed as the suite says.
+const POSTURE: Posture =
+    Posture { encryption: Strength::Hybrid, authentication: Strength::Classical };
+
+/// A group's log has its name.
+pub(super) const fn log_of(group: GroupId) -> LogId {
+    LogId(*group.as_bytes())
+}

@@ -1,0 +1,239 @@
+//! Answering a summons: nothing of it is used up before the owner says so.
+
+use alloc::vec::Vec;
+
+use meshwork_protocols::fleet::summons::CONTENT_TYPE;
+use meshwork_protocols::fleet::{
+    Group, GroupError, GroupId, Invitation, MAX_ROSTER_LENGTH, Roster, Step, Summons, View,
+};
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::relay::{Answer, Request};
+use meshwork_protocols::time::WallTime;
+use meshwork_protocols::wire::Message;
+use meshwork_state::{Namespace, StoreError};
+
+use super::{Ask, MAX_GROUPS, Member, Sight};
+use crate::command::{Answer as Done, CommandError, Ticket};
+use crate::desk::Desk;
+use crate::event::{Event, GroupEvent};
+use crate::fleet::{Cards, GroupRow, InvitationRow, Stage, key};
+use crate::inbox::Delivery;
+use crate::input::RelayFailure;
+use crate::transition::Transition;
+
+/// The most summonses that wait for the owner.
+pub const MAX_INVITATIONS: usize = 256;
+
+/// The most of one agent among them.
+pub const INVITATIONS_OF_ONE: usize = 16;
+
+/// A group that is being joined.
+#[derive(Debug)]
+pub(super) struct Join {
+    /// Who waits for it.
+    pub(super) ticket: Ticket,
+    by: AgentId,
+    summons: Summons,
+    /// What came of the roster.
+    roster: Vec<u8>,
+    parts: usize,
+}
+
+impl Desk {
+    /// Whether a message is a summons, and this agent takes part in groups.
+    pub(crate) fn is_summons(&self, delivery: &Delivery) -> bool {
+        let is_typed = delivery.message.content_type.as_str() == CONTENT_TYPE;
+        self.config.fleet.is_some() && delivery.group.is_none() && is_typed
+    }
+
+    /// Keeps a summons for the owner to decide. A later one for the same group replaces it. What is
+    /// none, or one too many, is passed over: it was a message, and is dealt with.
+    pub(crate) fn summoned(
+        &mut self,
+        step: &mut Transition<'_>,
+        by: AgentId,
+        received: WallTime,
+        message: &Message,
+    ) {
+        let Ok(summons) = Summons::decode(&message.body) else { return };
+        let of_one = self.fleets.invitations.values().filter(|inviter| **inviter == by).count();
+        let is_known = self.fleets.invitations.contains_key(&summons.group);
+        let has_room =
+            of_one < INVITATIONS_OF_ONE && self.fleets.invitations.len() < MAX_INVITATIONS;
+        if !is_known && !has_room {
+            return;
+        }
+        let row = InvitationRow { by, received, summons: message.body.clone() };
+        row.write(step, key::invitation(&summons.group));
+        self.fleets.invitations.insert(summons.group, by);
+        Self::tell_of_group(step, summons.group, GroupEvent::Invited { by });
+    }
+
+    /// Begins to join: what the summons names is fetched.
+    pub(super) fn join_group(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        ticket: Ticket,
+    ) -> Result<Option<Done>, CommandError> {
+        let row = InvitationRow::read(step, &key::invitation(&id))?;
+        let InvitationRow { by, summons, .. } = row.ok_or(CommandError::NotInvited)?;
+        if self.fleets.joins.contains_key(&id) {
+            return Err(CommandError::Busy);
+        }
+        let stands = |member: &Member| member.row.stage != Stage::Stranded;
+        if self.fleets.members.get(&id).is_some_and(stands) {
+            return Err(CommandError::Group(GroupError::Joined));
+        }
+        if self.fleets.members.len() >= MAX_GROUPS {
+            return Err(CommandError::Busy);
+        }
+        let summons = Summons::decode(&summons).map_err(CommandError::Group)?;
+        let join = Join { ticket, by, summons, roster: Vec::new(), parts: 0 };
+        self.fleets.joins.insert(id, join);
+        self.next_part(step, id);
+        Ok(None)
+    }
+
+    /// Gives a summons up.
+    pub(super) fn decline_group(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), CommandError> {
+        self.fleets.invitations.remove(&id).ok_or(CommandError::NotInvited)?;
+        step.delete(Namespace::Group, key::invitation(&id));
+        Ok(())
+    }
+
+    fn next_part(&mut self, step: &mut Transition<'_>, id: GroupId) {
+        let Some(join) = self.fleets.joins.get(&id) else { return };
+        let Some(part) = join.summons.parts.get(join.parts) else { return };
+        let (holder, request) = (join.summons.holder.clone(), Request::GetBlob(*part));
+        self.ask_of(step, holder, Ask::Roster(id), request);
+    }
+
+    /// A part of a roster came, or did not.
+    pub(super) fn roster_came(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        answer: Result<Answer, RelayFailure>,
+    ) -> Result<(), StoreError> {
+        let Some(join) = self.fleets.joins.get_mut(&id) else { return Ok(()) };
+        let part = match answer {
+            Ok(Answer::Blob(Some(part))) => part.0,
+            Ok(_) => return self.not_joined(step, id, CommandError::NotInvited),
+            Err(_) => return self.not_joined(step, id, CommandError::Unreachable),
+        };
+        let provider = &*self.config.provider;
+        if join.summons.parts.get(join.parts) != Some(&provider.digest(&[&part]))
+            || join.roster.len() + part.len() > MAX_ROSTER_LENGTH
+        {
+            return self.not_joined(step, id, CommandError::Group(GroupError::Malformed));
+        }
+        join.roster.extend_from_slice(&part);
+        join.parts += 1;
+        if join.parts < join.summons.parts.len() {
+            self.next_part(step, id);
+            return Ok(());
+        }
+        match self.enter_group(step, id)? {
+            Ok(()) => Ok(()),
+            Err(why) => self.not_joined(step, id, CommandError::Group(why)),
+        }
+    }
+
+    fn not_joined(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        why: CommandError,
+    ) -> Result<(), StoreError> {
+        if let Some(Join { ticket, .. }) = self.fleets.joins.remove(&id) {
+            step.tell_now(Event::Answered { ticket, answer: Err(why) });
+        }
+        Ok(())
+    }
+
+    /// Everything is here: the group is entered, and the offer used up, in one step.
+    fn enter_group(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<Result<(), GroupError>, StoreError> {
+        let Some(join) = self.fleets.joins.get(&id) else { return Ok(Ok(())) };
+        let (by, summons) = (join.by, join.summons.clone());
+        let now = step.now.wall;
+        let roster = {
+            let provider = &*self.config.provider;
+            match Roster::open(provider, &summons.key, &id, &join.roster) {
+                Ok(roster) => roster,
+                Err(why) => return Ok(Err(why)),
+            }
+        };
+        let Ok(cards) = Cards::default().with(&*self.config.provider, &roster.cards, now) else {
+            return Ok(Err(GroupError::Malformed));
+        };
+        // A state that cannot follow any more gives way, in the same step.
+        self.erase_group(step, id)?;
+        let Self { config, random, .. } = self;
+        let Some(fleet) = &config.fleet else { return Ok(Err(GroupError::NoGroup)) };
+        let entered = fleet.run(step, &mut **random, |around, _| {
+            let invitation = Invitation::open(around, &cards, &summons.welcome, &roster.tree.0)?;
+            // The one who sent it is the one who added us.
+            if invitation.group() != id || invitation.inviter() != by {
+                return Err(GroupError::NotForUs);
+            }
+            let Step { output: mut group, changes } = invitation.accept()?;
+            let sight = sight_of(&group.view(around)?)?;
+            Ok(Step { output: (group, sight), changes })
+        })?;
+        match entered {
+            Ok((group, sight)) => {
+                self.joined(step, &summons, group, cards, &sight);
+                Ok(Ok(()))
+            }
+            Err(why) => Ok(Err(why)),
+        }
+    }
+
+    fn joined(
+        &mut self,
+        step: &mut Transition<'_>,
+        summons: &Summons,
+        group: Group,
+        cards: Cards,
+        sight: &Sight,
+    ) {
+        let id = summons.group;
+        let row = GroupRow {
+            name: summons.name.clone(),
+            holder: summons.holder.clone(),
+            stage: Stage::Member,
+            read: summons.after.0,
+            last_commit: summons.after.0,
+            wishes: Vec::new(),
+            offered: None,
+            next_message: 0,
+        };
+        let mut member = Member::new(row);
+        member.group = Some(group);
+        member.write(step, &id);
+        self.fleets.members.insert(id, member);
+        self.keep_cards(step, id, cards, sight);
+        self.confirm_later(step, id, summons.after, sight.members.len());
+        self.fleets.invitations.remove(&id);
+        step.delete(Namespace::Group, key::invitation(&id));
+        self.fleets.dirty.insert(id);
+        Self::tell_of_group(step, id, GroupEvent::Joined);
+        if let Some(Join { ticket, .. }) = self.fleets.joins.remove(&id) {
+            step.tell(Event::Answered { ticket, answer: Ok(Done::Group(id)) });
+        }
+    }
+}
+
+/// What a group looks like.
+pub(super) fn sight_of(view: &View<'_>) -> Result<Sight, GroupError> {
+    Ok(Sight { epoch: view.epoch(), members: view.members()?, charter: view.charter()? })
+}

@@ -1,0 +1,97 @@
+//! What others add this agent with: offers, which each relay of its own is given and hands out once
+//! each. They name the agent's card, so a newer card makes them anew.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::fleet::{GroupError, Offer, OfferError, Step};
+use meshwork_protocols::identity::{AgentId, Relay};
+use meshwork_protocols::relay::{Answer, Opaque, Publication, Publish, PublishMode, Request};
+use meshwork_state::StoreError;
+
+use super::Ask;
+use crate::desk::Desk;
+use crate::fleet::{OfferRow, key};
+use crate::input::RelayFailure;
+use crate::transition::Transition;
+
+/// How many offers a relay has: each is some 6 KB there and as much here, and is used once.
+const OFFERS: usize = 8;
+
+/// With so few a relay gets more.
+const FEW: usize = 4;
+
+/// How long an offer counts.
+const VALID: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// After so long a relay gets others in their place, before any has ended.
+const RENEWED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl Desk {
+    /// A relay of ours answers: it gets offers, where it has few or old ones.
+    pub(crate) fn offer_at(
+        &mut self,
+        step: &mut Transition<'_>,
+        relay: AgentId,
+        depth: usize,
+    ) -> Result<(), StoreError> {
+        let Self { config, random, .. } = self;
+        let Some(fleet) = &config.fleet else { return Ok(()) };
+        let named = fleet.card().relays().iter().find(|named| named.agent == relay).cloned();
+        let Some(place) = named else { return Ok(()) };
+        let row = OfferRow::read(step, &key::offer(&relay))?.unwrap_or_default();
+        let (card, now) = (fleet.card().hash(), step.now.wall);
+        let is_new = |(named, made)| named == card && now < made + RENEWED;
+        let stands = row.given.is_some_and(is_new);
+        if stands && depth > FEW {
+            return Ok(());
+        }
+        let not_after = (now + VALID).min(fleet.card().validity().not_after);
+        let made = fleet.run(step, &mut **random, |around, local| {
+            let (mut offers, mut changes) = (Vec::new(), Vec::new());
+            let wanted = if stands { OFFERS - depth.min(OFFERS) } else { OFFERS };
+            for place in 0..=wanted {
+                let offer = Offer::make(around, local, not_after, place == 0).map_err(of_making)?;
+                changes.extend(offer.changes);
+                offers.push(Opaque(offer.output.encode()));
+            }
+            Ok(Step { output: offers, changes })
+        })?;
+        // A card that has ended is about to be replaced: the next meeting makes them.
+        let Ok(mut packages) = made else { return Ok(()) };
+        let last_resort = Some(packages.remove(0));
+        let made = if stands { row.given } else { Some((card, now)) };
+        OfferRow { given: made }.write(step, key::offer(&relay));
+        let mode = if stands { PublishMode::Add } else { PublishMode::Replace };
+        let publication = Publication::KeyPackages { packages, last_resort };
+        self.publish_offers(step, place, Publish { mode, publication });
+        Ok(())
+    }
+
+    fn publish_offers(&mut self, step: &mut Transition<'_>, relay: Relay, publish: Publish) {
+        let agent = relay.agent;
+        self.ask_of(step, relay, Ask::Offers(agent), Request::Publish(publish));
+    }
+
+    /// A relay has offers, or has not: then it gets others when it is met again.
+    pub(super) fn offers_kept(
+        &mut self,
+        step: &mut Transition<'_>,
+        relay: AgentId,
+        answer: &Result<Answer, RelayFailure>,
+    ) -> Result<(), StoreError> {
+        if !matches!(answer, Ok(Answer::Depth(_))) {
+            OfferRow::default().write(step, key::offer(&relay));
+        }
+        Ok(())
+    }
+}
+
+fn of_making(error: OfferError) -> GroupError {
+    match error {
+        OfferError::Store(error) => GroupError::Store(error),
+        OfferError::Signing(error) => GroupError::Crypto(error),
+        OfferError::KeyNotInCard => GroupError::KeyNotInCard,
+        _ => GroupError::Internal,
+    }
+}

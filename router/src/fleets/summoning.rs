@@ -1,0 +1,262 @@
+//! Bringing in those whom a commit of ours added: what they need is left with the log's holder, and
+//! each is sent its summons, once the commit stands in the log and not before.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::fleet::summons::{CONTENT_TYPE, PART_LENGTH};
+use meshwork_protocols::fleet::{GroupId, Roster, Step, Summons};
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, KeyKind, Request, TakeId, Taken};
+use meshwork_protocols::secret::Secret;
+use meshwork_state::{Namespace, StoreError};
+
+use super::{Ask, Errand};
+use crate::command::{CommandError, Outgoing};
+use crate::desk::Desk;
+use crate::event::GroupEvent;
+use crate::fleet::{Offered, SummonsRow, Wish, WishState, key};
+use crate::peer::PeerFacts;
+use crate::transition::Transition;
+
+/// How long a summons is tried, and what it needs is kept: as long as an offer counts.
+const SUMMONED: Duration = Duration::from_secs(29 * 24 * 60 * 60);
+
+impl Desk {
+    /// A commit of our own was read in the log: what it was to do is done.
+    pub(super) fn own_commit_stands(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        index: EntryIndex,
+        epoch: u64,
+    ) -> Result<(), StoreError> {
+        let author = self.config.own;
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(());
+        };
+        member.commit_answered = false;
+        if let Some(Offered { wishes, welcomes, .. }) = member.row.offered.take() {
+            member.row.wishes.retain(|wish| !wishes.contains(wish));
+            if !welcomes.is_empty() {
+                let slot = (id, &mut member.group);
+                let tree = fleet.on(step, &mut **random, slot, |group, around, _| {
+                    let output = group.view(around)?.tree()?;
+                    Ok(Step { output, changes: Vec::new() })
+                })?;
+                let tree = tree.map_err(|_| StoreError::Damaged)?;
+                let roster = Roster { tree: tree.into(), cards: member.cards.bytes() };
+                let key = Secret::random(&mut **random);
+                let sealed = roster.seal(fleet.provider(), &key, &id);
+                let roster = sealed.map_err(|_| StoreError::Damaged)?;
+                let key = *key.expose();
+                let row = SummonsRow { after: index.0, key, roster, welcomes };
+                row.write(step, key::summons(&id, index.0));
+                member.summons.insert(index.0);
+            }
+        }
+        Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
+        Ok(())
+    }
+
+    /// Leaves what is next of a roster.
+    pub(super) fn upload(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
+        let is_under_way = |errand: &Errand| matches!(errand, Errand::Upload { .. });
+        match member.summons.first() {
+            Some(after) if !member.under_way.iter().any(is_under_way) => {
+                self.upload_part(step, id, *after, 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn upload_part(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        after: u64,
+        part: usize,
+    ) -> Result<(), StoreError> {
+        let row = SummonsRow::read(step, &key::summons(&id, after))?;
+        let row = row.ok_or(StoreError::Damaged)?;
+        match row.roster.chunks(PART_LENGTH).nth(part) {
+            Some(bytes) => {
+                let hash = self.config.provider.digest(&[bytes]);
+                let (expires, bytes) = (step.now.wall + SUMMONED, bytes.to_vec().into());
+                let request = Request::PutBlob { hash, expires, bytes };
+                self.errand(step, id, Errand::Upload { after, part }, request);
+                Ok(())
+            }
+            None => self.summon(step, id, &row),
+        }
+    }
+
+    pub(super) fn part_kept(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        (after, part): (u64, usize),
+        answer: &Answer,
+    ) -> Result<(), StoreError> {
+        if *answer == Answer::Done {
+            self.upload_part(step, id, after, part + 1)
+        } else {
+            self.refused(step, id);
+            Ok(())
+        }
+    }
+
+    /// Sends each of those whom a commit added its summons, as a message like any other.
+    fn summon(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        row: &SummonsRow,
+    ) -> Result<(), StoreError> {
+        let provider = alloc::sync::Arc::clone(&self.config.provider);
+        let hash = |bytes: &[u8]| provider.digest(&[bytes]);
+        let parts: Vec<BlobHash> = row.roster.chunks(PART_LENGTH).map(hash).collect();
+        for (peer, welcome) in &row.welcomes {
+            let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
+            let summons = Summons {
+                group: id,
+                name: member.row.name.clone(),
+                holder: member.row.holder.clone(),
+                after: EntryIndex(row.after),
+                key: row.key(),
+                parts: parts.clone(),
+                welcome: welcome.clone(),
+            };
+            let (Ok(body), Ok(content_type)) = (summons.encode(), CONTENT_TYPE.to_string().parse())
+            else {
+                return Err(StoreError::Damaged);
+            };
+            let (to, lifetime) = (*peer, SUMMONED);
+            let outgoing = Outgoing { to, id: None, content_type, body, lifetime, ordered: false };
+            match self.send(step, outgoing, false) {
+                Ok(_) => {}
+                Err(CommandError::Store(error)) => return Err(error),
+                // It is added and not told so: whoever wants it in adds it anew.
+                Err(_) => Self::tell_of_group(step, id, GroupEvent::NotAdded(*peer)),
+            }
+        }
+        step.delete(Namespace::Group, key::summons(&id, row.after));
+        if let Some(member) = self.fleets.members.get_mut(&id) {
+            member.summons.remove(&row.after);
+        }
+        self.fleets.dirty.insert(id);
+        Ok(())
+    }
+
+    /// Asks the relays of those who are to come in for their cards and offers.
+    pub(super) fn seek_offers(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
+        let wanted: Vec<AgentId> = member
+            .row
+            .wishes
+            .iter()
+            .filter_map(|wish| match wish {
+                Wish::Add { peer, state: WishState::Wanted, .. } => Some(*peer),
+                _ => None,
+            })
+            .filter(|peer| !member.under_way.contains(&Errand::Card(*peer)))
+            .filter(|peer| !member.under_way.contains(&Errand::Offer(*peer)))
+            .collect();
+        for peer in wanted {
+            self.ask_peers_relay(step, id, peer, Errand::Card(peer), Request::GetCard(peer));
+        }
+        Ok(())
+    }
+
+    fn ask_peers_relay(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        peer: AgentId,
+        errand: Errand,
+        request: Request,
+    ) {
+        let relays = self.peers.relays(&peer);
+        let Some(relay) = self.relays.usable(&relays, &peer, 0).cloned() else {
+            self.not_added(step, id, peer);
+            return;
+        };
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        if member.under_way.insert(errand) {
+            self.ask_of(step, relay, Ask::Errand(id, errand), request);
+        }
+    }
+
+    pub(super) fn card_came(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        peer: AgentId,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let card = match answer {
+            Answer::Card(Some(card)) => {
+                self.take_card(step, &peer, &card.0)?;
+                card.0
+            }
+            // The relay has none: the one that is held.
+            _ => match step.get(Namespace::Peer, peer.as_bytes())? {
+                Some(facts) => PeerFacts::decode(&facts)?.card,
+                None => {
+                    self.not_added(step, id, peer);
+                    return Ok(());
+                }
+            },
+        };
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        member.found.insert(peer, card);
+        let take = TakeId(self.random.array());
+        let request = Request::Take { target: peer, kind: KeyKind::KeyPackages, id: take };
+        self.ask_peers_relay(step, id, peer, Errand::Offer(peer), request);
+        Ok(())
+    }
+
+    pub(super) fn offer_came(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        peer: AgentId,
+        answer: Answer,
+    ) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let card = member.found.remove(&peer);
+        let (Answer::Taken(Taken::KeyPackage { package, .. }), Some(card)) = (answer, card) else {
+            self.not_added(step, id, peer);
+            return;
+        };
+        for wish in &mut member.row.wishes {
+            if let Wish::Add { peer: wanted, state, .. } = wish
+                && *wanted == peer
+            {
+                let (offer, card) = (package.0.clone(), card.clone());
+                *state = WishState::Ready { offer, card };
+            }
+        }
+        member.write(step, &id);
+    }
+
+    /// Somebody cannot come in now.
+    fn not_added(&mut self, step: &mut Transition<'_>, id: GroupId, peer: AgentId) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let is_of = |wish: &Wish| matches!(wish, Wish::Add { peer: wanted, .. } if *wanted == peer);
+        member.row.wishes.retain(|wish| !is_of(wish));
+        member.write(step, &id);
+        Self::tell_of_group(step, id, GroupEvent::NotAdded(peer));
+    }
+}

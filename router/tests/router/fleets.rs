@@ -1,0 +1,602 @@
+//! Groups of agents over a log that a relay holds: several routers, the relay's own code in memory,
+//! and what becomes of crashes, lost answers, races and members that break the rules.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meshwork_protocols::fleet::{GroupError, GroupId};
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::identity::Transport;
+use meshwork_protocols::lineage::Lineage;
+use meshwork_protocols::posture::Posture;
+use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::random::Random;
+use meshwork_protocols::relay::{
+    Answer as Said, Append, Commit, Entry, EntryIndex, LogId, ReadLog, Request as Asked,
+};
+use meshwork_relay::storage::MemoryStorage;
+use meshwork_relay::{Asked as Call, Limits, Outcome, Relay};
+use meshwork_router::{
+    Answer, AskId, CommandError, Event, GroupEvent, GroupRequest, GroupSummary, INVITATIONS_OF_ONE,
+    Input, Output, PathChange, PathId, PathKind, PathOpened, Policy, Protocol, RelayFailure,
+    RelayNews, Request, Stored, Ticket,
+};
+use meshwork_state::Namespace;
+
+use crate::common::{Node, Seeded, card_for_groups, largest_frame, text};
+
+const RELAY: AgentId = AgentId::from_bytes([200; 32]);
+
+fn node(number: u8) -> Node {
+    let card = card_for_groups(number, 1_000, &[RELAY]);
+    Node::with_card(number, card, Policy::default(), |_, _| Stored::None)
+}
+
+/// Agents that know each other and have sessions, and the relay that holds their groups' logs.
+struct World {
+    nodes: Vec<Node>,
+    relay: Relay<MemoryStorage>,
+    /// Requests that wait for an entry.
+    waiting: Vec<(usize, AskId, Asked)>,
+    /// Agents that do not reach the relay.
+    parted: Vec<usize>,
+    /// Loses answers, where it is set.
+    loses: Option<Seeded>,
+    group: GroupId,
+}
+
+impl World {
+    fn new(count: u8) -> Self {
+        let mut nodes: Vec<_> = (1..=count).map(node).collect();
+        let cards: Vec<_> = nodes.iter().map(|node| Arc::clone(&node.card)).collect();
+        for (place, node) in nodes.iter_mut().enumerate() {
+            let others = cards.iter().enumerate().filter(|(other, _)| *other != place);
+            others.for_each(|(_, card)| node.meet(card));
+        }
+        let relay = Relay::new(MemoryStorage::new(), Arc::new(Pure), Limits::default());
+        let group = GroupId::from_bytes([0; 32]);
+        let (waiting, parted) = (Vec::new(), Vec::new());
+        let mut this = Self { nodes, relay, waiting, parted, loses: None, group };
+        for place in 0..this.nodes.len() {
+            this.connect(place);
+            let card = this.nodes[place].card.as_bytes().to_vec().into();
+            assert_eq!(this.say(place, Asked::PutCard(card)), Some(Said::Done));
+            this.meet_relay(place);
+        }
+        this.settle();
+        this
+    }
+
+    /// Agents of which the first founded a group, and all others joined it.
+    fn with_group(count: u8) -> Self {
+        let mut this = Self::new(count);
+        this.found();
+        let all: Vec<_> = (1..this.nodes.len()).collect();
+        this.invite(0, &all, false);
+        all.iter().for_each(|place| this.join(*place));
+        this.settle();
+        this
+    }
+
+    fn id(&self, place: usize) -> AgentId {
+        self.nodes[place].id()
+    }
+
+    fn found(&mut self) {
+        let create = GroupRequest::Create { name: "crew".into(), holder: None };
+        let Some(Ok(Answer::Group(group))) = self.ask(0, create) else { panic!("no group") };
+        self.group = group;
+        self.settle();
+    }
+
+    fn invite(&mut self, by: usize, places: &[usize], anew: bool) {
+        let peers = places.iter().map(|place| self.id(*place)).collect();
+        let invite = GroupRequest::Invite { group: self.group, peers, anew };
+        assert_eq!(self.ask(by, invite), Some(Ok(Answer::Done)));
+        self.settle();
+    }
+
+    fn join(&mut self, place: usize) {
+        let answer = self.ask(place, GroupRequest::Join(self.group));
+        let events = &self.nodes[0].events;
+        assert_eq!(answer, Some(Ok(Answer::Group(self.group))), "agent {place}; {events:?}");
+    }
+
+    fn remove(&mut self, by: usize, place: usize) {
+        let members = vec![self.id(place)];
+        let remove = GroupRequest::Remove { group: self.group, members };
+        assert_eq!(self.ask(by, remove), Some(Ok(Answer::Done)));
+        self.settle();
+    }
+
+    fn rotate(&mut self, place: usize) {
+        let ticket = self.request(place, GroupRequest::Rotate(self.group));
+        self.nodes[place].commit();
+        assert_eq!(self.nodes[place].answer(ticket), Some(Ok(Answer::Done)));
+    }
+
+    /// Sends to the group; what does not fit now is an error.
+    fn send(&mut self, place: usize, body: &str) -> Result<Answer, CommandError> {
+        let outgoing = text(RELAY, body);
+        let send = GroupRequest::Send {
+            group: self.group,
+            content_type: outgoing.content_type,
+            body: outgoing.body,
+            lifetime: outgoing.lifetime,
+        };
+        let ticket = self.request(place, send);
+        self.nodes[place].commit();
+        self.nodes[place].answer(ticket).expect("an answer once it is durable")
+    }
+
+    fn request(&mut self, place: usize, request: GroupRequest) -> Ticket {
+        self.nodes[place].request(Request::Group(request))
+    }
+
+    fn ask(&mut self, place: usize, request: GroupRequest) -> Option<Result<Answer, CommandError>> {
+        let ticket = self.request(place, request);
+        self.settle();
+        self.nodes[place].answer(ticket)
+    }
+
+    fn summary(&mut self, place: usize) -> GroupSummary {
+        let group = self.group;
+        let groups = self.nodes[place].router.groups().unwrap();
+        groups.into_iter().find(|summary| summary.group == group).expect("it is in the group")
+    }
+
+    fn is_in(&mut self, place: usize) -> bool {
+        let group = self.group;
+        self.nodes[place].router.groups().unwrap().iter().any(|summary| summary.group == group)
+    }
+
+    fn saw(&self, place: usize, wanted: impl Fn(&GroupEvent) -> bool) -> bool {
+        self.nodes[place].events.iter().any(|event| match event {
+            Event::Group { what, .. } => wanted(what),
+            _ => false,
+        })
+    }
+
+    /// A relay of its own answers an agent.
+    fn meet_relay(&mut self, place: usize) {
+        let met = RelayNews::Met { relay: RELAY, depth: 0, offers: 0, is_back: false };
+        self.nodes[place].handle(Input::Relay(met));
+        self.nodes[place].commit();
+    }
+
+    /// Opens a session of this agent with each of those before it.
+    fn connect(&mut self, place: usize) {
+        for other in 0..place {
+            let path = PathId(((other as u64) << 32) | place as u64);
+            for (from, to, initiated) in [(other, place, true), (place, other, false)] {
+                let card = Arc::clone(&self.nodes[to].card);
+                let (peer, lineage) = (card.agent(), self.nodes[to].lineage());
+                let kind = live(card, lineage, initiated);
+                let opened = PathOpened { path, peer, kind };
+                self.nodes[from].handle(Input::PathChanged(PathChange::Opened(opened)));
+                self.nodes[from].commit();
+            }
+        }
+    }
+
+    /// What the relay says to an agent; `None` while there is nothing to say.
+    fn say(&mut self, place: usize, request: Asked) -> Option<Said> {
+        let caller = self.nodes[place].id();
+        let now = self.nodes[place].now;
+        let outcome = self.relay.serve(now, &[Call { caller, request }]).unwrap().pop().unwrap();
+        match outcome {
+            Outcome::Answer(answer) => Some(answer),
+            Outcome::Wait(_) => None,
+        }
+    }
+
+    fn carry_frames(&mut self) -> bool {
+        let mut moved = false;
+        for place in 0..self.nodes.len() {
+            while let Some((path, frame)) = self.nodes[place].sent.pop_front() {
+                let (low, high) = ((path.0 >> 32) as usize, (path.0 & 0xffff) as usize);
+                let other = if low == place { high } else { low };
+                self.nodes[other].handle(Input::Received { path, frame: &frame });
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    /// Gives the relay what the agents ask, and the agents what it says.
+    fn carry_asks(&mut self) -> bool {
+        let mut asks = std::mem::take(&mut self.waiting);
+        let waiting = asks.len();
+        for (place, node) in self.nodes.iter_mut().enumerate() {
+            while let Some(wish) = node.wishes.pop_front() {
+                if let Output::AskRelay { ask, request, .. } = wish {
+                    asks.push((place, ask, *request));
+                }
+            }
+        }
+        let mut moved = asks.len() > waiting;
+        for (place, ask, request) in asks {
+            let answer = if self.parted.contains(&place) {
+                Some(Err(RelayFailure::Gone))
+            } else {
+                self.say(place, request.clone()).map(Ok)
+            };
+            let lost = self.loses.as_mut().is_some_and(|random| below(random, 4) == 0);
+            match answer {
+                Some(_) if lost => self.answer(place, ask, Err(RelayFailure::Gone)),
+                Some(answer) => self.answer(place, ask, answer),
+                None => {
+                    self.waiting.push((place, ask, request));
+                    continue;
+                }
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    fn answer(&mut self, place: usize, ask: AskId, answer: Result<Said, RelayFailure>) {
+        self.nodes[place].handle(Input::Relay(RelayNews::Answered { ask, answer }));
+    }
+
+    /// Until nothing moves any more.
+    fn settle(&mut self) {
+        for _ in 0..2_000 {
+            self.nodes.iter_mut().for_each(Node::commit);
+            let moved = self.carry_frames() | self.carry_asks();
+            if !moved && self.nodes.iter().all(|node| node.batches.is_empty()) {
+                return;
+            }
+        }
+        panic!("it never settles");
+    }
+
+    /// The same over so long, in steps of a second.
+    fn settle_for(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.settle();
+            self.nodes.iter_mut().for_each(|node| node.pass(Duration::from_secs(1)));
+        }
+        self.settle();
+    }
+
+    /// An agent dies without a word and comes back.
+    fn restart(&mut self, place: usize, restored: bool) {
+        self.waiting.retain(|(waits, ..)| *waits != place);
+        self.nodes[place].restart_as(restored);
+        for other in 0..self.nodes.len() {
+            if other != place {
+                let (low, high) = (place.min(other), place.max(other));
+                let path = PathId(((low as u64) << 32) | high as u64);
+                self.nodes[other].handle(Input::PathChanged(PathChange::Closed(path)));
+                for (from, to) in [(place, other), (other, place)] {
+                    let card = Arc::clone(&self.nodes[to].card);
+                    let (peer, lineage) = (card.agent(), self.nodes[to].lineage());
+                    let kind = live(card, lineage, from == low);
+                    let opened = PathOpened { path, peer, kind };
+                    self.nodes[from].handle(Input::PathChanged(PathChange::Opened(opened)));
+                }
+            }
+        }
+    }
+
+    /// The last commit of the log, as the relay tells it.
+    fn last_commit(&mut self) -> EntryIndex {
+        let log = LogId(*self.group.as_bytes());
+        let read = ReadLog { log, after: EntryIndex(0), most: 1_000, wait: 0 };
+        let Some(Said::Entries { entries, .. }) = self.say(0, Asked::ReadLog(read)) else {
+            panic!("no entries");
+        };
+        let is_commit = |entry: &Entry| matches!(entry, Entry::Commit(_));
+        entries.iter().rev().find(|logged| is_commit(&logged.entry)).unwrap().index
+    }
+
+    /// Whether anything of the group is left with an agent.
+    fn has_rows(&self, place: usize) -> bool {
+        let group = self.group.as_bytes();
+        let named = |key: &[u8]| key.windows(32).any(|part| part == group);
+        self.nodes[place].rows().iter().any(|(namespace, key, _)| {
+            matches!(namespace, Namespace::Fleet | Namespace::Group) && named(key)
+        })
+    }
+
+    /// All of these are in one epoch with the same members.
+    fn assert_one(&mut self, places: &[usize]) {
+        let first = self.summary(places[0]);
+        for place in places {
+            let summary = self.summary(*place);
+            assert_eq!((summary.epoch, summary.members), (first.epoch, first.members.clone()));
+            assert_eq!((summary.changes, summary.waiting), (0, 0), "agent {place}");
+        }
+    }
+}
+
+fn below(random: &mut Seeded, bound: u32) -> u32 {
+    let random: &mut dyn Random = random;
+    random.below(bound)
+}
+
+fn live(
+    card: Arc<meshwork_protocols::identity::Card>,
+    lineage: Lineage,
+    initiated: bool,
+) -> PathKind {
+    PathKind::Live {
+        transport: Transport::Tcp,
+        largest_frame: largest_frame(Transport::Tcp),
+        initiated,
+        posture: Posture::HYBRID,
+        card,
+        lineage,
+        remembered: None,
+    }
+}
+
+#[test]
+fn a_group_is_founded_and_joined_and_everybody_hears_each_message_once() {
+    let mut world = World::with_group(3);
+    let Ok(Answer::Accepted(id)) = world.send(0, "hello") else { panic!("not accepted") };
+    world.settle();
+    assert!(world.saw(0, |what| *what == GroupEvent::Logged(id)));
+    for place in [1, 2] {
+        assert_eq!(world.nodes[place].bodies(), ["hello"]);
+        let delivery = &world.nodes[place].inbox()[0];
+        assert_eq!(delivery.group, Some(world.group));
+        assert_eq!((delivery.sender, delivery.protocol), (world.id(0), Protocol::Fleet));
+    }
+    assert!(world.nodes[0].bodies().is_empty());
+    world.send(2, "and back").unwrap();
+    world.settle();
+    assert_eq!(world.nodes[0].bodies(), ["and back"]);
+    world.assert_one(&[0, 1, 2]);
+}
+
+#[test]
+fn an_invitation_uses_nothing_up_before_it_is_accepted() {
+    let mut world = World::new(2);
+    world.found();
+    let before = world.nodes[1].store_of_fleets();
+    world.invite(0, &[1], false);
+    assert_eq!(world.nodes[1].store_of_fleets(), before);
+    let invited = world.nodes[1].router.invitations().unwrap();
+    assert_eq!((invited.len(), invited[0].by, &*invited[0].name), (1, world.id(0), "crew"));
+    assert!(world.nodes[1].bodies().is_empty(), "the message that brings it is none");
+    world.join(1);
+    assert!(world.nodes[1].router.invitations().unwrap().is_empty());
+    world.settle();
+    world.assert_one(&[0, 1]);
+}
+
+#[test]
+fn a_declined_invitation_is_gone() {
+    let mut world = World::new(2);
+    world.found();
+    world.invite(0, &[1], false);
+    let decline = GroupRequest::Decline(world.group);
+    assert_eq!(world.ask(1, decline), Some(Ok(Answer::Done)));
+    let join = GroupRequest::Join(world.group);
+    assert_eq!(world.ask(1, join), Some(Err(CommandError::NotInvited)));
+    assert!(!world.is_in(1));
+}
+
+#[test]
+fn a_removed_member_reads_nothing_that_comes_after() {
+    let mut world = World::with_group(3);
+    world.send(0, "before").unwrap();
+    world.settle();
+    world.remove(0, 2);
+    assert!(world.saw(2, |what| matches!(what, GroupEvent::Removed { .. })));
+    assert!(!world.is_in(2));
+    world.send(0, "after").unwrap();
+    world.settle();
+    assert_eq!(world.nodes[1].bodies(), ["before", "after"]);
+    assert_eq!(world.nodes[2].bodies(), ["before"]);
+    // Nothing of the group's keys is left with it.
+    assert!(world.has_rows(1) && !world.has_rows(2));
+    // The log tells it no more than its removal.
+    let log = LogId(*world.group.as_bytes());
+    let read = ReadLog { log, after: EntryIndex(0), most: 100, wait: 0 };
+    let Some(Said::Entries { entries, .. }) = world.say(2, Asked::ReadLog(read)) else {
+        panic!("it may read of its removal");
+    };
+    let last = entries.last().unwrap().index.0;
+    assert!(last < world.summary(0).read, "{last}");
+}
+
+#[test]
+fn members_that_commit_at_once_converge_without_anybodys_help() {
+    let mut world = World::with_group(5);
+    let before = world.summary(0).epoch;
+    for round in 1..=4 {
+        (0..5).for_each(|place| world.rotate(place));
+        world.settle_for(2);
+        world.assert_one(&[0, 1, 2, 3, 4]);
+        assert_eq!(world.summary(0).epoch, before + 5 * round, "each commit counts once");
+    }
+}
+
+#[test]
+fn an_agent_cut_off_from_the_log_goes_on_by_itself_afterwards() {
+    let mut world = World::with_group(3);
+    world.parted = vec![1];
+    world.send(1, "from the other side").unwrap();
+    world.rotate(1);
+    for _ in 0..4 {
+        world.rotate(0);
+        world.settle_for(1);
+    }
+    assert!(world.nodes[0].bodies().is_empty());
+    world.parted.clear();
+    world.settle_for(130);
+    assert_eq!(world.nodes[0].bodies(), ["from the other side"]);
+    assert_eq!(world.nodes[2].bodies(), ["from the other side"]);
+    world.assert_one(&[0, 1, 2]);
+}
+
+#[test]
+fn crashes_and_lost_answers_cost_no_message_and_double_none() {
+    for seed in 0..6 {
+        let mut world = World::with_group(4);
+        let mut random = Seeded(seed);
+        world.loses = Some(Seeded(seed + 100));
+        let mut sent: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for round in 0..30 {
+            let place = below(&mut random, 4) as usize;
+            match below(&mut random, 4) {
+                0 => world.restart(place, false),
+                1 => world.rotate(place),
+                _ => {
+                    let body = format!("{round} of {place}");
+                    if world.send(place, &body).is_ok() {
+                        sent.entry(place).or_default().push(body);
+                    }
+                }
+            }
+            // A part of what moves does so before the next thing happens.
+            for _ in 0..below(&mut random, 4) {
+                let who = below(&mut random, 4) as usize;
+                world.nodes[who].commit();
+                world.carry_frames();
+                world.carry_asks();
+            }
+        }
+        world.loses = None;
+        world.settle_for(130);
+        world.assert_one(&[0, 1, 2, 3]);
+        for (place, node) in world.nodes.iter().enumerate() {
+            let mut got = node.bodies();
+            got.sort_unstable();
+            let others = sent.iter().filter(|(from, _)| **from != place);
+            let mut wanted: Vec<_> = others.flat_map(|(_, bodies)| bodies.clone()).collect();
+            wanted.sort_unstable();
+            assert_eq!(got, wanted, "seed {seed}, agent {place}");
+        }
+    }
+}
+
+#[test]
+fn a_crash_before_any_commit_of_a_join_leaves_the_invitation_good() {
+    let mut world = World::new(2);
+    world.found();
+    world.invite(0, &[1], false);
+    // The roster comes, and the agent dies with the join decided and not durable.
+    world.request(1, GroupRequest::Join(world.group));
+    world.carry_asks();
+    assert!(!world.nodes[1].batches.is_empty());
+    world.restart(1, false);
+    assert!(!world.is_in(1));
+    world.join(1);
+    world.settle();
+    world.send(0, "hello").unwrap();
+    world.settle();
+    assert_eq!(world.nodes[1].bodies(), ["hello"]);
+}
+
+#[test]
+fn what_breaks_a_rule_is_passed_over_by_all_and_its_author_is_named() {
+    let mut world = World::with_group(3);
+    let log = LogId(*world.group.as_bytes());
+    let last = world.last_commit();
+    let append = |world: &mut World, entry| world.say(2, Asked::Append(Append { log, entry }));
+    let garbage = Commit {
+        epoch: 9,
+        builds_on: Some(last),
+        admitted: Vec::new(),
+        removed: Vec::new(),
+        bytes: vec![1, 2, 3].into(),
+    };
+    assert!(matches!(append(&mut world, Entry::Commit(garbage)), Some(Said::Appended(_))));
+    let message = Entry::Message(vec![7; 40].into());
+    assert!(matches!(append(&mut world, message), Some(Said::Appended(_))));
+    world.settle_for(1);
+    let author = world.id(2);
+    for place in [0, 1] {
+        let why = GroupError::Malformed;
+        assert!(world.saw(place, |what| *what == GroupEvent::PassedOver { author, why }));
+        assert!(world.saw(place, |what| *what == GroupEvent::NotOpened { author, why }));
+    }
+    // The group goes on, over the entry that is none.
+    world.rotate(0);
+    world.send(1, "still here").unwrap();
+    world.settle_for(1);
+    assert_eq!(world.nodes[0].bodies(), ["still here"]);
+    world.assert_one(&[0, 1]);
+}
+
+#[test]
+fn a_restored_state_follows_no_log_until_it_is_invited_anew() {
+    let mut world = World::with_group(3);
+    world.restart(1, true);
+    world.settle();
+    assert!(world.summary(1).stranded);
+    assert_eq!(world.send(1, "from a copy"), Err(CommandError::Stranded));
+    world.meet_relay(1);
+    world.settle();
+    world.invite(0, &[1], true);
+    world.join(1);
+    world.settle();
+    world.send(1, "back").unwrap();
+    world.settle();
+    assert_eq!(world.nodes[0].bodies(), ["back"]);
+    world.assert_one(&[0, 1, 2]);
+}
+
+#[test]
+fn who_leaves_is_taken_out_by_an_admin_and_the_last_admin_names_another_first() {
+    let mut world = World::with_group(3);
+    let leave = GroupRequest::Leave(world.group);
+    let last = Some(Err(CommandError::Group(GroupError::LastAdmin)));
+    assert_eq!(world.ask(0, leave.clone()), last);
+    world.ask(1, leave.clone());
+    world.settle_for(1);
+    assert!(!world.is_in(1));
+    let member = world.id(2);
+    let appoint = GroupRequest::Appoint { group: world.group, member, admin: true };
+    assert_eq!(world.ask(0, appoint), Some(Ok(Answer::Done)));
+    assert_eq!(world.summary(2).admins.len(), 2);
+    assert_eq!(world.ask(0, leave), Some(Ok(Answer::Done)));
+    world.settle_for(1);
+    assert!(!world.is_in(0));
+    assert_eq!(world.summary(2).members, [member]);
+}
+
+#[test]
+fn only_an_admin_changes_who_is_there() {
+    let mut world = World::with_group(3);
+    let members = vec![world.id(2)];
+    let remove = GroupRequest::Remove { group: world.group, members };
+    let refused = Some(Err(CommandError::Group(GroupError::NotAdmin)));
+    assert_eq!(world.ask(1, remove), refused);
+    assert_eq!(world.summary(0).members.len(), 3);
+}
+
+#[test]
+fn a_revoked_member_is_taken_out_by_whoever_hears_of_it_and_may() {
+    let mut world = World::with_group(3);
+    let (peer, number) = (world.id(2), world.nodes[2].card.sequence());
+    world.nodes[0].request(Request::Revoke { peer, number });
+    world.settle_for(1);
+    assert!(!world.summary(1).members.contains(&peer));
+    world.assert_one(&[0, 1]);
+}
+
+#[test]
+fn one_agent_invites_to_as_many_groups_as_it_may_and_not_to_one_more() {
+    let mut world = World::new(2);
+    for _ in 0..=INVITATIONS_OF_ONE {
+        world.found();
+        world.invite(0, &[1], false);
+        world.meet_relay(1);
+        world.settle();
+    }
+    assert_eq!(world.nodes[1].router.invitations().unwrap().len(), INVITATIONS_OF_ONE);
+}
+
+#[test]
+fn an_agent_without_a_key_for_groups_is_told_so() {
+    let mut alone = Node::new(1);
+    let create = GroupRequest::Create { name: "crew".into(), holder: None };
+    let ticket = alone.request(Request::Group(create));
+    assert_eq!(alone.answer(ticket), Some(Err(CommandError::NoFleets)));
+}

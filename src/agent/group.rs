@@ -1,0 +1,283 @@
+//! Groups, as an application founds, joins and uses them.
+
+use std::time::Duration;
+
+use meshwork_protocols::fleet::{GroupError as Rule, GroupId};
+use meshwork_protocols::identity::{AgentId, Relay};
+use meshwork_protocols::wire::{ContentType, MAX_LIFETIME, MessageId};
+use meshwork_router::{
+    Answer, CommandError, GroupRequest, GroupSummary, InvitationSummary, Request,
+};
+use meshwork_state::StoreError;
+
+use super::{Addressee, Agent, Event, Stopped};
+use crate::driver::Order;
+
+/// How long a message to a group counts, where nothing else is said.
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+const _: () = assert!(LIFETIME.as_secs() <= MAX_LIFETIME.as_secs());
+
+/// The groups of an agent: each an encrypted channel whose members come and go, with new keys at
+/// each change. A relay holds the order of what happens in one, and can read nothing of it.
+///
+/// What is asked is durable when it is answered, and happens when the log has it: see
+/// [`Event::Group`] and [`Groups::all`]. Every future here may be dropped; what it asked for is then
+/// done or not.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    agent: Agent,
+}
+
+impl Groups {
+    pub(super) const fn of(agent: Agent) -> Self {
+        Self { agent }
+    }
+
+    /// Founds a group whose log the first relay of this agent's card holds.
+    pub async fn create(&self, name: impl Into<String>) -> Result<GroupId, GroupError> {
+        self.create_at(name, None).await
+    }
+
+    /// Founds a group whose log this relay holds.
+    pub async fn create_at(
+        &self,
+        name: impl Into<String>,
+        holder: Option<Relay>,
+    ) -> Result<GroupId, GroupError> {
+        let name = name.into();
+        match self.ask(GroupRequest::Create { name, holder }).await? {
+            Answer::Group(group) => Ok(group),
+            _ => Err(GroupError::Broken),
+        }
+    }
+
+    /// Brings peers in: each gets an invitation when the log has the commit that adds it. Many are
+    /// added by few commits.
+    pub async fn invite(
+        &self,
+        group: GroupId,
+        peers: impl IntoIterator<Item = impl Into<Addressee>>,
+    ) -> Result<(), GroupError> {
+        let peers = self.find(peers)?;
+        self.done(GroupRequest::Invite { group, peers, anew: false }).await
+    }
+
+    /// Brings members in anew that cannot follow the log any more.
+    pub async fn heal(
+        &self,
+        group: GroupId,
+        members: impl IntoIterator<Item = impl Into<Addressee>>,
+    ) -> Result<(), GroupError> {
+        let peers = self.find(members)?;
+        self.done(GroupRequest::Invite { group, peers, anew: true }).await
+    }
+
+    /// The invitations that wait for an answer.
+    pub async fn invitations(&self) -> Result<Vec<InvitationSummary>, GroupError> {
+        Ok(self.agent.shared.ask(|answer| Order::Invitations { answer }).await??)
+    }
+
+    /// Follows an invitation; when it returns, this agent is in.
+    pub async fn join(&self, group: GroupId) -> Result<(), GroupError> {
+        self.ask(GroupRequest::Join(group)).await.map(drop)
+    }
+
+    /// Gives an invitation up.
+    pub async fn decline(&self, group: GroupId) -> Result<(), GroupError> {
+        self.done(GroupRequest::Decline(group)).await
+    }
+
+    /// The groups that this agent is in.
+    pub async fn all(&self) -> Result<Vec<GroupSummary>, GroupError> {
+        Ok(self.agent.shared.ask(|answer| Order::Groups { answer }).await??)
+    }
+
+    /// One of them.
+    pub async fn one(&self, group: GroupId) -> Result<GroupSummary, GroupError> {
+        let all = self.all().await?;
+        all.into_iter().find(|summary| summary.group == group).ok_or(GroupError::UnknownGroup)
+    }
+
+    /// Sends a message to every member.
+    pub async fn send(
+        &self,
+        group: GroupId,
+        body: impl Into<Vec<u8>>,
+    ) -> Result<MessageId, GroupError> {
+        self.send_as(group, ContentType::default(), body, LIFETIME).await
+    }
+
+    /// Sends a message with a content type and a lifetime.
+    pub async fn send_as(
+        &self,
+        group: GroupId,
+        content_type: ContentType,
+        body: impl Into<Vec<u8>>,
+        lifetime: Duration,
+    ) -> Result<MessageId, GroupError> {
+        let send = GroupRequest::Send { group, content_type, body: body.into(), lifetime };
+        match self.ask(send).await? {
+            Answer::Accepted(id) => Ok(id),
+            _ => Err(GroupError::Broken),
+        }
+    }
+
+    /// Takes members out. What is sent from then on they cannot read.
+    pub async fn remove(
+        &self,
+        group: GroupId,
+        members: impl IntoIterator<Item = impl Into<Addressee>>,
+    ) -> Result<(), GroupError> {
+        let members = self.find(members)?;
+        self.done(GroupRequest::Remove { group, members }).await
+    }
+
+    /// Makes a member an admin, or an admin none.
+    pub async fn appoint(
+        &self,
+        group: GroupId,
+        member: impl Into<Addressee>,
+        admin: bool,
+    ) -> Result<(), GroupError> {
+        let member = self.find([member])?.pop().ok_or(GroupError::UnknownPeer)?;
+        self.done(GroupRequest::Appoint { group, member, admin }).await
+    }
+
+    /// Draws new keys of this agent's: who copied its state reads nothing from then on.
+    pub async fn rotate(&self, group: GroupId) -> Result<(), GroupError> {
+        self.done(GroupRequest::Rotate(group)).await
+    }
+
+    /// Asks to be taken out, which an admin does. The last admin names another before.
+    pub async fn leave(&self, group: GroupId) -> Result<(), GroupError> {
+        self.done(GroupRequest::Leave(group)).await
+    }
+
+    /// Forgets a group here, without a word to its members.
+    pub async fn forget(&self, group: GroupId) -> Result<(), GroupError> {
+        self.done(GroupRequest::Forget(group)).await
+    }
+
+    /// Waits until a group looks like that, as far as its log is read here.
+    pub async fn until(
+        &self,
+        group: GroupId,
+        mut wanted: impl FnMut(&GroupSummary) -> bool,
+    ) -> Result<GroupSummary, GroupError> {
+        let mut watch = self.agent.watch();
+        loop {
+            let summary = self.one(group).await?;
+            if wanted(&summary) {
+                return Ok(summary);
+            }
+            loop {
+                match watch.next().await {
+                    None => return Err(Stopped.into()),
+                    Some(Event::Group { .. } | Event::Missed(_)) => break,
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+
+    fn find(
+        &self,
+        peers: impl IntoIterator<Item = impl Into<Addressee>>,
+    ) -> Result<Vec<AgentId>, GroupError> {
+        let find = |peer: Addressee| self.agent.shared.find(&peer).ok_or(GroupError::UnknownPeer);
+        peers.into_iter().map(Into::into).map(find).collect()
+    }
+
+    async fn done(&self, request: GroupRequest) -> Result<(), GroupError> {
+        self.ask(request).await.map(drop)
+    }
+
+    async fn ask(&self, request: GroupRequest) -> Result<Answer, GroupError> {
+        Ok(self.agent.shared.request(Request::Group(request)).await??)
+    }
+}
+
+/// Why a group was not changed, or nothing sent to it. Nothing was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// The agent takes part in no group: its root is kept apart, and was not here since the agent
+    /// got a key for that. Start it once with the root.
+    #[error("the card names no key for groups; start once with the root")]
+    NoFleets,
+    /// This agent is in no such group.
+    #[error("this agent is in no such group")]
+    UnknownGroup,
+    /// A peer that is not known: meet it first.
+    #[error("no such peer is known")]
+    UnknownPeer,
+    /// No relay is known that would hold the group's log: name one.
+    #[error("no relay is known to hold the log of the group")]
+    NoRelay,
+    /// Nobody invited this agent there, or what the invitation needs is gone.
+    #[error("there is no invitation to this group that counts")]
+    NotInvited,
+    /// A group cannot be called that.
+    #[error("a group's name has at most 64 bytes, without control characters")]
+    BadName,
+    /// The body is larger than a message to a group may be.
+    #[error("the body is larger than a message to a group may be")]
+    TooLarge,
+    /// The lifetime is zero or longer than 30 days.
+    #[error("a message lives between a second and 30 days")]
+    BadLifetime,
+    /// This agent cannot follow the log any more: ask an admin to bring it in anew.
+    #[error("this agent cannot follow the log of the group any more")]
+    Stranded,
+    /// The relay that holds what is needed does not answer: try again later.
+    #[error("the relay that holds the group's log does not answer")]
+    Unreachable,
+    /// A queue is full: try again later.
+    #[error("a queue is full; try again later")]
+    Busy,
+    /// The group does not allow it.
+    #[error(transparent)]
+    Rule(Rule),
+    /// The store failed: try again; if it stays so the disk is full or broken.
+    #[error("the change could not be made durable: {0}")]
+    Store(#[from] StoreError),
+    /// The transaction failed and was rolled back: try again.
+    #[error("the change could not be made durable; try again")]
+    CommitFailed,
+    /// The agent has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// A bug.
+    #[error("a bug: the router answered what was not asked")]
+    Broken,
+}
+
+impl GroupError {
+    /// Whether the same request can succeed later.
+    pub const fn is_worth_a_retry(&self) -> bool {
+        matches!(self, Self::Unreachable | Self::Busy | Self::Store(_) | Self::CommitFailed)
+    }
+}
+
+impl From<CommandError> for GroupError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::NoFleets => Self::NoFleets,
+            CommandError::UnknownGroup => Self::UnknownGroup,
+            CommandError::UnknownPeer => Self::UnknownPeer,
+            CommandError::NoRelay => Self::NoRelay,
+            CommandError::NotInvited => Self::NotInvited,
+            CommandError::BadName => Self::BadName,
+            CommandError::TooLarge => Self::TooLarge,
+            CommandError::BadLifetime => Self::BadLifetime,
+            CommandError::Stranded => Self::Stranded,
+            CommandError::Unreachable => Self::Unreachable,
+            CommandError::Busy => Self::Busy,
+            CommandError::Group(rule) => Self::Rule(rule),
+            CommandError::Store(error) => Self::Store(error),
+            CommandError::CommitFailed => Self::CommitFailed,
+            _ => Self::Broken,
+        }
+    }
+}

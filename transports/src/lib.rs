@@ -18,6 +18,8 @@ mod port;
 #[cfg(feature = "quic")]
 mod quic;
 mod race;
+#[cfg(all(feature = "quic", unix))]
+mod socket;
 mod tcp;
 
 pub use connection::{Connection, Reader, Writer};

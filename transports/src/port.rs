@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use quinn::udp::{RecvMeta, Transmit};
-use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
+use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::sync::mpsc;
 
 use crate::quic::{QuicEndpoint, QuicKeys};
@@ -45,7 +45,7 @@ impl Port {
     /// Reads it, for QUIC and for datagrams of our own. Needs a runtime around it.
     pub fn serve(self, keys: QuicKeys) -> io::Result<(QuicEndpoint, Datagrams)> {
         let address = self.address()?;
-        let socket = TokioRuntime.wrap_udp_socket(self.0)?;
+        let socket = watch(self.0)?;
         let (others, incoming) = mpsc::channel(WAITING_DATAGRAMS);
         let out = DatagramSender { socket: Arc::clone(&socket), address };
         let receiver = Arc::default();
@@ -55,6 +55,16 @@ impl Port {
         let datagrams = Datagrams { out, receiver, incoming, _reads: endpoint.clone() };
         Ok((endpoint, datagrams))
     }
+}
+
+#[cfg(unix)]
+fn watch(socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+    Ok(Arc::new(crate::socket::Socket::new(socket)?))
+}
+
+#[cfg(not(unix))]
+fn watch(socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+    quinn::Runtime::wrap_udp_socket(&quinn::TokioRuntime, socket)
 }
 
 /// What takes datagrams of our own where they are read, so that none waits for a task to be run.
@@ -304,7 +314,7 @@ mod tests {
 
     fn sorted() -> (Sorted, mpsc::Receiver<Datagram>) {
         let socket = std::net::UdpSocket::bind(LOCAL).unwrap();
-        let socket = TokioRuntime.wrap_udp_socket(socket).unwrap();
+        let socket = watch(socket).unwrap();
         let (others, incoming) = mpsc::channel(2);
         (Sorted::new(socket, others, Arc::default()), incoming)
     }

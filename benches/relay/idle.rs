@@ -12,6 +12,9 @@ use crate::process::{Other, argument, say, start_relay, until_end};
 /// How long each waits for mail before it asks again, as the client of an agent does.
 const WAIT: Duration = Duration::from_secs(45);
 
+/// How many agents a process has at most: each opens two files.
+const SHARE: usize = 5_000;
+
 /// How long everything stands still before it is measured.
 const CALM: Duration = Duration::from_secs(3);
 
@@ -20,12 +23,19 @@ pub(crate) fn measure(count: Option<usize>) -> bool {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (relay, contact) = start_relay(folder.path(), 50);
     let before = relay.resident();
-    let mut clients = Other::start("idle", &[&contact, &count.to_string()]);
-    let line = clients.line();
+    let mut clients: Vec<_> = (0..count)
+        .step_by(SHARE)
+        .map(|first| SHARE.min(count - first))
+        .map(|share| Other::start("idle", &[&contact, &share.to_string()]))
+        .collect();
+    let connected: usize = clients.iter_mut().map(|it| it.line().parse::<usize>().unwrap()).sum();
     let grown = relay.resident() - before;
-    println!("{line}: the relay grew by {grown:.0} MiB   (asked: at most 200)");
-    let all_stayed = clients.end();
-    relay.end() && all_stayed && grown <= 200.0
+    println!(
+        "{connected} connected agents, each waiting for mail: the relay grew by {grown:.0} MiB   \
+         (asked: at most 200)"
+    );
+    let stayed: Vec<_> = clients.into_iter().map(Other::end).collect();
+    relay.end() && !stayed.contains(&false) && connected == count && grown <= 200.0
 }
 
 pub(crate) async fn wait_for_mail() -> bool {
@@ -36,7 +46,7 @@ pub(crate) async fn wait_for_mail() -> bool {
         waiting.spawn(wait(agent, relay));
     }
     tokio::time::sleep(CALM).await;
-    say(&format!("{} connected agents, each waiting for mail", waiting.len()));
+    say(&waiting.len().to_string());
     // One that was turned away has panicked.
     tokio::select! {
         () = until_end() => true,

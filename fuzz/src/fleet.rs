@@ -1,14 +1,16 @@
-//! What fleets read: entries of a log, charters, offers, invitations.
+//! What fleets read: entries of a log, charters, offers, invitations, and what travels beside them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use meshwork_protocols::fleet::{
-    Charter, Evidence, FleetKey, Group, GroupId, Invitation, Local, LogEntry, Offer, Plan,
-    Received, RowChange, Rows, StoreError, Suite, Surroundings,
+    Charter, Evidence, FleetKey, Group, GroupId, Invitation, Local, LogEntry, Offer, Plan, Posting,
+    Received, Roster, RowChange, Rows, StoreError, Suite, Summons, Surroundings,
 };
 use meshwork_protocols::identity::{Card, CardHash, SigningPair, Unverified, Validity};
 use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::provider::{Aead, Provider};
+use meshwork_protocols::relay::EntryIndex;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 
 use crate::agent::{Agent, NOW, Seeded, seeds};
@@ -32,6 +34,28 @@ pub fn fleet_offer(data: &[u8]) {
     if FOUNDER.with(&rows, |around, _| offer.verify(around, &JOINER.card)).is_ok() {
         assert_eq!(data, FLEET.offer);
     }
+}
+
+/// A commit as the log holds it has one encoding.
+pub fn fleet_posting(data: &[u8]) {
+    let Ok(posting) = Posting::decode(data) else { return };
+    assert_eq!(posting.encode().unwrap(), data);
+}
+
+/// What lets somebody come in has one encoding.
+pub fn fleet_summons(data: &[u8]) {
+    let Ok(summons) = Summons::decode(data) else { return };
+    assert_eq!(summons.encode().unwrap(), data);
+}
+
+/// What a roster holds, whoever had its key and sealed it, has one encoding.
+pub fn fleet_roster(data: &[u8]) {
+    let (key, group) = (Secret::new([7; 32]), GroupId::from_bytes([3; 32]));
+    let aead = Pure.aead(Aead::XChaCha20Poly1305, &key);
+    let sealed = aead.seal(&[0; 24], group.as_bytes(), data).unwrap();
+    let sealed = [&[1], sealed.as_slice()].concat();
+    let Ok(roster) = Roster::open(&Pure, &key, &group, &sealed) else { return };
+    assert_eq!(roster.seal(&Pure, &key, &group).unwrap(), sealed);
 }
 
 /// A member takes nothing that no member made.
@@ -73,6 +97,31 @@ pub(crate) fn offer() -> Vec<u8> {
 
 pub(crate) fn welcome() -> Vec<u8> {
     FLEET.welcome.clone()
+}
+
+pub(crate) fn posting() -> Vec<u8> {
+    let entry = LogEntry::decode(&FLEET.entries[1]).unwrap();
+    let cards = vec![FOUNDER.card.as_bytes().to_vec().into()];
+    Posting { entry, cards }.encode().unwrap()
+}
+
+pub(crate) fn summons() -> Vec<u8> {
+    let summons = Summons {
+        group: FLEET.id,
+        name: "crew".into(),
+        holder: FOUNDER.card.relays()[0].clone(),
+        after: EntryIndex(3),
+        key: Secret::new([7; 32]),
+        parts: vec![[8; 32]],
+        welcome: FLEET.welcome.clone(),
+    };
+    summons.encode().unwrap()
+}
+
+pub(crate) fn roster() -> Vec<u8> {
+    let cards = vec![FOUNDER.card.as_bytes().to_vec().into()];
+    let roster = Roster { tree: FLEET.tree.clone().into(), cards };
+    postcard::to_allocvec(&roster).unwrap()
 }
 
 /// A fleet of two: one founded it, the other was added and is about to read two entries.
@@ -138,6 +187,12 @@ static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
 
 static FOUNDER: LazyLock<Member> = LazyLock::new(|| Member::new(Agent::own(), 1));
 static JOINER: LazyLock<Member> = LazyLock::new(|| Member::new(Agent::peer(), 2));
+
+/// What the founder of every fleet here is made of.
+pub(crate) fn founder() -> (Card, FleetKey, SigningPair) {
+    let Member { card, key, pair } = Member::new(Agent::own(), 1);
+    (card, key, pair)
+}
 
 /// An agent in fleets, with a card that names its key there.
 struct Member {

@@ -21,6 +21,7 @@ mod call;
 mod control;
 mod deferred;
 mod fleet;
+mod groups;
 mod identity;
 mod live;
 mod quic;
@@ -39,7 +40,11 @@ pub use deferred::{
     bundle, correspondence_open, correspondence_record, deferred_key, envelope, first_message,
     introduction, plaintext, pool, pool_key, prekey_store, ratchet_message, repair, session_list,
 };
-pub use fleet::{fleet_charter, fleet_entry, fleet_invitation, fleet_offer, fleet_receive};
+pub use fleet::{
+    fleet_charter, fleet_entry, fleet_invitation, fleet_offer, fleet_posting, fleet_receive,
+    fleet_roster, fleet_summons,
+};
+pub use groups::groups;
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
 pub use live::{
     answer, handshake_initiator, handshake_responder, hello, records, sealed_records, session,
@@ -82,8 +87,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fleet_entry", fleet_entry),
     ("fleet_invitation", fleet_invitation),
     ("fleet_offer", fleet_offer),
+    ("fleet_posting", fleet_posting),
     ("fleet_receive", fleet_receive),
+    ("fleet_roster", fleet_roster),
+    ("fleet_summons", fleet_summons),
     ("frame", frame),
+    ("groups", groups),
     ("handshake_initiator", handshake_initiator),
     ("handshake_responder", handshake_responder),
     ("hello", hello),

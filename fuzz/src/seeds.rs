@@ -15,7 +15,9 @@ use meshwork_router::{Delivery, PeerFacts, Protocol, Standing};
 use serde::Serialize;
 
 use crate::agent::{Agent, NOW, chain, endorsement};
-use crate::{braid, call, control, deferred, fleet, live, quic, relay, state, streams, udp};
+use crate::{
+    braid, call, control, deferred, fleet, groups, live, quic, relay, state, streams, udp,
+};
 
 /// The seeds of a target, each under its name.
 pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -59,7 +61,11 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "fleet_entry" | "fleet_receive" => fleet::entries(),
         "fleet_invitation" => vec![("welcome", fleet::welcome())],
         "fleet_offer" => vec![("genuine", fleet::offer())],
+        "fleet_posting" => vec![("commit", fleet::posting())],
+        "fleet_roster" => vec![("founder", fleet::roster())],
+        "fleet_summons" => vec![("welcome", fleet::summons())],
         "frame" => frames(),
+        "groups" => groups::stories(),
         "handshake_initiator" => vec![("message_2", live::HANDSHAKE.message2.clone())],
         "handshake_responder" => {
             let handshake = &*live::HANDSHAKE;

@@ -140,11 +140,16 @@ pub enum GroupEvent {
         /// Why.
         why: GroupError,
     },
+    /// This agent is back, by a commit of its own. What the log held meanwhile it did not read.
+    Returned {
+        /// How many entries.
+        missed: u64,
+    },
     /// A member says that it cannot process a commit.
     CannotProcess(AgentId),
     /// The holder of the log refuses what this agent asks. It is asked again within a minute.
     Refused,
-    /// This agent cannot follow the log any more: ask an admin to invite it anew.
+    /// This agent cannot follow the log any more, and asks members for the way back.
     Stranded,
 }
 
@@ -168,6 +173,9 @@ impl fmt::Display for GroupEvent {
                 write!(f, "a message of {author} does not open: {why}")
             }
             Self::CannotProcess(agent) => write!(f, "{agent} cannot process a commit"),
+            Self::Returned { missed } => {
+                write!(f, "this agent is back; it missed {missed} entries")
+            }
             Self::Refused => f.write_str("the holder of its log refuses what is asked"),
             Self::Stranded => f.write_str("this agent cannot follow its log any more"),
         }

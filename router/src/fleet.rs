@@ -20,8 +20,8 @@ use meshwork_state::StoreError;
 
 pub(crate) use self::cards::Cards;
 pub(crate) use self::record::{
-    GroupRow, InvitationRow, MessageRow, OfferRow, Offered, Prepared, Stage, SummonsRow, Wish,
-    WishState, key, number,
+    GroupRow, InvitationRow, MessageRow, OfferRow, Offered, Passed, Prepared, Stage, SummonsRow,
+    Wish, WishState, key, number,
 };
 use self::rows::{FleetRows, changes_of};
 use crate::transition::Transition;

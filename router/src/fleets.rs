@@ -7,14 +7,17 @@
 //!
 //! - `following` reads the log, `committing` offers commits to it, `posting` messages.
 //! - `summoning` brings in those whom a commit added, `joining` answers a summons.
+//! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
 //! - `offering` gives relays what others add this agent with.
 
 mod committing;
 mod following;
+mod forking;
 mod joining;
 mod offering;
 mod posting;
 mod requests;
+mod returning;
 mod summoning;
 
 use alloc::boxed::Box;
@@ -88,6 +91,8 @@ enum Errand {
     Card(AgentId),
     /// Its offer.
     Offer(AgentId),
+    /// The commit that comes back is appended.
+    Return,
 }
 
 /// The groups.
@@ -129,12 +134,20 @@ struct Member {
     under_way: BTreeSet<Errand>,
     /// Cards of those who are to come in.
     found: BTreeMap<AgentId, Vec<u8>>,
+    /// How often the way back was asked for, and when it is next.
+    way: Option<(u32, Duration)>,
+    /// Whom this agent told the way back, and when.
+    told: BTreeMap<AgentId, Duration>,
+    /// When it is decided which commits that were passed over others go on by.
+    doubt: Option<Duration>,
     failures: u32,
     rests: Option<Duration>,
 }
 
 impl Member {
     fn new(row: GroupRow) -> Self {
+        // What was doubted before a restart is decided at once.
+        let doubt = row.passed.iter().any(|it| it.is_followed()).then_some(Duration::ZERO);
         Self {
             row,
             group: None,
@@ -148,6 +161,9 @@ impl Member {
             confirm: None,
             under_way: BTreeSet::new(),
             found: BTreeMap::new(),
+            way: None,
+            told: BTreeMap::new(),
+            doubt,
             failures: 0,
             rests: None,
         }
@@ -160,7 +176,7 @@ impl Member {
     /// How its log stands.
     const fn log(&self) -> LogSituation {
         match (self.row.stage, self.rests) {
-            (Stage::Stranded, _) => LogSituation::Lost,
+            (Stage::Stranded | Stage::Returning, _) => LogSituation::Lost,
             (_, Some(_)) => LogSituation::Away,
             (_, None) => LogSituation::Answers,
         }
@@ -171,8 +187,10 @@ impl Member {
         let asked = |commit| self.under_way.contains(&Errand::Confirm(commit));
         let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
         match self.row.stage {
-            Stage::Stranded => None,
-            _ => self.rests.or(confirm),
+            Stage::Stranded => self.way.map(|(_, at)| at),
+            _ => self
+                .rests
+                .or([confirm, self.doubt.filter(|_| self.caught_up)].into_iter().flatten().min()),
         }
     }
 }
@@ -195,7 +213,7 @@ impl Fleets {
     /// Nothing that is under way is waited for: the rows are loaded anew. Gives back who waits for a
     /// group that it joins.
     pub(crate) fn forget(&mut self) -> Vec<Ticket> {
-        let waiting = self.joins.values().map(|join| join.ticket).collect();
+        let waiting = self.joins.values().filter_map(|join| join.ticket).collect();
         *self = Self { next_ask: self.next_ask, ..Self::default() };
         waiting
     }
@@ -327,6 +345,7 @@ impl Desk {
             }
             Errand::Card(peer) => return self.card_came(step, group, peer, answer),
             Errand::Offer(peer) => self.offer_came(step, group, peer, answer),
+            Errand::Return => self.return_answered(step, group, &answer),
         }
         Ok(())
     }
@@ -421,8 +440,10 @@ impl Desk {
         if member.rests.is_some() {
             return Ok(());
         }
-        match member.row.stage {
+        let stage = member.row.stage;
+        match stage {
             Stage::Founding => self.found(step, group),
+            Stage::Member if self.gives_way(step, group) => self.strand(step, group),
             Stage::Member => {
                 self.offer_commit(step, group)?;
                 self.append_commit(step, group);
@@ -432,7 +453,8 @@ impl Desk {
                 self.confirm(step, group);
                 self.read_on(step, group);
             }
-            Stage::Stranded => {}
+            Stage::Stranded => self.ask_way_back(step, group)?,
+            Stage::Returning => self.append_return(step, group),
         }
         Ok(())
     }
@@ -463,9 +485,11 @@ impl Desk {
     /// This agent cannot follow the log any more.
     fn strand(&mut self, step: &mut Transition<'_>, group: GroupId) {
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
-        if member.row.stage != Stage::Stranded {
+        if !member.row.stage.is_lost() {
             member.row.stage = Stage::Stranded;
+            (member.row.offered, member.way, member.doubt) = (None, None, None);
             member.write(step, &group);
+            self.fleets.dirty.insert(group);
             Self::tell_of_group(step, group, GroupEvent::Stranded);
         }
     }

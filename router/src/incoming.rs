@@ -411,6 +411,12 @@ impl Desk {
         for delivery in ready {
             let (sender, id) = (delivery.sender, delivery.message.id);
             let mut seen = SeenRow::read(step, &sender, id)?.ok_or(StoreError::Damaged)?;
+            if self.is_of_way_back(&delivery) {
+                self.of_way_back(step, sender, &delivery.message)?;
+                seen.verdict = Verdict::Processed;
+                seen.write(step, &sender, id);
+                continue;
+            }
             if self.is_summons(&delivery) {
                 // The owner sees the invitation, and not the message that brought it.
                 self.summoned(step, sender, delivery.received, &delivery.message);

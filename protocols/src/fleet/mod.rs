@@ -37,6 +37,7 @@ pub mod summons;
 #[cfg(test)]
 mod tests;
 pub mod upkeep;
+pub mod way_back;
 mod welcome;
 pub mod x_wing;
 

@@ -62,6 +62,7 @@ impl LogState {
             };
         };
         self.check_listed(author, MayAppend::Invited)?;
+        self.check_lists(author, commit)?;
         if builds_on.0 != self.last_commit {
             return Err(Refusal::NotLast { last: EntryIndex(self.last_commit) });
         }
@@ -69,6 +70,19 @@ impl LogState {
             return Err(Refusal::NotNow { retry_after: PENDING_RETRY });
         }
         Ok(())
+    }
+
+    /// Who may append is for admins to say, and to read too; who is invited lists itself. What a
+    /// commit does the relay cannot read, so members may pass one over whose lists count here.
+    fn check_lists(&self, author: &AgentId, commit: &Commit) -> Result<(), Refusal> {
+        let is_own =
+            |(agent, may): &(AgentId, MayAppend)| agent == author && *may <= MayAppend::Member;
+        let lists_nobody_else = commit.removed.is_empty() && commit.admitted.iter().all(is_own);
+        if lists_nobody_else || self.may_append(author) == Some(MayAppend::Admin) {
+            Ok(())
+        } else {
+            Err(Refusal::NotListed)
+        }
     }
 
     fn check_statement(&self, author: &AgentId, statement: &Statement) -> Result<(), Refusal> {

@@ -123,6 +123,20 @@ fn each_appends_what_it_may_and_strangers_nothing() {
 }
 
 #[test]
+fn only_admins_say_who_may_append_and_who_is_invited_lists_itself_as_a_member() {
+    let mut fleet = Fleet::founded();
+    for author in [3, 4] {
+        fleet.refused(author, commit(Some(1), &[(9, MayAppend::Member)], &[]), Refusal::NotListed);
+        fleet.refused(author, commit(Some(1), &[], &[1]), Refusal::NotListed);
+        let more = [(author, MayAppend::Admin)];
+        fleet.refused(author, commit(Some(1), &more, &[]), Refusal::NotListed);
+    }
+    assert_eq!(fleet.append(3, commit(Some(1), &[(3, MayAppend::Member)], &[])), appended(2));
+    assert_eq!(fleet.append(4, commit(Some(2), &[(4, MayAppend::Member)], &[])), appended(3));
+    assert_eq!(fleet.append(2, commit(Some(3), &[(9, MayAppend::Admin)], &[3])), appended(4));
+}
+
+#[test]
 fn who_is_removed_may_append_until_that_is_confirmed_and_then_read_of_it() {
     let mut fleet = Fleet::founded();
     assert_eq!(fleet.append(1, commit(Some(1), &[(5, MayAppend::Member)], &[3])), appended(2));

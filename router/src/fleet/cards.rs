@@ -7,7 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use meshwork_protocols::fleet::{Evidence, GroupId};
-use meshwork_protocols::identity::{Card, CardError, CardHash, Unverified};
+use meshwork_protocols::identity::{AgentId, Card, CardError, CardHash, Unverified};
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::relay::Opaque;
 use meshwork_protocols::secret::SecretBytes;
@@ -58,6 +58,11 @@ impl Cards {
 
     pub(crate) fn contains(&self, hash: &CardHash) -> bool {
         self.by_hash.contains_key(hash)
+    }
+
+    /// Whose they are.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = AgentId> {
+        self.by_hash.values().map(Card::agent)
     }
 
     /// Their bytes, for a roster.

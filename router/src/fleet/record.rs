@@ -1,9 +1,13 @@
 //! What is kept of groups beside their members' keys, in the rows of [`Namespace::Group`].
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use meshwork_protocols::fleet::{GroupId, Roster};
 use meshwork_protocols::identity::{AgentId, CardHash, Relay};
+use meshwork_protocols::provider::Provider;
+use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::MessageId;
@@ -29,6 +33,8 @@ pub(crate) struct GroupRow {
     pub(crate) wishes: Vec<Wish>,
     /// The commit that waits for the log.
     pub(crate) offered: Option<Offered>,
+    /// Commits that were passed over, and what others said of them.
+    pub(crate) passed: Vec<Passed>,
     /// The number of the next message row.
     pub(crate) next_message: u64,
 }
@@ -41,8 +47,28 @@ pub(crate) enum Stage {
     /// It follows the log.
     Member,
     /// It cannot follow the log any more: entries are missing, or were passed over that others
-    /// processed, or the state was put back. Somebody has to invite it again.
+    /// processed, or the state was put back. It asks for the way back.
     Stranded,
+    /// The commit with which it comes back is offered to the log.
+    Returning,
+}
+
+impl Stage {
+    /// Whether this agent does not follow the log.
+    pub(crate) const fn is_lost(self) -> bool {
+        matches!(self, Self::Stranded | Self::Returning)
+    }
+}
+
+/// A commit that this agent passed over.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Passed {
+    pub(crate) index: u64,
+    pub(crate) author: AgentId,
+    /// Who goes on by it, beside its author.
+    pub(crate) by: BTreeSet<AgentId>,
+    /// Who passes it over as well.
+    pub(crate) against: BTreeSet<AgentId>,
 }
 
 /// A change that this agent wants made.
@@ -161,6 +187,20 @@ row_of_group!(InvitationRow);
 row_of_group!(OfferRow);
 
 impl SummonsRow {
+    /// The row of what comes in behind an entry, with the roster sealed under a key of its own.
+    pub(crate) fn seal(
+        provider: &dyn Provider,
+        random: &mut dyn Random,
+        group: &GroupId,
+        after: u64,
+        roster: &Roster,
+        welcomes: Vec<(AgentId, Vec<u8>)>,
+    ) -> Result<Self, StoreError> {
+        let key = Secret::random(random);
+        let roster = roster.seal(provider, &key, group).map_err(|_| StoreError::Damaged)?;
+        Ok(Self { after, key: *key.expose(), roster, welcomes })
+    }
+
     pub(crate) fn key(&self) -> Secret<32> {
         Secret::new(self.key)
     }

@@ -166,11 +166,8 @@ impl Desk {
                 self.statement_entry(step, group, logged.author, statement);
                 Ok(Taken::Yes)
             }
-            // What this version does not follow.
-            Entry::Refounding(_) => {
-                self.strand(step, group);
-                Ok(Taken::Over)
-            }
+            // Nobody needs to found a group anew: what one member cannot process, all pass over.
+            Entry::Refounding(_) => self.pass_over(step, group, logged, GroupError::Malformed),
         }
     }
 
@@ -205,6 +202,7 @@ impl Desk {
                     member.row.offered = None;
                 }
                 member.commit_answered &= !lost;
+                member.also_passed_over(None, change.author);
                 Some(GroupEvent::Changed { author: change.author, epoch: change.epoch })
             }
             Ok(Received::Removed { change }) => {
@@ -255,12 +253,10 @@ impl Desk {
         logged: &Logged,
         why: GroupError,
     ) -> Result<Taken, StoreError> {
-        if matches!(why, GroupError::EpochAhead { .. }) {
-            // Others went on by what we passed over: it is our state that is wrong.
-            self.strand(step, id);
-            return Ok(Taken::Over);
-        }
         let author = logged.author;
+        if matches!(why, GroupError::EpochAhead { .. }) {
+            self.goes_on(step, id, None, author);
+        }
         Self::tell_of_group(step, id, GroupEvent::PassedOver { author, why });
         if author == self.config.own {
             // Our own commit is not one that we made in this state: the state was put back.
@@ -269,6 +265,7 @@ impl Desk {
         }
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(Taken::Over) };
         member.row.last_commit = logged.index.0;
+        member.passed_over(logged.index.0, author);
         self.withdraw_commit(step, id)?;
         let kind = StatementKind::CannotProcess;
         let statement = Statement { on: logged.index, kind, bytes: Opaque::default() };
@@ -321,9 +318,9 @@ impl Desk {
             }
             Ok(Received::Leaving(agent)) => self.leaving(step, id, agent)?,
             Ok(_) => {}
-            Err(GroupError::EpochAhead { .. }) => {
-                self.strand(step, id);
-                return Ok(Taken::Over);
+            Err(why @ GroupError::EpochAhead { .. }) => {
+                Self::tell_of_group(step, id, GroupEvent::NotOpened { author, why });
+                self.goes_on(step, id, None, author);
             }
             // A message of ours whose row is gone.
             Err(_) if author == self.config.own => {}
@@ -391,8 +388,10 @@ impl Desk {
         match statement.kind {
             StatementKind::Confirmed => {
                 member.confirm = member.confirm.filter(|(commit, _)| *commit > statement.on.0);
+                self.goes_on(step, group, Some(statement.on.0), author);
             }
             StatementKind::CannotProcess => {
+                member.also_passed_over(Some(statement.on.0), author);
                 Self::tell_of_group(step, group, GroupEvent::CannotProcess(author));
             }
         }

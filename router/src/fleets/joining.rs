@@ -30,13 +30,20 @@ pub const INVITATIONS_OF_ONE: usize = 16;
 /// A group that is being joined.
 #[derive(Debug)]
 pub(super) struct Join {
-    /// Who waits for it.
-    pub(super) ticket: Ticket,
+    /// Who waits for it; nobody for one that this agent comes back into by itself.
+    pub(super) ticket: Option<Ticket>,
     by: AgentId,
     summons: Summons,
     /// What came of the roster.
     roster: Vec<u8>,
     parts: usize,
+}
+
+impl Join {
+    /// Coming back by the way that a member told.
+    pub(super) const fn back(by: AgentId, summons: Summons) -> Self {
+        Self { ticket: None, by, summons, roster: Vec::new(), parts: 0 }
+    }
 }
 
 impl Desk {
@@ -78,10 +85,10 @@ impl Desk {
     ) -> Result<Option<Done>, CommandError> {
         let row = InvitationRow::read(step, &key::invitation(&id))?;
         let InvitationRow { by, summons, .. } = row.ok_or(CommandError::NotInvited)?;
-        if self.fleets.joins.contains_key(&id) {
+        if self.fleets.joins.get(&id).is_some_and(|join| join.ticket.is_some()) {
             return Err(CommandError::Busy);
         }
-        let stands = |member: &Member| member.row.stage != Stage::Stranded;
+        let stands = |member: &Member| !member.row.stage.is_lost();
         if self.fleets.members.get(&id).is_some_and(stands) {
             return Err(CommandError::Group(GroupError::Joined));
         }
@@ -89,7 +96,7 @@ impl Desk {
             return Err(CommandError::Busy);
         }
         let summons = Summons::decode(&summons).map_err(CommandError::Group)?;
-        let join = Join { ticket, by, summons, roster: Vec::new(), parts: 0 };
+        let join = Join { ticket: Some(ticket), by, summons, roster: Vec::new(), parts: 0 };
         self.fleets.joins.insert(id, join);
         self.next_part(step, id);
         Ok(None)
@@ -106,7 +113,7 @@ impl Desk {
         Ok(())
     }
 
-    fn next_part(&mut self, step: &mut Transition<'_>, id: GroupId) {
+    pub(super) fn next_part(&mut self, step: &mut Transition<'_>, id: GroupId) {
         let Some(join) = self.fleets.joins.get(&id) else { return };
         let Some(part) = join.summons.parts.get(join.parts) else { return };
         let (holder, request) = (join.summons.holder.clone(), Request::GetBlob(*part));
@@ -150,7 +157,8 @@ impl Desk {
         id: GroupId,
         why: CommandError,
     ) -> Result<(), StoreError> {
-        if let Some(Join { ticket, .. }) = self.fleets.joins.remove(&id) {
+        let join = self.fleets.joins.remove(&id);
+        if let Some(ticket) = join.and_then(|join| join.ticket) {
             step.tell_now(Event::Answered { ticket, answer: Err(why) });
         }
         Ok(())
@@ -172,6 +180,10 @@ impl Desk {
                 Err(why) => return Ok(Err(why)),
             }
         };
+        if join.ticket.is_none() {
+            self.fleets.joins.remove(&id);
+            return self.come_back(step, id, &summons, &roster);
+        }
         let Ok(cards) = Cards::default().with(&*self.config.provider, &roster.cards, now) else {
             return Ok(Err(GroupError::Malformed));
         };
@@ -215,6 +227,7 @@ impl Desk {
             last_commit: summons.after.0,
             wishes: Vec::new(),
             offered: None,
+            passed: Vec::new(),
             next_message: 0,
         };
         let mut member = Member::new(row);
@@ -227,7 +240,8 @@ impl Desk {
         step.delete(Namespace::Group, key::invitation(&id));
         self.fleets.dirty.insert(id);
         Self::tell_of_group(step, id, GroupEvent::Joined);
-        if let Some(Join { ticket, .. }) = self.fleets.joins.remove(&id) {
+        let join = self.fleets.joins.remove(&id);
+        if let Some(ticket) = join.and_then(|join| join.ticket) {
             step.tell(Event::Answered { ticket, answer: Ok(Done::Group(id)) });
         }
     }

@@ -12,7 +12,7 @@ use super::requests::Sent;
 use crate::command::{Answer as Done, CommandError};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
-use crate::fleet::{MessageRow, Prepared, Stage, key};
+use crate::fleet::{MessageRow, Prepared, key};
 use crate::outgoing::MIN_LIFETIME;
 use crate::transition::Transition;
 
@@ -33,7 +33,7 @@ impl Desk {
     ) -> Result<Done, CommandError> {
         let Sent { content_type, body, lifetime } = sent;
         let member = self.fleets.members.get(&id).ok_or(CommandError::UnknownGroup)?;
-        if member.row.stage == Stage::Stranded {
+        if member.row.stage.is_lost() {
             return Err(CommandError::Stranded);
         }
         if body.len() > MAX_GROUP_BODY {

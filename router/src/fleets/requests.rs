@@ -103,7 +103,7 @@ pub struct GroupSummary {
     /// Whether this agent follows the log: not before it is founded, and not where entries are
     /// missing.
     pub follows: bool,
-    /// Whether this agent cannot follow the log any more, and has to be invited anew.
+    /// Whether this agent cannot follow the log any more, and is on its way back.
     pub stranded: bool,
     /// The epoch, which each commit moves on by one.
     pub epoch: u64,
@@ -225,6 +225,7 @@ impl Desk {
             last_commit: 0,
             wishes: Vec::new(),
             offered: None,
+            passed: Vec::new(),
             next_message: 0,
         };
         let mut member = Member::new(row);
@@ -278,7 +279,7 @@ impl Desk {
 
     fn follows(&self, group: &GroupId) -> Result<(), CommandError> {
         let member = self.fleets.members.get(group).ok_or(CommandError::UnknownGroup)?;
-        if member.row.stage == Stage::Stranded {
+        if member.row.stage.is_lost() {
             return Err(CommandError::Stranded);
         }
         Ok(())
@@ -327,7 +328,7 @@ impl Desk {
                 name: row.name.clone(),
                 holder: row.holder.agent,
                 follows: row.stage == Stage::Member,
-                stranded: row.stage == Stage::Stranded,
+                stranded: row.stage.is_lost(),
                 epoch,
                 members,
                 admins,

@@ -9,7 +9,6 @@ use meshwork_protocols::fleet::summons::{CONTENT_TYPE, PART_LENGTH};
 use meshwork_protocols::fleet::{GroupId, Roster, Step, Summons};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, KeyKind, Request, TakeId, Taken};
-use meshwork_protocols::secret::Secret;
 use meshwork_state::{Namespace, StoreError};
 
 use super::{Ask, Errand};
@@ -48,12 +47,9 @@ impl Desk {
                 })?;
                 let tree = tree.map_err(|_| StoreError::Damaged)?;
                 let roster = Roster { tree: tree.into(), cards: member.cards.bytes() };
-                let key = Secret::random(&mut **random);
-                let sealed = roster.seal(fleet.provider(), &key, &id);
-                let roster = sealed.map_err(|_| StoreError::Damaged)?;
-                let key = *key.expose();
-                let row = SummonsRow { after: index.0, key, roster, welcomes };
-                row.write(step, key::summons(&id, index.0));
+                let provider = fleet.provider();
+                SummonsRow::seal(provider, &mut **random, &id, index.0, &roster, welcomes)?
+                    .write(step, key::summons(&id, index.0));
                 member.summons.insert(index.0);
             }
         }
@@ -94,7 +90,7 @@ impl Desk {
                 self.errand(step, id, Errand::Upload { after, part }, request);
                 Ok(())
             }
-            None => self.summon(step, id, &row),
+            None => self.summon(step, id, after, &row),
         }
     }
 
@@ -118,6 +114,7 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
+        number: u64,
         row: &SummonsRow,
     ) -> Result<(), StoreError> {
         let provider = alloc::sync::Arc::clone(&self.config.provider);
@@ -134,6 +131,10 @@ impl Desk {
                 parts: parts.clone(),
                 welcome: welcome.clone(),
             };
+            if Self::is_way(number) {
+                self.tell_way_back(step, *peer, &summons)?;
+                continue;
+            }
             let (Ok(body), Ok(content_type)) = (summons.encode(), CONTENT_TYPE.to_string().parse())
             else {
                 return Err(StoreError::Damaged);
@@ -147,9 +148,9 @@ impl Desk {
                 Err(_) => Self::tell_of_group(step, id, GroupEvent::NotAdded(*peer)),
             }
         }
-        step.delete(Namespace::Group, key::summons(&id, row.after));
+        step.delete(Namespace::Group, key::summons(&id, number));
         if let Some(member) = self.fleets.members.get_mut(&id) {
-            member.summons.remove(&row.after);
+            member.summons.remove(&number);
         }
         self.fleets.dirty.insert(id);
         Ok(())

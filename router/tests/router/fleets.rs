@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::fleet::{GroupError, GroupId};
+use meshwork_protocols::fleet::{GroupError, GroupId, LogEntry, way_back};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::identity::Transport;
 use meshwork_protocols::lineage::Lineage;
@@ -13,7 +13,7 @@ use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::random::Random;
 use meshwork_protocols::relay::{
-    Answer as Said, Append, Commit, Entry, EntryIndex, LogId, ReadLog, Request as Asked,
+    Answer as Said, Append, Commit, Entry, EntryIndex, LogId, Logged, ReadLog, Request as Asked,
 };
 use meshwork_relay::storage::MemoryStorage;
 use meshwork_relay::{Asked as Call, Limits, Outcome, Relay};
@@ -33,6 +33,15 @@ fn node(number: u8) -> Node {
     Node::with_card(number, card, Policy::default(), |_, _| Stored::None)
 }
 
+/// What a holder that is damaged, or lies, gives one reader.
+#[derive(Clone, Copy)]
+enum Tampering {
+    /// No commit is what it was.
+    Garbage,
+    /// What was not read yet is gone.
+    Gap,
+}
+
 /// Agents that know each other and have sessions, and the relay that holds their groups' logs.
 struct World {
     nodes: Vec<Node>,
@@ -41,6 +50,10 @@ struct World {
     waiting: Vec<(usize, AskId, Asked)>,
     /// Agents that do not reach the relay.
     parted: Vec<usize>,
+    /// What one agent reads of the log in place of what stands there.
+    tampered: Option<(usize, Tampering)>,
+    /// Parts that agents left with the relay.
+    uploads: usize,
     /// Loses answers, where it is set.
     loses: Option<Seeded>,
     group: GroupId,
@@ -57,7 +70,8 @@ impl World {
         let relay = Relay::new(MemoryStorage::new(), Arc::new(Pure), Limits::default());
         let group = GroupId::from_bytes([0; 32]);
         let (waiting, parted) = (Vec::new(), Vec::new());
-        let mut this = Self { nodes, relay, waiting, parted, loses: None, group };
+        let (tampered, uploads, loses) = (None, 0, None);
+        let mut this = Self { nodes, relay, waiting, parted, tampered, uploads, loses, group };
         for place in 0..this.nodes.len() {
             this.connect(place);
             let card = this.nodes[place].card.as_bytes().to_vec().into();
@@ -217,10 +231,11 @@ impl World {
         }
         let mut moved = asks.len() > waiting;
         for (place, ask, request) in asks {
+            self.uploads += usize::from(matches!(request, Asked::PutBlob { .. }));
             let answer = if self.parted.contains(&place) {
                 Some(Err(RelayFailure::Gone))
             } else {
-                self.say(place, request.clone()).map(Ok)
+                self.say(place, request.clone()).map(|said| Ok(self.tamper(place, said)))
             };
             let lost = self.loses.as_mut().is_some_and(|random| below(random, 4) == 0);
             match answer {
@@ -234,6 +249,36 @@ impl World {
             moved = true;
         }
         moved
+    }
+
+    fn tamper(&self, place: usize, mut said: Said) -> Said {
+        if let (Said::Entries { first, last, entries }, Some((who, how))) =
+            (&mut said, self.tampered)
+            && who == place
+            && !entries.is_empty()
+        {
+            match how {
+                Tampering::Gap => {
+                    *first = EntryIndex(last.0 + 1);
+                    entries.clear();
+                }
+                Tampering::Garbage => entries.iter_mut().for_each(|logged| {
+                    if let Entry::Commit(commit) = &mut logged.entry {
+                        commit.bytes = vec![1, 2, 3].into();
+                    }
+                }),
+            }
+        }
+        said
+    }
+
+    /// Asks a peer for the way back into the group.
+    fn ask_way_back(&mut self, from: usize, to: usize) {
+        let mut outgoing = text(self.id(to), "");
+        outgoing.content_type = way_back::ASKED_TYPE.parse().unwrap();
+        outgoing.body = way_back::ask(&self.group);
+        self.nodes[from].request(Request::Send(outgoing));
+        self.settle();
     }
 
     fn answer(&mut self, place: usize, ask: AskId, answer: Result<Said, RelayFailure>) {
@@ -281,15 +326,37 @@ impl World {
         }
     }
 
-    /// The last commit of the log, as the relay tells it.
-    fn last_commit(&mut self) -> EntryIndex {
+    /// The log, as the relay tells it.
+    fn log(&mut self) -> Vec<Logged> {
         let log = LogId(*self.group.as_bytes());
         let read = ReadLog { log, after: EntryIndex(0), most: 1_000, wait: 0 };
-        let Some(Said::Entries { entries, .. }) = self.say(0, Asked::ReadLog(read)) else {
-            panic!("no entries");
-        };
+        match self.say(0, Asked::ReadLog(read)) {
+            Some(Said::Entries { entries, .. }) => entries,
+            other => panic!("no entries: {other:?}"),
+        }
+    }
+
+    fn last_commit(&mut self) -> EntryIndex {
         let is_commit = |entry: &Entry| matches!(entry, Entry::Commit(_));
-        entries.iter().rev().find(|logged| is_commit(&logged.entry)).unwrap().index
+        self.log().iter().rev().find(|logged| is_commit(&logged.entry)).unwrap().index
+    }
+
+    /// Something that is no commit of the group, by one of its members.
+    fn append_garbage(&mut self, place: usize) {
+        let garbage = Commit {
+            epoch: 9,
+            builds_on: Some(self.last_commit()),
+            admitted: Vec::new(),
+            removed: Vec::new(),
+            bytes: vec![1, 2, 3].into(),
+        };
+        self.append(place, Entry::Commit(garbage));
+    }
+
+    fn append(&mut self, place: usize, entry: Entry) {
+        let log = LogId(*self.group.as_bytes());
+        let said = self.say(place, Asked::Append(Append { log, entry }));
+        assert!(matches!(said, Some(Said::Appended(_))), "{said:?}");
     }
 
     /// Whether anything of the group is left with an agent.
@@ -496,19 +563,8 @@ fn a_crash_before_any_commit_of_a_join_leaves_the_invitation_good() {
 #[test]
 fn what_breaks_a_rule_is_passed_over_by_all_and_its_author_is_named() {
     let mut world = World::with_group(3);
-    let log = LogId(*world.group.as_bytes());
-    let last = world.last_commit();
-    let append = |world: &mut World, entry| world.say(2, Asked::Append(Append { log, entry }));
-    let garbage = Commit {
-        epoch: 9,
-        builds_on: Some(last),
-        admitted: Vec::new(),
-        removed: Vec::new(),
-        bytes: vec![1, 2, 3].into(),
-    };
-    assert!(matches!(append(&mut world, Entry::Commit(garbage)), Some(Said::Appended(_))));
-    let message = Entry::Message(vec![7; 40].into());
-    assert!(matches!(append(&mut world, message), Some(Said::Appended(_))));
+    world.append_garbage(2);
+    world.append(2, Entry::Message(vec![7; 40].into()));
     world.settle_for(1);
     let author = world.id(2);
     for place in [0, 1] {
@@ -540,6 +596,111 @@ fn a_restored_state_follows_no_log_until_it_is_invited_anew() {
     world.settle();
     assert_eq!(world.nodes[0].bodies(), ["back"]);
     world.assert_one(&[0, 1, 2]);
+}
+
+#[test]
+fn a_restored_state_comes_back_by_itself() {
+    let mut world = World::with_group(3);
+    world.restart(1, true);
+    world.settle_for(10);
+    assert!(world.saw(1, |what| matches!(what, GroupEvent::Returned { .. })));
+    world.send(1, "back").unwrap();
+    world.rotate(0);
+    world.settle_for(2);
+    assert_eq!(world.nodes[0].bodies(), ["back"]);
+    assert_eq!(world.nodes[2].bodies(), ["back"]);
+    world.assert_one(&[0, 1, 2]);
+}
+
+#[test]
+fn who_finds_a_gap_in_the_log_comes_back_and_is_told_how_much_it_missed() {
+    let mut world = World::with_group(3);
+    world.parted = vec![1];
+    world.send(0, "missed").unwrap();
+    world.rotate(0);
+    world.settle_for(1);
+    world.parted.clear();
+    world.tampered = Some((1, Tampering::Gap));
+    world.settle_for(70);
+    world.tampered = None;
+    world.settle_for(10);
+    assert!(world.saw(1, |what| *what == GroupEvent::Stranded));
+    assert!(world.saw(1, |what| matches!(what, GroupEvent::Returned { missed } if *missed >= 2)));
+    assert!(world.nodes[1].bodies().is_empty());
+    world.send(0, "heard").unwrap();
+    world.settle();
+    assert_eq!(world.nodes[1].bodies(), ["heard"]);
+    world.assert_one(&[0, 1, 2]);
+}
+
+#[test]
+fn who_alone_cannot_process_a_commit_comes_back_and_loses_no_message() {
+    let mut world = World::with_group(4);
+    world.tampered = Some((3, Tampering::Garbage));
+    world.rotate(0);
+    world.settle();
+    world.tampered = None;
+    let author = world.id(0);
+    assert!(world.saw(3, |what| matches!(what, GroupEvent::PassedOver { author: by, .. }
+        if *by == author)));
+    world.send(3, "in doubt").unwrap();
+    world.settle_for(60);
+    assert!(world.saw(3, |what| matches!(what, GroupEvent::Returned { .. })));
+    assert!(!world.saw(1, |what| *what == GroupEvent::Stranded));
+    world.send(0, "to all").unwrap();
+    world.settle_for(2);
+    assert_eq!(world.nodes[3].bodies(), ["to all"]);
+    for place in [0, 1, 2] {
+        assert_eq!(world.nodes[place].bodies().iter().filter(|it| *it == "in doubt").count(), 1);
+    }
+    world.assert_one(&[0, 1, 2, 3]);
+}
+
+#[test]
+fn one_member_alone_leads_nobody_into_an_epoch_that_there_is_not() {
+    let mut world = World::with_group(3);
+    world.send(2, "genuine").unwrap();
+    world.settle();
+    // Its message, as if from ten epochs on: version, format and the length of the id come before.
+    let log = world.log();
+    let is_message = |logged: &&Logged| matches!(logged.entry, Entry::Message(_));
+    let Entry::Message(genuine) = &log.iter().rev().find(is_message).unwrap().entry else {
+        panic!("no message");
+    };
+    let Ok(LogEntry::Message(mut ahead)) = LogEntry::decode(&genuine.0) else {
+        panic!("no message")
+    };
+    ahead[37..45].copy_from_slice(&(world.summary(0).epoch + 10).to_be_bytes());
+    world.append_garbage(2);
+    world.append(2, Entry::Message(LogEntry::Message(ahead).encode().into()));
+    world.settle_for(60);
+    let author = world.id(2);
+    for place in [0, 1] {
+        assert!(!world.saw(place, |what| *what == GroupEvent::Stranded), "agent {place}");
+        assert!(world.saw(place, |what| matches!(what, GroupEvent::NotOpened { author: by, why }
+            if *by == author && matches!(why, GroupError::EpochAhead { .. }))));
+    }
+    world.rotate(0);
+    world.send(1, "still here").unwrap();
+    world.settle_for(2);
+    assert!(world.nodes[0].bodies().contains(&"still here".to_owned()));
+    world.assert_one(&[0, 1]);
+}
+
+#[test]
+fn only_members_are_told_the_way_back_and_not_more_often_than_it_takes() {
+    let mut world = World::with_group(3);
+    let before = world.uploads;
+    world.ask_way_back(2, 0);
+    world.ask_way_back(2, 0);
+    assert_eq!(world.uploads, before + 1);
+    world.remove(0, 2);
+    world.settle_for(20);
+    world.ask_way_back(2, 0);
+    assert_eq!(world.uploads, before + 1);
+    // What is said about it is no message for the owner.
+    assert!(world.nodes.iter().all(|node| node.bodies().is_empty()));
+    world.assert_one(&[0, 1]);
 }
 
 #[test]

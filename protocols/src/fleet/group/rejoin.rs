@@ -85,6 +85,25 @@ impl Group {
 }
 
 impl Group {
+    /// The GroupInfo of this epoch: with the tree it is the way back for a member that lost its state
+    /// or what led here. It opens nothing, and who is no member comes in by it only where the charter
+    /// invites.
+    pub fn info(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        local: &Local<'_>,
+    ) -> Result<Step<alloc::vec::Vec<u8>>, GroupError> {
+        local.check()?;
+        self.operate(around.mls(), |mls, loaded| {
+            if !loaded.is_own_key(local.key) {
+                return Err(GroupError::OtherKey);
+            }
+            let info = loaded.mls.export_group_info(mls.crypto(), local.key, false);
+            let info = info.map_err(|_| GroupError::Internal)?;
+            info.to_bytes().map_err(|_| GroupError::Internal)
+        })
+    }
+
     /// Forgets the group here: nothing of it is left in the rows. The other members are not told.
     pub fn abandon(mut self, around: &mut Surroundings<'_>) -> Result<Step<()>, GroupError> {
         let mls = around.mls();

@@ -353,7 +353,9 @@ fn who_lost_the_group_comes_back_and_everybody_goes_on() {
     let mut fleet = Fleet::new(3);
     let id = fleet.id;
     fleet.agents[2].rows.0.clear();
-    let (info, tree) = (fleet.info.clone(), fleet.agents[0].tree(id));
+    // Any member can tell the way.
+    let info = fleet.agents[1].on(id, |group, around, local| group.info(around, local)).unwrap();
+    let tree = fleet.agents[0].tree(id);
     let known = &fleet.known;
     let step = fleet.agents[2]
         .with(|around, local| Group::rejoin(around, local, known, &info, &tree))

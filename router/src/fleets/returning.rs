@@ -1,0 +1,284 @@
+//! Coming back by oneself: who cannot follow the log any more asks a member for the way back, and
+//! comes in again with a commit of its own, in the place of its old leaf.
+//!
+//! Any member may answer, for the answer opens nothing: it is a GroupInfo and the roster of the
+//! epoch. Whether the commit counts, the members judge. Where the log went on meanwhile it was not
+//! the last, and the way is asked for anew.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use meshwork_protocols::fleet::way_back::{ANSWERED_TYPE, ASKED_TYPE, ask, asked};
+use meshwork_protocols::fleet::{
+    Group, GroupError, GroupId, Posting, Rejoined, Roster, Step, Summons,
+};
+use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::relay::{Answer, Append, Commit as Logged, Entry, EntryIndex, Request};
+use meshwork_protocols::wire::Message;
+use meshwork_state::StoreError;
+
+use super::following::log_of;
+use super::joining::{Join, sight_of};
+use super::{Errand, Sight, request_of};
+use crate::command::{CommandError, Outgoing};
+use crate::desk::Desk;
+use crate::event::GroupEvent;
+use crate::fleet::{Cards, Offered, Stage, SummonsRow, key};
+use crate::inbox::Delivery;
+use crate::peer::Standing;
+use crate::transition::Transition;
+
+/// How long a question for the way back, and its answer, are tried: by then another was asked.
+const ASKED: Duration = Duration::from_secs(60 * 60);
+
+/// Before the first question, and between two: it doubles, since nobody may be there to answer.
+const FIRST_ASK: Duration = Duration::from_secs(3);
+
+/// The longest wait between two questions.
+const LONGEST_ASK: Duration = Duration::from_secs(60 * 60);
+
+/// One member is told the way back at most so often: each answer leaves a roster with the holder.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// Ways back stand beside summonses, under the number of their entry and this bit.
+const WAY: u64 = 1 << 63;
+
+impl Desk {
+    /// Whether a message is about a way back, and this agent takes part in groups.
+    pub(crate) fn is_of_way_back(&self, delivery: &Delivery) -> bool {
+        let content_type = delivery.message.content_type.as_str();
+        let is_typed = content_type == ASKED_TYPE || content_type == ANSWERED_TYPE;
+        self.config.fleet.is_some() && delivery.group.is_none() && is_typed
+    }
+
+    /// Deals with one. What is none is passed over: it was a message.
+    pub(crate) fn of_way_back(
+        &mut self,
+        step: &mut Transition<'_>,
+        from: AgentId,
+        message: &Message,
+    ) -> Result<(), StoreError> {
+        if message.content_type.as_str() == ANSWERED_TYPE {
+            self.way_came(step, from, &message.body);
+            return Ok(());
+        }
+        match asked(&message.body) {
+            Ok(group) => self.way_wanted(step, from, group),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Asks one of the members that are known here, another each time.
+    pub(super) fn ask_way_back(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let (own, now) = (self.config.own, step.now.monotonic);
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        let Some((asks, at)) = member.way else {
+            let wait = FIRST_ASK + Duration::from_millis(self.random.below(2_000).into());
+            member.way = Some((0, now + wait));
+            return Ok(());
+        };
+        if at > now {
+            return Ok(());
+        }
+        let wait = FIRST_ASK.saturating_mul(2 << asks.min(12)).min(LONGEST_ASK);
+        member.way = Some((asks.saturating_add(1), now + wait));
+        let mut known: Vec<_> = member.cards.agents().filter(|agent| *agent != own).collect();
+        known.retain(|agent| self.peers.standing(agent) == Some(Standing::Known));
+        let bound = u32::try_from(known.len()).unwrap_or(u32::MAX).max(1);
+        let place = usize::try_from(self.random.below(bound)).unwrap_or(0);
+        let Some(whom) = known.get(place) else { return Ok(()) };
+        self.tell(step, *whom, ASKED_TYPE, ask(&id)).map(drop)
+    }
+
+    /// A member wants the way back: it is left with the holder, and then told.
+    fn way_wanted(
+        &mut self,
+        step: &mut Transition<'_>,
+        from: AgentId,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(());
+        };
+        let now = step.now.monotonic;
+        member.told.retain(|_, at| *at + TOLD_EVERY > now);
+        let number = member.row.last_commit | WAY;
+        if member.row.stage != Stage::Member
+            || !sight.has(&from)
+            || member.told.contains_key(&from)
+            || member.summons.contains(&number)
+        {
+            return Ok(());
+        }
+        let slot = (id, &mut member.group);
+        let way = fleet.on(step, &mut **random, slot, |group, around, local| {
+            let info = group.info(around, local)?.output;
+            let tree = group.view(around)?.tree()?;
+            Ok(Step { output: (info, tree), changes: Vec::new() })
+        })?;
+        // What this agent cannot say now, another member can.
+        let Ok((info, tree)) = way else { return Ok(()) };
+        let roster = Roster { tree: tree.into(), cards: member.cards.bytes() };
+        let welcomes = alloc::vec![(from, info)];
+        let after = member.row.last_commit;
+        SummonsRow::seal(fleet.provider(), &mut **random, &id, after, &roster, welcomes)?
+            .write(step, key::summons(&id, number));
+        member.summons.insert(number);
+        member.told.insert(from, now);
+        self.fleets.dirty.insert(id);
+        Ok(())
+    }
+
+    /// What a row of summonses brings: an invitation, or the way back.
+    pub(super) const fn is_way(number: u64) -> bool {
+        number & WAY != 0
+    }
+
+    /// Sends a message of the router's own to a peer; whether it was taken on.
+    fn tell(
+        &mut self,
+        step: &mut Transition<'_>,
+        to: AgentId,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<bool, StoreError> {
+        let Ok(content_type) = content_type.to_string().parse() else {
+            return Err(StoreError::Damaged);
+        };
+        let lifetime = ASKED;
+        let outgoing = Outgoing { to, id: None, content_type, body, lifetime, ordered: false };
+        match self.send(step, outgoing, false) {
+            Ok(_) => Ok(true),
+            Err(CommandError::Store(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    pub(super) fn tell_way_back(
+        &mut self,
+        step: &mut Transition<'_>,
+        to: AgentId,
+        way: &Summons,
+    ) -> Result<(), StoreError> {
+        // One that is too long to be told is not told: an admin brings its asker in anew.
+        let Ok(body) = way.encode() else { return Ok(()) };
+        self.tell(step, to, ANSWERED_TYPE, body).map(drop)
+    }
+
+    /// A member answered: the roster is fetched.
+    fn way_came(&mut self, step: &mut Transition<'_>, from: AgentId, body: &[u8]) {
+        let Ok(way) = Summons::decode(body) else { return };
+        let id = way.group;
+        let Some(member) = self.fleets.members.get(&id) else { return };
+        let is_member = member.cards.agents().any(|agent| agent == from);
+        let goes_on = member.row.last_commit <= way.after.0;
+        let is_wanted = member.row.stage == Stage::Stranded && is_member && goes_on;
+        if is_wanted && !self.fleets.joins.contains_key(&id) {
+            self.fleets.joins.insert(id, Join::back(from, way));
+            self.next_part(step, id);
+        }
+    }
+
+    /// Everything is here: the commit is made that comes back, in place of all that was.
+    pub(super) fn come_back(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        way: &Summons,
+        roster: &Roster,
+    ) -> Result<Result<(), GroupError>, StoreError> {
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(Err(GroupError::NoGroup));
+        };
+        let now = step.now.wall;
+        let Ok(mut cards) = Cards::default().with(fleet.provider(), &roster.cards, now) else {
+            return Ok(Err(GroupError::Malformed));
+        };
+        cards.insert((**fleet.card()).clone());
+        let returned = fleet.run(step, &mut **random, |around, local| {
+            let Step { output, changes } =
+                Group::rejoin(around, local, &cards, &way.welcome, &roster.tree.0)?;
+            let Rejoined { mut group, commit } = output;
+            if group.id() != id {
+                return Err(GroupError::OtherGroup);
+            }
+            let sight = sight_of(&group.view(around)?)?;
+            Ok(Step { output: (group, commit, sight), changes })
+        })?;
+        let (group, commit, sight) = match returned {
+            Ok(returned) => returned,
+            Err(why) => return Ok(Err(why)),
+        };
+        let own = alloc::vec![fleet.card().as_bytes().to_vec().into()];
+        let posting = Posting { entry: commit.entry, cards: own };
+        let Ok(bytes) = posting.encode() else { return Err(StoreError::Damaged) };
+        let logged = Logged {
+            epoch: commit.epoch,
+            builds_on: Some(way.after),
+            admitted: Vec::new(),
+            removed: Vec::new(),
+            bytes: bytes.into(),
+        };
+        let append = Append { log: log_of(id), entry: Entry::Commit(logged) };
+        let request = Request::Append(append).encode();
+        let (wishes, welcomes) = (Vec::new(), Vec::new());
+        member.row.offered = Some(Offered { request, wishes, welcomes });
+        member.row.holder = way.holder.clone();
+        member.row.stage = Stage::Returning;
+        member.group = Some(group);
+        member.write(step, &id);
+        self.take_cards(step, id, cards, &sight);
+        Ok(Ok(()))
+    }
+
+    fn take_cards(&mut self, step: &mut Transition<'_>, id: GroupId, cards: Cards, sight: &Sight) {
+        self.keep_cards(step, id, cards, sight);
+        self.fleets.dirty.insert(id);
+    }
+
+    /// Asks for the commit that comes back to be put behind the log.
+    pub(super) fn append_return(&mut self, step: &mut Transition<'_>, id: GroupId) {
+        let Some(member) = self.fleets.members.get(&id) else { return };
+        let Some(offered) = member.row.offered.as_ref() else { return };
+        if let Ok(request) = request_of(&offered.request) {
+            self.errand(step, id, Errand::Return, *request);
+        }
+    }
+
+    /// It stands there, or another came before it and the way is asked for anew.
+    pub(super) fn return_answered(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        answer: &Answer,
+    ) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        if member.row.stage != Stage::Returning {
+            return;
+        }
+        member.row.offered = None;
+        (member.commit_answered, member.caught_up, member.way) = (false, false, None);
+        match answer {
+            Answer::Appended(EntryIndex(index)) => {
+                let missed = index.saturating_sub(member.row.read + 1);
+                (member.row.read, member.row.last_commit) = (*index, *index);
+                member.row.stage = Stage::Member;
+                member.row.passed.clear();
+                member.appended.clear();
+                Self::tell_of_group(step, id, GroupEvent::Returned { missed });
+            }
+            _ => member.row.stage = Stage::Stranded,
+        }
+        if let Some(member) = self.fleets.members.get(&id) {
+            member.write(step, &id);
+        }
+    }
+}

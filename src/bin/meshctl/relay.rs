@@ -7,6 +7,9 @@ use clap::Args;
 use meshwork::control::{Code, Fault};
 use meshwork::{Agent, RelayLimits, RelaySettings, RelayStartError, RelayStorageError, Relaying};
 
+#[cfg(unix)]
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::context::Context;
 use crate::output::Halt;
 use crate::up::Up;
@@ -66,11 +69,22 @@ impl Keeping {
             target_keys: self.relay_keys,
             ..RelayLimits::default()
         };
+        #[cfg(unix)]
+        open_many_files();
         let relaying = agent.relay(settings).await.map_err(|error| fault(&error))?;
         let place = relaying.file().display();
         context.output.say(format_args!("relay    keeps what it is given in {place}"))?;
         Ok(relaying)
     }
+}
+
+/// Each connected agent is an open file, of which a shell lets a process have few: a thousand, where
+/// the system allows hundreds of thousands.
+#[cfg(unix)]
+fn open_many_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it may not, there is room for fewer, as there was.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn fault(error: &RelayStartError) -> Fault {
@@ -85,3 +99,17 @@ fn fault(error: &RelayStartError) -> Fault {
 
 /// The file beside the agent's own state.
 const FILE: &str = "relay.redb";
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_may_open_as_many_files_as_the_system_allows() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let fewer = Rlimit { current: maximum.map(|most| most - 1), maximum };
+        setrlimit(Resource::Nofile, fewer).unwrap();
+        open_many_files();
+        assert_eq!(getrlimit(Resource::Nofile).current, maximum);
+    }
+}

@@ -8,6 +8,7 @@
 //! - `following` reads the log, `committing` offers commits to it, `posting` messages.
 //! - `summoning` brings in those whom a commit added, `joining` answers a summons.
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
+//! - `renewing` draws new keys in time.
 //! - `offering` gives relays what others add this agent with.
 
 mod committing;
@@ -16,6 +17,7 @@ mod forking;
 mod joining;
 mod offering;
 mod posting;
+mod renewing;
 mod requests;
 mod returning;
 mod summoning;
@@ -134,10 +136,14 @@ struct Member {
     under_way: BTreeSet<Errand>,
     /// Cards of those who are to come in.
     found: BTreeMap<AgentId, Vec<u8>>,
+    /// How often the relays of one of them did not answer.
+    tries: BTreeMap<AgentId, u32>,
     /// How often the way back was asked for, and when it is next.
     way: Option<(u32, Duration)>,
     /// Whom this agent told the way back, and when.
     told: BTreeMap<AgentId, Duration>,
+    /// When new keys are due.
+    renews: Option<Duration>,
     /// When it is decided which commits that were passed over others go on by.
     doubt: Option<Duration>,
     failures: u32,
@@ -161,8 +167,10 @@ impl Member {
             confirm: None,
             under_way: BTreeSet::new(),
             found: BTreeMap::new(),
+            tries: BTreeMap::new(),
             way: None,
             told: BTreeMap::new(),
+            renews: None,
             doubt,
             failures: 0,
             rests: None,
@@ -188,9 +196,10 @@ impl Member {
         let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
         match self.row.stage {
             Stage::Stranded => self.way.map(|(_, at)| at),
-            _ => self
-                .rests
-                .or([confirm, self.doubt.filter(|_| self.caught_up)].into_iter().flatten().min()),
+            _ => self.rests.or([confirm, self.doubt.filter(|_| self.caught_up), self.renews]
+                .into_iter()
+                .flatten()
+                .min()),
         }
     }
 }
@@ -358,6 +367,12 @@ impl Desk {
         errand: Errand,
         why: RelayFailure,
     ) {
+        if let Errand::Card(peer) | Errand::Offer(peer) = errand
+            && self.is_given_up(group, peer)
+        {
+            self.not_added(step, group, peer);
+            return;
+        }
         let now = step.now.monotonic;
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
         member.caught_up &= errand != Errand::Read;
@@ -445,6 +460,7 @@ impl Desk {
             Stage::Founding => self.found(step, group),
             Stage::Member if self.gives_way(step, group) => self.strand(step, group),
             Stage::Member => {
+                self.renew(step, group);
                 self.offer_commit(step, group)?;
                 self.append_commit(step, group);
                 self.append_message(step, group)?;

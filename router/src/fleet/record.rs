@@ -33,6 +33,8 @@ pub(crate) struct GroupRow {
     pub(crate) wishes: Vec<Wish>,
     /// The commit that waits for the log.
     pub(crate) offered: Option<Offered>,
+    /// When this agent is to draw new keys.
+    pub(crate) renew: Option<WallTime>,
     /// Commits that were passed over, and what others said of them.
     pub(crate) passed: Vec<Passed>,
     /// The number of the next message row.

@@ -14,7 +14,7 @@ use meshwork_protocols::relay::{
 use meshwork_state::StoreError;
 
 use super::following::log_of;
-use super::{Errand, Sight, request_of};
+use super::{Errand, Member, Sight, request_of};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
 use crate::fleet::{Fleet, Offered, Wish, WishState};
@@ -97,6 +97,7 @@ impl Desk {
             return Ok(pick);
         };
         let is_admin = sight.charter.is_admin(&config.own);
+        let waits = member.waits_for_offers();
         for wish in &member.row.wishes {
             if member.apart && !pick.wishes.is_empty() {
                 break;
@@ -115,6 +116,8 @@ impl Desk {
                         pick.dropped.push((wish.clone(), None));
                     }
                 }
+                // Those whose offers are about to come are added with them.
+                Wish::Add { .. } if waits => {}
                 Wish::Add { peer, anew, state: WishState::Ready { offer, card } } => {
                     let verified = verify(fleet, step, &mut **random, offer, card)?;
                     pick.add(wish, sight, (*peer, *anew), verified);
@@ -247,6 +250,17 @@ impl Desk {
             }
         }
         Ok(())
+    }
+}
+
+impl Member {
+    /// Whether more offers are under way, and fewer came than one commit takes.
+    fn waits_for_offers(&self) -> bool {
+        let is_sought = |errand: &Errand| matches!(errand, Errand::Card(_) | Errand::Offer(_));
+        let is_ready =
+            |wish: &&Wish| matches!(wish, Wish::Add { state: WishState::Ready { .. }, .. });
+        self.under_way.iter().any(is_sought)
+            && self.row.wishes.iter().filter(is_ready).count() < MAX_ADDED_AT_ONCE
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::{GroupError, GroupId, LogEntry, Posting, Received, Step};
+use meshwork_protocols::fleet::{Change, GroupError, GroupId, LogEntry, Posting, Received, Step};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::posture::{Posture, Strength};
 use meshwork_protocols::relay::{
@@ -195,7 +195,7 @@ impl Desk {
         let received = fleet.on(step, &mut **random, slot, |group, around, _| {
             group.receive(around, &cards, &posting.entry)
         })?;
-        let event = match received {
+        let came = match received {
             Ok(Received::OwnCommit) => None,
             Ok(Received::Commit { change, lost }) => {
                 if lost {
@@ -203,7 +203,7 @@ impl Desk {
                 }
                 member.commit_answered &= !lost;
                 member.also_passed_over(None, change.author);
-                Some(GroupEvent::Changed { author: change.author, epoch: change.epoch })
+                Some(change)
             }
             Ok(Received::Removed { change }) => {
                 self.erase_group(step, id)?;
@@ -220,10 +220,11 @@ impl Desk {
             Err(_) => return Err(StoreError::Damaged),
         };
         self.keep_cards(step, id, cards, &sight);
-        match event {
-            None => self.own_commit_stands(step, id, logged.index, sight.epoch)?,
-            Some(event) => {
-                Self::tell_of_group(step, id, event);
+        match came {
+            None => self.own_commit_stands(step, id, logged.index, &sight)?,
+            Some(Change { author, epoch, added, .. }) => {
+                Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
+                self.take_turn(step, id, added.len(), &sight);
                 self.confirm_later(step, id, logged.index, sight.members.len());
             }
         }

@@ -116,6 +116,7 @@ mod tests {
             last_commit: 0,
             wishes: Vec::new(),
             offered: None,
+            renew: None,
             passed: Vec::new(),
             next_message: 0,
         })

@@ -227,6 +227,7 @@ impl Desk {
             last_commit: summons.after.0,
             wishes: Vec::new(),
             offered: None,
+            renew: None,
             passed: Vec::new(),
             next_message: 0,
         };
@@ -235,6 +236,8 @@ impl Desk {
         member.write(step, &id);
         self.fleets.members.insert(id, member);
         self.keep_cards(step, id, cards, sight);
+        self.renewed(step, id);
+        self.take_turn(step, id, sight.members.len(), sight);
         self.confirm_later(step, id, summons.after, sight.members.len());
         self.fleets.invitations.remove(&id);
         step.delete(Namespace::Group, key::invitation(&id));

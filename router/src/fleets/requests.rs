@@ -225,6 +225,7 @@ impl Desk {
             last_commit: 0,
             wishes: Vec::new(),
             offered: None,
+            renew: None,
             passed: Vec::new(),
             next_message: 0,
         };
@@ -233,6 +234,7 @@ impl Desk {
         member.write(step, &id);
         self.fleets.members.insert(id, member);
         self.keep_cards(step, id, cards, &sight);
+        self.renewed(step, id);
         self.fleets.dirty.insert(id);
         Ok(Answer::Group(id))
     }

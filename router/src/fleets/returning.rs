@@ -273,6 +273,7 @@ impl Desk {
                 member.row.stage = Stage::Member;
                 member.row.passed.clear();
                 member.appended.clear();
+                self.renewed(step, id);
                 Self::tell_of_group(step, id, GroupEvent::Returned { missed });
             }
             _ => member.row.stage = Stage::Stranded,

@@ -11,7 +11,7 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, KeyKind, Request, TakeId, Taken};
 use meshwork_state::{Namespace, StoreError};
 
-use super::{Ask, Errand};
+use super::{Ask, Errand, Sight};
 use crate::command::{CommandError, Outgoing};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
@@ -22,6 +22,9 @@ use crate::transition::Transition;
 /// How long a summons is tried, and what it needs is kept: as long as an offer counts.
 const SUMMONED: Duration = Duration::from_secs(29 * 24 * 60 * 60);
 
+/// So often the relay of somebody who is to come in is asked: the others wait for it.
+const TRIES: u32 = 3;
+
 impl Desk {
     /// A commit of our own was read in the log: what it was to do is done.
     pub(super) fn own_commit_stands(
@@ -29,16 +32,20 @@ impl Desk {
         step: &mut Transition<'_>,
         id: GroupId,
         index: EntryIndex,
-        epoch: u64,
+        sight: &Sight,
     ) -> Result<(), StoreError> {
-        let author = self.config.own;
+        let (author, epoch) = (self.config.own, sight.epoch);
         let Self { config, fleets, random, .. } = self;
         let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
             return Ok(());
         };
         member.commit_answered = false;
+        let mut due = None;
         if let Some(Offered { wishes, welcomes, .. }) = member.row.offered.take() {
             member.row.wishes.retain(|wish| !wishes.contains(wish));
+            let came = wishes.iter().filter(|wish| matches!(wish, Wish::Add { .. })).count();
+            let has_path = |wish: &Wish| matches!(wish, Wish::Rotate | Wish::Remove(_));
+            due = Some((came, wishes.iter().any(has_path)));
             if !welcomes.is_empty() {
                 let slot = (id, &mut member.group);
                 let tree = fleet.on(step, &mut **random, slot, |group, around, _| {
@@ -52,6 +59,12 @@ impl Desk {
                     .write(step, key::summons(&id, index.0));
                 member.summons.insert(index.0);
             }
+        }
+        if let Some((came, is_renewed)) = due {
+            if is_renewed {
+                self.renewed(step, id);
+            }
+            self.take_turn(step, id, came, sight);
         }
         Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
         Ok(())
@@ -241,6 +254,7 @@ impl Desk {
             self.not_added(step, id, peer);
             return;
         };
+        member.tries.remove(&peer);
         for wish in &mut member.row.wishes {
             if let Wish::Add { peer: wanted, state, .. } = wish
                 && *wanted == peer
@@ -252,11 +266,21 @@ impl Desk {
         member.write(step, &id);
     }
 
+    /// Whether the relays of somebody who is to come in were asked in vain as often as they are.
+    pub(super) fn is_given_up(&mut self, id: GroupId, peer: AgentId) -> bool {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return false };
+        let tries = member.tries.entry(peer).or_default();
+        *tries += 1;
+        *tries >= TRIES
+    }
+
     /// Somebody cannot come in now.
-    fn not_added(&mut self, step: &mut Transition<'_>, id: GroupId, peer: AgentId) {
+    pub(super) fn not_added(&mut self, step: &mut Transition<'_>, id: GroupId, peer: AgentId) {
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         let is_of = |wish: &Wish| matches!(wish, Wish::Add { peer: wanted, .. } if *wanted == peer);
         member.row.wishes.retain(|wish| !is_of(wish));
+        member.tries.remove(&peer);
+        member.found.remove(&peer);
         member.write(step, &id);
         Self::tell_of_group(step, id, GroupEvent::NotAdded(peer));
     }

@@ -1,7 +1,7 @@
 //! Groups of agents over a log that a relay holds: several routers, the relay's own code in memory,
 //! and what becomes of crashes, lost answers, races and members that break the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ struct World {
     parted: Vec<usize>,
     /// What one agent reads of the log in place of what stands there.
     tampered: Option<(usize, Tampering)>,
+    /// Of whom the relay says nothing, as if it were another that is away.
+    silent: Option<AgentId>,
     /// Parts that agents left with the relay.
     uploads: usize,
     /// Loses answers, where it is set.
@@ -70,8 +72,9 @@ impl World {
         let relay = Relay::new(MemoryStorage::new(), Arc::new(Pure), Limits::default());
         let group = GroupId::from_bytes([0; 32]);
         let (waiting, parted) = (Vec::new(), Vec::new());
-        let (tampered, uploads, loses) = (None, 0, None);
-        let mut this = Self { nodes, relay, waiting, parted, tampered, uploads, loses, group };
+        let (tampered, silent, uploads, loses) = (None, None, 0, None);
+        let mut this =
+            Self { nodes, relay, waiting, parted, tampered, silent, uploads, loses, group };
         for place in 0..this.nodes.len() {
             this.connect(place);
             let card = this.nodes[place].card.as_bytes().to_vec().into();
@@ -232,7 +235,8 @@ impl World {
         let mut moved = asks.len() > waiting;
         for (place, ask, request) in asks {
             self.uploads += usize::from(matches!(request, Asked::PutBlob { .. }));
-            let answer = if self.parted.contains(&place) {
+            let is_silent = matches!(&request, Asked::GetCard(of) if Some(*of) == self.silent);
+            let answer = if is_silent || self.parted.contains(&place) {
                 Some(Err(RelayFailure::Gone))
             } else {
                 self.say(place, request.clone()).map(|said| Ok(self.tamper(place, said)))
@@ -302,6 +306,15 @@ impl World {
         for _ in 0..seconds {
             self.settle();
             self.nodes.iter_mut().for_each(|node| node.pass(Duration::from_secs(1)));
+        }
+        self.settle();
+    }
+
+    /// The same over longer, in steps of this many seconds.
+    fn settle_in(&mut self, steps: u32, seconds: u64) {
+        for _ in 0..steps {
+            self.settle();
+            self.nodes.iter_mut().for_each(|node| node.pass(Duration::from_secs(seconds)));
         }
         self.settle();
     }
@@ -596,6 +609,50 @@ fn a_restored_state_follows_no_log_until_it_is_invited_anew() {
     world.settle();
     assert_eq!(world.nodes[0].bodies(), ["back"]);
     world.assert_one(&[0, 1, 2]);
+}
+
+#[test]
+fn after_many_came_a_quarter_renew_their_keys_within_the_hour_and_all_within_the_week() {
+    let mut world = World::with_group(9);
+    let before = world.summary(0).epoch;
+    world.settle_in(70, 60);
+    world.assert_one(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(world.summary(0).epoch, before + 3, "nine leaves have three turns");
+    let authors = |world: &World| -> BTreeSet<AgentId> {
+        let author = |event: &Event| match event {
+            Event::Group { what: GroupEvent::Changed { author, .. }, .. } => Some(*author),
+            _ => None,
+        };
+        world.nodes[0].events.iter().filter_map(author).collect()
+    };
+    assert!(authors(&world).len() <= 4);
+    world.settle_in(7 * 24, 60 * 60);
+    assert_eq!(authors(&world).len(), 9);
+    world.assert_one(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn a_relay_that_does_not_answer_keeps_nobody_else_waiting() {
+    let mut world = World::new(3);
+    world.found();
+    world.silent = Some(world.id(2));
+    let peers = vec![world.id(1), world.id(2)];
+    let invite = GroupRequest::Invite { group: world.group, peers, anew: false };
+    assert_eq!(world.ask(0, invite), Some(Ok(Answer::Done)));
+    world.settle_for(15);
+    let (one, other) = (world.id(1), world.id(2));
+    assert!(world.saw(0, |what| *what == GroupEvent::NotAdded(other)));
+    assert_eq!(world.summary(0).members, [world.id(0), one]);
+    assert_eq!(world.summary(0).epoch, 1);
+    assert_eq!(world.summary(0).changes, 0);
+}
+
+#[test]
+fn few_that_come_make_nobody_renew_its_keys() {
+    let mut world = World::with_group(3);
+    let before = world.summary(0).epoch;
+    world.settle_in(70, 60);
+    assert_eq!(world.summary(0).epoch, before);
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Desk {
         self.gaps = Gaps::default();
         self.held = Held::default();
         self.owed = Owed::default();
-        self.relays.forget_deposits();
+        self.relays.forget_under_way();
         self.rules.contacts_are_read_anew();
         ledger.each(Namespace::Peer, |row| self.peers.load(&row))?;
         let provider = Arc::clone(&self.config.provider);

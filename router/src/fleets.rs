@@ -81,10 +81,10 @@ enum Errand {
     Found,
     /// Entries are read.
     Read,
-    /// The commit of our own is appended.
-    Commit,
-    /// A message is.
-    Message(u64),
+    /// A commit of our own is appended: the one of this number.
+    Commit(u64),
+    /// A message is, as it was sealed in this epoch.
+    Message { number: u64, epoch: u64 },
     /// A commit of another is confirmed.
     Confirm(u64),
     /// A part of a roster is left.
@@ -124,6 +124,9 @@ struct Member {
     appended: BTreeSet<u64>,
     /// Entries whose new members were not sent their summons.
     summons: BTreeSet<u64>,
+    /// Numbers our commits: one is read in the log before or after its append is answered, and the
+    /// answer says nothing of the next.
+    commit_number: u64,
     /// Whether the log has our commit, or another in its place, which is about to be read.
     commit_answered: bool,
     /// Whether wishes are followed one at a time: together they made no commit, and it is not known
@@ -161,6 +164,7 @@ impl Member {
             messages: BTreeMap::new(),
             appended: BTreeSet::new(),
             summons: BTreeSet::new(),
+            commit_number: 0,
             commit_answered: false,
             apart: false,
             caught_up: false,
@@ -345,8 +349,10 @@ impl Desk {
         match errand {
             Errand::Found => self.founded(step, group, &answer),
             Errand::Read => return self.read_came(step, group, answer),
-            Errand::Commit => return self.commit_answered(step, group, &answer),
-            Errand::Message(number) => self.message_answered(step, group, number, &answer),
+            Errand::Commit(number) => return self.commit_answered(step, group, number, &answer),
+            Errand::Message { number, epoch } => {
+                return self.message_answered(step, group, (number, epoch), &answer);
+            }
             // A statement that is refused is one that nobody needs.
             Errand::Confirm(commit) => self.confirmed(group, commit),
             Errand::Upload { after, part } => {

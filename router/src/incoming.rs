@@ -119,17 +119,28 @@ impl Desk {
         seen.write(step, &sender, id);
         // What came over a group's log is not answered.
         if taken.group.is_none() && self.peers.is_known(&sender) {
-            let receipt = Receipt { id, verdict: Verdict::Processed };
-            self.owed.owe(step, sender, receipt, seen.forget_after());
             self.say(step, &sender, &one_receipt(id, Verdict::Processed))?;
-            if self.paths.reaches(&sender) {
-                self.owed.schedule(&sender, Owed::repeat_at(step.now.monotonic));
-            } else {
-                self.owe_by_mail(step, &sender);
-            }
-            self.dirty.insert(sender);
+            self.owe_processed(step, sender, id, &seen);
         }
         Ok(())
+    }
+
+    /// The sender is told that its message was dealt with until it says that it knows.
+    fn owe_processed(
+        &mut self,
+        step: &mut Transition<'_>,
+        sender: AgentId,
+        id: MessageId,
+        seen: &SeenRow,
+    ) {
+        let receipt = Receipt { id, verdict: Verdict::Processed };
+        self.owed.owe(step, sender, receipt, seen.forget_after());
+        if self.paths.reaches(&sender) {
+            self.owed.schedule(&sender, Owed::repeat_at(step.now.monotonic));
+        } else {
+            self.owe_by_mail(step, &sender);
+        }
+        self.dirty.insert(sender);
     }
 
     /// Puts what was held of a stranger into the inbox: the owner accepted it.
@@ -386,8 +397,9 @@ impl Desk {
         let Some(place) = delivery.message.order else {
             seen.write(step, &sender, id);
             self.inbox.one_more_seen(step);
+            let is_dealt_with = self.is_of_groups(&delivery);
             self.deliver(step, [delivery])?;
-            return Ok(Verdict::Delivered);
+            return Ok(if is_dealt_with { Verdict::Processed } else { Verdict::Delivered });
         };
         if !self.gaps.has_room(&sender, place, lowest_wanted, delivery.size()) {
             return Ok(Verdict::Busy { retry_after: BUSY_SECONDS });
@@ -411,17 +423,17 @@ impl Desk {
         for delivery in ready {
             let (sender, id) = (delivery.sender, delivery.message.id);
             let mut seen = SeenRow::read(step, &sender, id)?.ok_or(StoreError::Damaged)?;
-            if self.is_of_way_back(&delivery) {
-                self.of_way_back(step, sender, &delivery.message)?;
-                seen.verdict = Verdict::Processed;
-                seen.write(step, &sender, id);
-                continue;
-            }
-            if self.is_summons(&delivery) {
+            if self.is_of_groups(&delivery) {
                 // The owner sees the invitation, and not the message that brought it.
-                self.summoned(step, sender, delivery.received, &delivery.message);
+                if self.is_summons(&delivery) {
+                    self.summoned(step, sender, delivery.received, &delivery.message);
+                } else {
+                    self.of_way_back(step, sender, &delivery.message)?;
+                }
                 seen.verdict = Verdict::Processed;
                 seen.write(step, &sender, id);
+                // A relay keeps what is left again once: the one answer may be lost for good.
+                self.owe_processed(step, sender, id, &seen);
                 continue;
             }
             let arrival = self.inbox.put(step, &delivery);
@@ -430,6 +442,11 @@ impl Desk {
             step.tell(Event::Arrived { arrival, sender, id, repeat: false });
         }
         Ok(())
+    }
+
+    /// Whether a message is dealt with here, and never seen by the application.
+    fn is_of_groups(&self, delivery: &Delivery) -> bool {
+        self.is_summons(delivery) || self.is_of_way_back(delivery)
     }
 
     /// Whether the owner's policy takes a stranger's message, or holds it and has room.

@@ -196,10 +196,13 @@ impl Relays {
     }
 
     /// Nothing that is under way is waited for: the rows are loaded anew.
-    pub(crate) fn forget_deposits(&mut self) {
+    pub(crate) fn forget_under_way(&mut self) {
         self.deposits.clear();
         self.unsaid.clear();
         self.sayings = 0;
+        // An answer that came while nothing could be read was taken by nobody. What is asked for
+        // again goes under the same name.
+        self.asking.clear();
     }
 
     /// Asks a relay for a peer's prekeys, unless one is being asked. A request that this relay has

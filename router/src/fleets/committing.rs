@@ -184,6 +184,7 @@ impl Desk {
             wishes: pick.wishes,
             welcomes: commit.welcomes.into_iter().map(|it| (it.agent, it.bytes)).collect(),
         });
+        member.commit_number += 1;
         member.commit_answered = false;
         member.write(step, &id);
         Ok(())
@@ -195,8 +196,9 @@ impl Desk {
         let Some(offered) = member.row.offered.as_ref().filter(|_| !member.commit_answered) else {
             return;
         };
+        let number = member.commit_number;
         if let Ok(request) = request_of(&offered.request) {
-            self.errand(step, id, Errand::Commit, *request);
+            self.errand(step, id, Errand::Commit(number), *request);
         }
     }
 
@@ -205,9 +207,16 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
+        number: u64,
         answer: &Answer,
     ) -> Result<(), StoreError> {
         use meshwork_protocols::relay::Refusal;
+        let waits =
+            |member: &&Member| member.row.offered.is_some() && member.commit_number == number;
+        if self.fleets.members.get(&id).filter(waits).is_none() {
+            // It was read in the log meanwhile, or given up.
+            return Ok(());
+        }
         match answer {
             Answer::Appended(_) | Answer::Refused(Refusal::NotLast { .. }) => {
                 if let Some(member) = self.fleets.members.get_mut(&id) {

@@ -104,7 +104,7 @@ impl Desk {
         id: GroupId,
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
-        let is_under_way = |errand: &Errand| matches!(errand, Errand::Message(_));
+        let is_under_way = |errand: &Errand| matches!(errand, Errand::Message { .. });
         if member.under_way.iter().any(is_under_way) {
             return Ok(());
         }
@@ -115,9 +115,9 @@ impl Desk {
         // What was sealed in an epoch that is over is sealed for whoever is there now.
         let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
         let row = if row.epoch < sight.epoch { self.reseal(step, id, number, row)? } else { row };
-        let entry = Entry::Message(row.entry.into());
+        let (epoch, entry) = (row.epoch, Entry::Message(row.entry.into()));
         let append = Append { log: log_of(id), entry };
-        self.errand(step, id, Errand::Message(number), Request::Append(append));
+        self.errand(step, id, Errand::Message { number, epoch }, Request::Append(append));
         Ok(())
     }
 
@@ -145,9 +145,14 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
-        number: u64,
+        (number, epoch): (u64, u64),
         answer: &Answer,
-    ) {
+    ) -> Result<(), StoreError> {
+        // Meanwhile it may have been read in the log, or sealed anew.
+        let row = MessageRow::read(step, &key::message(&id, number))?;
+        if row.is_none_or(|row| row.epoch != epoch) {
+            return Ok(());
+        }
         match answer {
             Answer::Appended(_) => {
                 if let Some(member) = self.fleets.members.get_mut(&id) {
@@ -156,6 +161,7 @@ impl Desk {
             }
             _ => self.refused(step, id),
         }
+        Ok(())
     }
 
     /// A message of our own was read in the log: it is there for everybody, unless the group had

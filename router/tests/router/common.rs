@@ -364,6 +364,11 @@ impl Node {
         self.store.scan(Namespace::Fleet, &[], None, usize::MAX).unwrap()
     }
 
+    /// How many rows of a namespace are durable.
+    pub(crate) fn count(&self, namespace: Namespace) -> usize {
+        self.store.scan(namespace, &[], None, usize::MAX).unwrap().len()
+    }
+
     /// Every row, to compare a before with an after.
     pub(crate) fn rows(&self) -> Vec<(Namespace, Vec<u8>, Vec<u8>)> {
         Namespace::ALL

@@ -133,6 +133,22 @@ impl World {
         assert_eq!(self.nodes[place].answer(ticket), Some(Ok(Answer::Done)));
     }
 
+    /// The relay takes the commit that an agent asks it to append; its answer is on the way.
+    fn append_unheard(&mut self, place: usize) -> (AskId, Said) {
+        let is_commit = |wish: &Output| match wish {
+            Output::AskRelay { request, .. } => {
+                matches!(**request, Asked::Append(Append { entry: Entry::Commit(_), .. }))
+            }
+            _ => false,
+        };
+        let wishes = &mut self.nodes[place].wishes;
+        let at = wishes.iter().position(is_commit).expect("a commit is to be appended");
+        let Some(Output::AskRelay { ask, request, .. }) = wishes.remove(at) else {
+            unreachable!("it is one")
+        };
+        (ask, self.say(place, *request).expect("an answer at once"))
+    }
+
     /// Sends to the group; what does not fit now is an error.
     fn send(&mut self, place: usize, body: &str) -> Result<Answer, CommandError> {
         let outgoing = text(RELAY, body);
@@ -494,6 +510,43 @@ fn members_that_commit_at_once_converge_without_anybodys_help() {
         world.assert_one(&[0, 1, 2, 3, 4]);
         assert_eq!(world.summary(0).epoch, before + 5 * round, "each commit counts once");
     }
+}
+
+#[test]
+fn an_answer_that_comes_behind_the_log_says_nothing_of_the_next_commit() {
+    let mut world = World::with_group(2);
+    let before = world.summary(0).epoch;
+    world.rotate(0);
+    let (ask, answer) = world.append_unheard(0);
+    assert!(matches!(answer, Said::Appended(_)));
+    // The log has brought the commit, and the next waits for it.
+    world.settle();
+    assert_eq!((world.summary(0).epoch, world.summary(0).changes), (before + 1, 0));
+    world.rotate(0);
+    world.answer(0, ask, Ok(answer));
+    world.settle_for(1);
+    assert_eq!(world.summary(0).epoch, before + 2);
+    world.assert_one(&[0, 1]);
+}
+
+#[test]
+fn whoever_summons_hears_that_its_summons_was_dealt_with_though_the_first_receipt_is_lost() {
+    let mut world = World::new(2);
+    world.found();
+    let peers = vec![world.id(1)];
+    let invite = GroupRequest::Invite { group: world.group, peers, anew: false };
+    world.request(0, invite);
+    let owed = |world: &World, place: usize| world.nodes[place].count(Namespace::Owed);
+    for _ in 0..20 {
+        world.nodes.iter_mut().for_each(Node::commit);
+        // What it says does not arrive.
+        world.nodes[1].sent.clear();
+        world.carry_frames();
+        world.carry_asks();
+    }
+    assert_eq!((owed(&world, 1), world.nodes[0].count(Namespace::Outbox)), (1, 1));
+    world.settle_for(40);
+    assert_eq!((owed(&world, 1), world.nodes[0].count(Namespace::Outbox)), (0, 0));
 }
 
 #[test]

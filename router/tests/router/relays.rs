@@ -309,6 +309,24 @@ fn the_second_relay_takes_what_the_first_does_not_and_the_first_is_tried_again()
 }
 
 #[test]
+fn prekeys_whose_answer_was_lost_with_a_commit_are_asked_for_again() {
+    let mut scene = Scene::new();
+    let id = scene.a.send(text(scene.b.id(), "hello")).unwrap();
+    let asks =
+        |node: &Node| node.wishes.iter().any(|wish| matches!(wish, Output::TakePrekeys { .. }));
+    assert!(asks(&scene.a));
+    // The answer comes while nothing can be read.
+    scene.a.wishes.clear();
+    scene.a.request(Request::Send(text(scene.b.id(), "lost")));
+    scene.a.fail_commit(false);
+    scene.a.pass(Duration::from_secs(1));
+    scene.a.commit();
+    assert!(asks(&scene.a));
+    scene.a_is_here();
+    assert_eq!(scene.a.level(id), Some(Level::Relayed));
+}
+
+#[test]
 fn with_no_relay_a_message_is_sealed_and_waits_and_leaves_when_one_is_back() {
     let mut scene = Scene::new();
     scene.a.send(text(scene.b.id(), "before")).unwrap();

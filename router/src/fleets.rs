@@ -420,7 +420,10 @@ impl Desk {
                     GroupRow { stage: Stage::Stranded, ..row }.write(step, row_key);
                 }
                 // Their keys may be used up already.
-                Some(&key::OFFER) => OfferRow::default().write(step, row_key),
+                Some(&key::OFFER) => {
+                    let row: OfferRow = row::decode(&value)?;
+                    OfferRow { given: None, ..row }.write(step, row_key);
+                }
                 _ => {}
             }
             Ok(())

@@ -15,18 +15,19 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use openmls::key_packages::{KeyPackage, KeyPackageIn, Lifetime};
+use openmls::prelude::hash_ref::KeyPackageRef;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::versions::ProtocolVersion;
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
 use super::credential::Credential;
-use super::error::{OfferError, Refusal};
-use super::mls::Mls;
+use super::error::{GroupError, OfferError, Refusal};
+use super::mls::{Label, Mls};
 use super::suite::Suite;
 use super::{Local, Step, Surroundings};
 use crate::identity::{
-    AgentId, Card, CardHash, HybridSignature, Purpose, Unverified, Validity, Verifiable,
+    AgentId, Card, CardHash, HybridSignature, Purpose, Unverified, Validity, Verifiable, canonical,
 };
 use crate::provider::Provider;
 use crate::time::{CLOCK_TOLERANCE, WallTime};
@@ -118,6 +119,22 @@ impl Offer {
         let proof = EntryProof { package: hash, not_before, not_after, last_resort, signature };
         let claim = OfferClaim { credential, proof, package: bytes };
         Ok(Step { output: Self { claim, package }, changes: mls.into_changes()? })
+    }
+
+    /// What its private keys are called in the rows, by which they are given up.
+    pub fn name(&self, around: &mut Surroundings<'_>) -> Result<Vec<u8>, OfferError> {
+        let mls = around.mls();
+        let name = self.package.hash_ref(mls.crypto()).map_err(|_| OfferError::Internal)?;
+        canonical::encode(&name).map_err(|_| OfferError::Internal)
+    }
+
+    /// Gives up the private keys of an offer that nobody is to use any more. One that was used, or
+    /// given up before, has none.
+    pub fn forget(around: &mut Surroundings<'_>, name: &[u8]) -> Result<Step<()>, GroupError> {
+        let name: KeyPackageRef = canonical::decode(name).map_err(|_| GroupError::Malformed)?;
+        let mls = around.mls();
+        mls.overlay().delete(Label::KeyPackage, &name)?;
+        Ok(Step { output: (), changes: mls.into_changes()? })
     }
 
     /// The bytes, for a pool.

@@ -159,10 +159,12 @@ pub(crate) struct InvitationRow {
 }
 
 /// What a relay was given of this agent's offers.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct OfferRow {
     /// The card that they name, and when they were made.
     pub(crate) given: Option<(CardHash, WallTime)>,
+    /// What was made for it, and when nobody comes in by it any more.
+    pub(crate) made: Vec<(WallTime, Vec<u8>)>,
 }
 
 macro_rules! row_of_group {

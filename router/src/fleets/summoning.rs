@@ -20,7 +20,7 @@ use crate::peer::PeerFacts;
 use crate::transition::Transition;
 
 /// How long a summons is tried, and what it needs is kept: as long as an offer counts.
-const SUMMONED: Duration = Duration::from_secs(29 * 24 * 60 * 60);
+pub(super) const SUMMONED: Duration = Duration::from_secs(29 * 24 * 60 * 60);
 
 /// So often the relay of somebody who is to come in is asked: the others wait for it.
 const TRIES: u32 = 3;

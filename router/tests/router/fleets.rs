@@ -701,6 +701,26 @@ fn a_relay_that_does_not_answer_keeps_nobody_else_waiting() {
 }
 
 #[test]
+fn offers_that_are_taken_are_made_anew_up_to_a_bound_and_given_up_in_the_end() {
+    let mut world = World::new(1);
+    let kept = |world: &World| {
+        let of_fleet = |(namespace, ..): &&(Namespace, _, _)| *namespace == Namespace::Fleet;
+        world.nodes[0].rows().iter().filter(of_fleet).count()
+    };
+    let (first, mut counts) = (kept(&world), Vec::new());
+    for _ in 0..40 {
+        world.meet_relay(0);
+        world.settle();
+        counts.push(kept(&world));
+    }
+    assert_eq!(counts[0], 2 * first, "eight, and another last resort");
+    assert_eq!((counts[26], counts[27], counts[39]), (28 * first, 28 * first, 28 * first));
+    world.settle_in(45, 24 * 60 * 60);
+    world.meet_relay(0);
+    assert_eq!(kept(&world), 0, "the card has ended, and so has each offer");
+}
+
+#[test]
 fn few_that_come_make_nobody_renew_its_keys() {
     let mut world = World::with_group(3);
     let before = world.summary(0).epoch;

@@ -4,8 +4,8 @@ use core::time::Duration;
 use crate::fleet::fixture::{Agent, Fleet, Known, PROVIDER};
 use crate::fleet::mls::Label;
 use crate::fleet::{
-    Charter, Fault, FleetKey, Group, GroupError, Invitation, LogEntry, MAX_PAST, PAST_LIFETIME,
-    Plan, Received, Refusal,
+    Charter, Fault, FleetKey, Group, GroupError, Invitation, LogEntry, MAX_PAST, Offer,
+    PAST_LIFETIME, Plan, Received, Refusal,
 };
 use crate::identity::Sequence;
 use crate::provider::pure::Pure;
@@ -373,6 +373,21 @@ fn who_lost_the_group_comes_back_and_everybody_goes_on() {
     fleet.commit(2, &Plan { rotate: true, ..Plan::default() });
     fleet.check_agreement();
     assert_eq!(fleet.agents[0].members(id).len(), 3);
+}
+
+#[test]
+fn an_offer_that_is_given_up_leaves_nothing_in_the_rows() {
+    let mut agent = Agent::new(30);
+    let before = agent.rows.0.len();
+    let offer = agent.offer();
+    assert!(agent.rows.0.len() > before);
+    let name = agent.with(|around, _| offer.name(around)).unwrap();
+    for _ in 0..2 {
+        agent.run(|around, _| Offer::forget(around, &name)).unwrap();
+        assert_eq!(agent.rows.0.len(), before);
+    }
+    let none = agent.run(|around, _| Offer::forget(around, &name[1..]));
+    assert_eq!(none, Err(GroupError::Malformed));
 }
 
 #[test]

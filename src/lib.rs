@@ -35,9 +35,9 @@ mod streams;
 
 pub use agent::{
     Addressee, Agent, Asked, Call, CallError, CloseError, Counters, Datagram, DatagramError,
-    Datagrams, Dealings, Declined, Delivery, Event, FetchError, GroupError, Groups, Inbox,
-    MeetError, Message, Peer, PeerError, PrekeyError, ProcessError, ReachError, SendError,
-    ServeError, Serving, StatusError, Stopped, Stranger, Watch, Whom,
+    Datagrams, Dealings, Declined, Delivery, Event, FetchError, GroupError, Groups, Inbox, Logged,
+    LoggedKind, MeetError, Message, Peer, PeerError, PrekeyError, ProcessError, ReachError,
+    SealedEntry, SendError, ServeError, Serving, StatusError, Stopped, Stranger, Watch, Whom,
 };
 pub use config::{Builder, StartError};
 pub use driver::RelayState;
@@ -59,7 +59,7 @@ pub use meshwork_relay::{Limits as RelayLimits, Metrics as RelayMetrics};
 pub use meshwork_router::{
     Choice, Dialling, Explanation, FirstContact, GroupEvent, GroupSummary, InvitationSummary,
     Level, Limits, Misbehaviour, PeerPrekeys, PrekeySettings, PrekeyStatus, Protocol, Reason,
-    RelaySituation, Situation, Standing, Status, Suspicion, UpkeepError,
+    RelaySituation, Situation, Standing, Status, Suspicion, Trial, UpkeepError,
 };
 pub use meshwork_state::{
     CreateError, OpenError, RestoreEvidence, StoreError, Unlock, UnlockError, UnlockKind, key_file,

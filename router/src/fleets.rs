@@ -10,6 +10,7 @@
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
 //! - `renewing` draws new keys in time.
 //! - `offering` gives relays what others add this agent with.
+//! - `trial` says what an entry would come to.
 
 mod committing;
 mod following;
@@ -21,6 +22,7 @@ mod renewing;
 mod requests;
 mod returning;
 mod summoning;
+mod trial;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -49,6 +51,7 @@ use crate::transition::Transition;
 pub use self::joining::{INVITATIONS_OF_ONE, MAX_INVITATIONS};
 pub use self::posting::{GROUP_MESSAGES, MAX_GROUP_BODY};
 pub use self::requests::{GroupRequest, GroupSummary, InvitationSummary, MAX_NAMED};
+pub use self::trial::Trial;
 
 /// The most groups: each keeps its tree and a request at its log's holder.
 pub const MAX_GROUPS: usize = 256;

@@ -68,7 +68,7 @@ pub use event::{Event, GroupEvent, Level, Misbehaviour};
 pub use fleet::Fleet;
 pub use fleets::{
     AskId, GROUP_MESSAGES, GroupRequest, GroupSummary, INVITATIONS_OF_ONE, InvitationSummary,
-    MAX_GROUP_BODY, MAX_GROUPS, MAX_INVITATIONS, MAX_NAMED,
+    MAX_GROUP_BODY, MAX_GROUPS, MAX_INVITATIONS, MAX_NAMED, Trial,
 };
 pub use group_commit::{Group, GroupCommit};
 pub use heartbeat::HEARTBEAT;

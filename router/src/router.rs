@@ -5,8 +5,10 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
 
-use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::random::Random;
+use meshwork_protocols::relay::Entry;
 use meshwork_protocols::time::Timestamp;
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Rows, StoreError};
@@ -16,7 +18,7 @@ use crate::command::{Answer, Command, CommandError, Request, Ticket};
 use crate::deferred::{Deferred, PrekeyStatus};
 use crate::desk::{Config, Desk};
 use crate::event::{Event, Level};
-use crate::fleets::{GroupSummary, InvitationSummary};
+use crate::fleets::{GroupSummary, InvitationSummary, Trial};
 use crate::input::{Input, PathChange};
 use crate::ledger::Ledger;
 use crate::output::{BatchId, CloseReason, Output};
@@ -184,6 +186,21 @@ impl Router {
     pub fn groups(&mut self) -> Result<Vec<GroupSummary>, StoreError> {
         let mut step = Transition::new(&self.ledger, self.now);
         self.desk.groups(&mut step)
+    }
+
+    /// What an entry of a group's log would come to with the keys that are here. Nothing changes.
+    pub fn try_entry(
+        &mut self,
+        group: GroupId,
+        entry: &Entry,
+    ) -> Result<Result<Trial, CommandError>, StoreError> {
+        let mut step = Transition::new(&self.ledger, self.now);
+        self.desk.try_entry(&mut step, group, entry)
+    }
+
+    /// Who holds the log of a group that this agent is in.
+    pub fn log_holder(&self, group: &GroupId) -> Option<&Relay> {
+        self.desk.log_holder(group)
     }
 
     /// The groups that this agent is invited to.

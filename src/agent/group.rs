@@ -1,12 +1,16 @@
 //! Groups, as an application founds, joins and uses them.
 
+mod log;
+
+pub use self::log::{Logged, LoggedKind, SealedEntry};
+
 use std::time::Duration;
 
 use meshwork_protocols::fleet::{GroupError as Rule, GroupId};
 use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::wire::{ContentType, MAX_LIFETIME, MessageId};
 use meshwork_router::{
-    Answer, CommandError, GroupRequest, GroupSummary, InvitationSummary, Request,
+    Answer, CommandError, GroupRequest, GroupSummary, InvitationSummary, Request, Trial,
 };
 use meshwork_state::StoreError;
 
@@ -157,6 +161,22 @@ impl Groups {
     /// Forgets a group here, without a word to its members.
     pub async fn forget(&self, group: GroupId) -> Result<(), GroupError> {
         self.done(GroupRequest::Forget(group)).await
+    }
+
+    /// What stands in the group's log behind this place, as its holder keeps it: some of it, and
+    /// nothing at its end. Messages and commits in it are sealed.
+    pub async fn log(&self, group: GroupId, after: u64) -> Result<Vec<Logged>, GroupError> {
+        let log =
+            self.agent.shared.ask(|answer| Order::GroupLog { group, after, answer }).await??;
+        Ok(log.into_iter().map(Into::into).collect())
+    }
+
+    /// What an entry of the group's log would come to with the keys that this agent has. Nothing
+    /// changes, and nothing of a message is shown: it tells what a state can read, for instance that
+    /// of an agent that was taken out.
+    pub async fn try_entry(&self, group: GroupId, entry: SealedEntry) -> Result<Trial, GroupError> {
+        let entry = entry.into();
+        Ok(self.agent.shared.ask(|answer| Order::TryEntry { group, entry, answer }).await???)
     }
 
     /// Waits until a group looks like that, as far as its log is read here.

@@ -20,6 +20,7 @@ mod body;
 mod client;
 mod event;
 mod fault;
+mod groups;
 mod lines;
 mod moment;
 mod named;
@@ -44,6 +45,9 @@ pub use body::Body;
 pub use client::{Client, Replies};
 pub use event::{Event, Happening};
 pub use fault::{Code, Fault};
+pub use groups::{
+    EntryKind, EntryTrial, Group, GroupEntry, GroupMember, GroupMessage, GroupState, Invitation,
+};
 pub use lines::MAX_LINE;
 pub use moment::Moment;
 pub use named::Named;
@@ -54,7 +58,9 @@ pub use reply::{
     Answer as CallAnswer, Asked, CardFacts, Dealings, Delivery, Identity, MailRelays, Peer,
     Progress, Protection, Reply, Route, Search, Status,
 };
-pub use request::{Call, Decline, Request, Send, Stand, Via, Wait, WaitFor};
+pub use request::{
+    Call, ChangeGroup, Decline, GroupChange, Request, Send, SendToGroup, Stand, Via, Wait, WaitFor,
+};
 pub use server::{MAX_CONNECTIONS, Server};
 pub use service::{Answer, answer};
 pub use transfer::{Direction, SendFile, Transfer, TransferState};

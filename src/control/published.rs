@@ -76,6 +76,22 @@ fn requests() -> Vec<Request> {
         deadline_millis: None,
         via: None,
     };
+    let relay = contact.clone();
+    let to_group = SendToGroup {
+        group: "crew".into(),
+        body: Body(b"hi".to_vec()),
+        content_type: ContentType::default(),
+        lifetime_seconds: None,
+        wait_seconds: None,
+    };
+    let change = |change| {
+        let (members, wait_seconds) = match change {
+            GroupChange::Rotate | GroupChange::Leave => (vec![], None),
+            _ => (vec![peer()], Some(5)),
+        };
+        Request::ChangeGroup(ChangeGroup { group: "crew".into(), change, members, wait_seconds })
+    };
+    let trial = |kind| Request::TryEntry { group: "crew".into(), kind, sealed: Body(vec![0xff]) };
     vec![
         Request::Id {},
         Request::Card {},
@@ -116,6 +132,30 @@ fn requests() -> Vec<Request> {
         Request::PublishPrekeys {},
         Request::ExportPrekeys {},
         Request::ImportPrekeys { bundle: "-----BEGIN".into() },
+        Request::Groups { group: None },
+        Request::Groups { group: Some(peer()) },
+        Request::CreateGroup { name: "crew".into(), relay: None },
+        Request::CreateGroup { name: "crew".into(), relay: Some(relay) },
+        change(GroupChange::Invite),
+        change(GroupChange::Heal),
+        change(GroupChange::Remove),
+        change(GroupChange::Appoint),
+        change(GroupChange::Dismiss),
+        change(GroupChange::Rotate),
+        change(GroupChange::Leave),
+        Request::JoinGroup { group: "crew".into() },
+        Request::DeclineGroup { group: "crew".into() },
+        Request::ForgetGroup { group: "crew".into() },
+        Request::SendToGroup(SendToGroup {
+            content_type: "text/plain".parse().unwrap(),
+            lifetime_seconds: Some(60),
+            wait_seconds: Some(5),
+            ..to_group.clone()
+        }),
+        Request::SendToGroup(to_group),
+        Request::GroupLog { group: "crew".into(), after: 7, sealed: true },
+        trial(EntryKind::Commit),
+        trial(EntryKind::Message),
         Request::Watch {},
         Request::Stop {},
     ]
@@ -302,8 +342,21 @@ fn replies() -> Vec<Reply> {
             why: Some("words".into()),
             ..transfer
         }),
+        Reply::Group(group(GroupState::Founding)),
+        Reply::Group(group(GroupState::Follows)),
+        Reply::Group(group(GroupState::Stranded)),
+        Reply::Invitation(Invitation {
+            group: GROUP,
+            name: "crew".into(),
+            by: named(),
+            received: time(),
+            holder: nameless(),
+        }),
+        Reply::EntryTrial(EntryTrial { opens: true, what: "words".into() }),
+        Reply::GroupMessage(GroupMessage { group: GROUP, message: MESSAGE, logged: true }),
         Reply::Done {},
     ];
+    replies.extend(entries().into_iter().map(Reply::GroupEntry));
     replies.extend(statuses().into_iter().map(Reply::Status));
     replies.extend(
         happenings().into_iter().map(|it| Reply::Event(Event { at: time(), happening: it })),
@@ -316,6 +369,54 @@ fn figures(failing: Option<crate::RelayStorageError>) -> RelayFigures {
     let mut metrics = crate::RelayMetrics::default();
     metrics.refusals.insert("not-now", 3);
     RelayFigures::new(&metrics, failing)
+}
+
+fn group(state: GroupState) -> Group {
+    let member = |who, admin, own| GroupMember { who, admin, own };
+    Group {
+        group: GROUP,
+        name: "crew".into(),
+        holder: nameless(),
+        state,
+        epoch: 3,
+        members: vec![member(named(), true, false), member(nameless(), false, true)],
+        read: 9,
+        waiting: 1,
+        changes: 2,
+        protocol: Protocol::Fleet,
+        reason: Reason::GroupLog,
+        why: "words".into(),
+    }
+}
+
+fn entries() -> Vec<GroupEntry> {
+    let entry = |kind| GroupEntry {
+        index: 1,
+        author: named(),
+        at: time(),
+        kind,
+        epoch: None,
+        on: None,
+        admitted: vec![],
+        removed: vec![],
+        bytes: 7,
+        sealed: Some(Body(vec![0xff])),
+    };
+    let commit = GroupEntry {
+        epoch: Some(3),
+        admitted: vec![named()],
+        removed: vec![nameless()],
+        ..entry(EntryKind::Commit)
+    };
+    let on = |kind| GroupEntry { on: Some(2), ..entry(kind) };
+    vec![
+        entry(EntryKind::Founding),
+        commit,
+        entry(EntryKind::Message),
+        on(EntryKind::Confirmed),
+        on(EntryKind::CannotProcess),
+        on(EntryKind::Refounding),
+    ]
 }
 
 /// Does not compile when a kind is added, to remind of its sample.
@@ -331,12 +432,18 @@ fn remind(request: &Request, reply: &Reply, happening: &Happening) {
         Request::Answer { .. } | Request::Decline { .. } => {}
         Request::Prekeys {} | Request::RotatePrekeys {} | Request::PublishPrekeys {} => {}
         Request::ExportPrekeys {} | Request::ImportPrekeys { .. } | Request::Relay {} => {}
+        Request::Groups { .. } | Request::CreateGroup { .. } | Request::ChangeGroup(_) => {}
+        Request::JoinGroup { .. } | Request::DeclineGroup { .. } => {}
+        Request::ForgetGroup { .. } | Request::SendToGroup(_) | Request::GroupLog { .. } => {}
+        Request::TryEntry { .. } => {}
     }
     match reply {
         Reply::Identity(_) | Reply::Card(_) | Reply::Peer(_) | Reply::Status(_) => {}
         Reply::Delivery(_) | Reply::Route(_) | Reply::Event(_) | Reply::Transfer(_) => {}
         Reply::Answer(_) | Reply::Asked(_) | Reply::Withdrawn { .. } => {}
         Reply::Prekeys(_) | Reply::Bundle(_) | Reply::Relay(_) => {}
+        Reply::Group(_) | Reply::Invitation(_) | Reply::GroupMessage(_) => {}
+        Reply::GroupEntry(_) | Reply::EntryTrial(_) => {}
         Reply::Done {} | Reply::Error(_) => {}
     }
     match happening {

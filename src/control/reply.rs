@@ -7,6 +7,7 @@ use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_router::{Choice, Dialling, Level, Protocol, Reason, RelaySituation, Standing};
 use serde::{Deserialize, Serialize};
 
+use super::groups::{EntryTrial, Group, GroupEntry, GroupMessage, Invitation};
 use super::named::Named;
 use super::relay::RelayFigures;
 use super::{Body, BundleFacts, Event, Fault, Moment, Prekeys, Transfer, Via, text};
@@ -46,6 +47,16 @@ pub enum Reply {
     },
     /// How far a file got.
     Transfer(Transfer),
+    /// A group that the agent is in.
+    Group(Group),
+    /// An invitation to a group.
+    Invitation(Invitation),
+    /// A message to a group.
+    GroupMessage(GroupMessage),
+    /// An entry of a group's log.
+    GroupEntry(GroupEntry),
+    /// What an entry of a group's log would come to.
+    EntryTrial(EntryTrial),
     /// Something happened.
     Event(Event),
     /// All is done and said.

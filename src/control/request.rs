@@ -4,6 +4,7 @@ use meshwork_protocols::identity::{AgentId, Transport};
 use meshwork_protocols::wire::{ContentType, MessageId};
 use serde::{Deserialize, Serialize};
 
+use super::groups::EntryKind;
 use super::{Body, SendFile, text};
 use crate::Declined;
 
@@ -142,6 +143,64 @@ pub enum Request {
         /// Its text, from `-----BEGIN` on.
         bundle: String,
     },
+    /// The groups that the agent is in, and those that it is invited to: a
+    /// [`Group`](super::Group) or an [`Invitation`](super::Invitation) each.
+    Groups {
+        /// Only this one, by its id or name: one [`Group`](super::Group).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
+    },
+    /// Found a group: one [`Group`](super::Group).
+    CreateGroup {
+        /// What to call it.
+        name: String,
+        /// The relay that is to hold its log, as a contact; the first of the agent's own where it
+        /// does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relay: Option<String>,
+    },
+    /// Change a group: one [`Group`](super::Group), when the change is durable here, or when it was
+    /// made. Nothing where the agent is no member after it.
+    ChangeGroup(ChangeGroup),
+    /// Follow an invitation: one [`Group`](super::Group), when the agent is in.
+    JoinGroup {
+        /// The group's id or name.
+        group: String,
+    },
+    /// Give an invitation up.
+    DeclineGroup {
+        /// The group's id or name.
+        group: String,
+    },
+    /// Forget a group here, without a word to its members.
+    ForgetGroup {
+        /// Its id or name.
+        group: String,
+    },
+    /// Send a message to each member of a group: one [`GroupMessage`](super::GroupMessage), when it is
+    /// durable here, or when it stands in the log.
+    SendToGroup(SendToGroup),
+    /// What stands in the log of a group: a [`GroupEntry`](super::GroupEntry) each.
+    GroupLog {
+        /// Its id or name.
+        group: String,
+        /// Entries behind this place.
+        #[serde(default)]
+        after: u64,
+        /// Whether to give the sealed bytes too.
+        #[serde(default)]
+        sealed: bool,
+    },
+    /// What an entry of a group's log would come to with the keys of this agent, which changes
+    /// nothing: one [`EntryTrial`](super::EntryTrial).
+    TryEntry {
+        /// The group's id or name.
+        group: String,
+        /// What the entry is: a commit or a message.
+        kind: EntryKind,
+        /// Its sealed bytes.
+        sealed: Body,
+    },
     /// What happens from now on: an [`Event`](super::Event) each.
     Watch {},
     /// End the agent's process.
@@ -184,6 +243,61 @@ pub struct Send {
     /// What to wait for before answering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+}
+
+/// A change of a group.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeGroup {
+    /// The group's id or name.
+    pub group: String,
+    /// What to change.
+    pub change: GroupChange,
+    /// Whom it is about, each an id or a local name; nobody where the change is about this agent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
+    /// How long to wait until it is made; not at all where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u64>,
+}
+
+/// What to change of a group.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupChange {
+    /// Bring peers in: each is invited once the log has the commit.
+    Invite,
+    /// Bring members in anew that cannot follow the log any more.
+    Heal,
+    /// Take members out.
+    Remove,
+    /// Make members admins.
+    Appoint,
+    /// Make admins members like the others.
+    Dismiss,
+    /// Draw new keys of this agent's.
+    Rotate,
+    /// Ask to be taken out.
+    Leave,
+}
+
+/// A message to a group.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendToGroup {
+    /// The group's id or name.
+    pub group: String,
+    /// The body.
+    pub body: Body,
+    /// What the body is: a media type, or any short name that all applications know.
+    #[serde(default)]
+    pub content_type: ContentType,
+    /// How long it counts, at most 30 days; 7 days where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_seconds: Option<u64>,
+    /// How long to wait until it stands in the log; not at all where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u64>,
 }
 
 /// A call to make.

@@ -1,7 +1,8 @@
-//! Finds the peer that a person means.
+//! Finds the peer or the group that a person means.
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Role};
-use meshwork_router::Standing;
+use meshwork_router::{GroupSummary, Standing};
 
 use super::named::Named;
 use super::{Code, Fault};
@@ -32,9 +33,13 @@ pub(super) async fn find(agent: &Agent, text: &str) -> Result<AgentId, Fault> {
 async fn unknown(agent: &Agent, text: &str) -> Result<Fault, Fault> {
     let fault = Fault::new(Code::UnknownPeer, format!("no peer {text} is known"));
     let peers = agent.peers().await?;
-    let names = peers.iter().filter_map(|peer| peer.name.as_deref());
-    let near: Vec<_> = names.filter(|name| is_near(text, name)).take(SUGGESTIONS).collect();
-    Ok(if near.is_empty() { fault } else { fault.advise(did_you_mean(&near)) })
+    let near = near(text, peers.iter().filter_map(|peer| peer.name.as_deref()));
+    Ok(if near.is_empty() { fault } else { fault.advise(did_you_mean(&near, "peers")) })
+}
+
+/// Those of these names that may have been meant.
+fn near<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.filter(|name| is_near(text, name)).take(SUGGESTIONS).collect()
 }
 
 /// The same; who stands behind a contact and is not known yet is met first.
@@ -55,6 +60,71 @@ pub(super) async fn find_or_meet(agent: &Agent, text: &str) -> Result<AgentId, F
         _ => drop(meet(agent, contact, None).await?),
     }
     Ok(id)
+}
+
+/// The group that a text means: its id, the start of one, or its name here.
+pub(super) async fn find_group(agent: &Agent, text: &str) -> Result<GroupSummary, Fault> {
+    let groups = agent.groups().all().await?;
+    let found = pick(text, groups.iter().map(|group| (group.group, group.name.as_str())))?;
+    let unknown = || {
+        let fault = Fault::new(Code::UnknownGroup, format!("this agent is in no group {text}"));
+        let near = near(text, groups.iter().map(|group| group.name.as_str()));
+        if near.is_empty() { fault } else { fault.advise(did_you_mean(&near, "group")) }
+    };
+    match found.and_then(|found| groups.iter().find(|group| group.group == found)) {
+        Some(group) => Ok(group.clone()),
+        None => Err(unknown()),
+    }
+}
+
+/// The group to which this agent is invited that a text means.
+pub(super) async fn find_invitation(agent: &Agent, text: &str) -> Result<GroupId, Fault> {
+    let all = agent.groups().invitations().await?;
+    let found = pick(text, all.iter().map(|it| (it.group, it.name.as_str())))?;
+    if let Some(group) = found {
+        return Ok(group);
+    }
+    let is_in = find_group(agent, text).await;
+    Err(match is_in {
+        Ok(group) if !group.stranded => {
+            let cause = format!("this agent is in the group {} already", group.name);
+            Fault::new(Code::IsMember, cause)
+        }
+        _ => Fault::new(Code::NotInvited, format!("no invitation to {text} is here")),
+    })
+}
+
+/// A member of a group, or a peer that is to be one.
+pub(super) async fn find_member(
+    agent: &Agent,
+    group: &GroupSummary,
+    text: &str,
+) -> Result<AgentId, Fault> {
+    // Members need not be peers of this agent.
+    match text.parse::<AgentId>() {
+        Ok(id) if group.members.contains(&id) => Ok(id),
+        _ => find(agent, text).await,
+    }
+}
+
+/// Which of these a text means; nothing where it means none.
+fn pick<'a>(
+    text: &str,
+    groups: impl Iterator<Item = (GroupId, &'a str)>,
+) -> Result<Option<GroupId>, Fault> {
+    let typed = text.to_lowercase();
+    let is_id =
+        |group: &GroupId| typed.len() >= SHORTEST_ID && group.to_string().starts_with(&typed);
+    let meant: Vec<_> = groups.filter(|(id, name)| *name == text || is_id(id)).collect();
+    match meant.as_slice() {
+        [] => Ok(None),
+        [(group, _)] => Ok(Some(*group)),
+        several => {
+            let ids: Vec<_> = several.iter().map(|(id, _)| id.to_string()).collect();
+            let cause = format!("{text} may be each of {}", ids.join(", "));
+            Err(Fault::new(Code::AmbiguousGroup, cause))
+        }
+    }
 }
 
 /// Learns a peer.
@@ -93,8 +163,8 @@ fn id(text: &str) -> Result<AgentId, Fault> {
     text.parse().map_err(|error| Fault::new(Code::BadId, format!("{text}: {error}")))
 }
 
-fn did_you_mean(names: &[&str]) -> String {
-    format!("did you mean {}? `meshctl peers` lists all", names.join(" or "))
+fn did_you_mean(names: &[&str], list: &str) -> String {
+    format!("did you mean {}? `meshctl {list}` lists all", names.join(" or "))
 }
 
 /// Whether someone who typed one name may have meant the other: a start of it, or at most a third
@@ -141,6 +211,9 @@ fn distance(one: &str, other: &str) -> usize {
 
 /// Names that are suggested at most: more is a list, which `meshctl peers` gives.
 const SUGGESTIONS: usize = 3;
+
+/// The shortest start of a group's id that counts as one: shorter ones are names.
+const SHORTEST_ID: usize = 6;
 
 /// Characters that are compared: those of the longest name and some that were typed too much.
 const LONGEST: usize = 40;

@@ -1,9 +1,12 @@
 //! What a handle asks of the driver.
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::relay::{Entry, Logged};
 use meshwork_protocols::wire::MessageId;
 use meshwork_router::{
-    Explanation, GroupSummary, InvitationSummary, PrekeyStatus, Request, Status,
+    CommandError, Explanation, GroupSummary, InvitationSummary, PrekeyStatus, Request, Status,
+    Trial,
 };
 use meshwork_state::StoreError;
 use tokio::sync::oneshot;
@@ -29,6 +32,18 @@ pub(crate) enum Order {
     Groups { answer: oneshot::Sender<Result<Vec<GroupSummary>, StoreError>> },
     /// The groups that it is invited to.
     Invitations { answer: oneshot::Sender<Result<Vec<InvitationSummary>, StoreError>> },
+    /// What the log of a group has behind this place.
+    GroupLog {
+        group: GroupId,
+        after: u64,
+        answer: oneshot::Sender<Result<Vec<Logged>, CommandError>>,
+    },
+    /// What an entry of a group's log would come to here.
+    TryEntry {
+        group: GroupId,
+        entry: Entry,
+        answer: oneshot::Sender<Result<Result<Trial, CommandError>, StoreError>>,
+    },
     /// Stop in good order.
     Close { answer: Closed },
 }

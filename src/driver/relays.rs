@@ -16,15 +16,21 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_protocols::relay::Request;
-use meshwork_router::{AskId, ERRANDS, Errand, Input, Output, RelayNews};
-use tokio::sync::mpsc;
+use meshwork_protocols::relay::{
+    Answer as RelayAnswer, EntryIndex, LogId, Logged, ReadLog, Request,
+};
+use meshwork_router::{AskId, CommandError, ERRANDS, Errand, Input, Output, RelayNews};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use self::client::Client;
 use super::Driver;
 use super::happening::Happening;
+
+/// How many entries of a log are read at once for who asks.
+const LOGGED: u16 = 256;
 
 /// The tasks of the relays in use.
 #[derive(Debug, Default)]
@@ -84,6 +90,35 @@ impl Driver {
                 }
                 () = lines.closing() => {}
             }
+        });
+    }
+
+    /// Reads a group's log for who asks, beside the router's own reading.
+    pub(super) fn read_log(
+        &mut self,
+        group: &GroupId,
+        after: u64,
+        answer: oneshot::Sender<Result<Vec<Logged>, CommandError>>,
+    ) {
+        let Some(holder) = self.router.log_holder(group).cloned() else {
+            // Whoever asked may have gone meanwhile.
+            let _ = answer.send(Err(CommandError::UnknownGroup));
+            return;
+        };
+        let client = Arc::clone(&self.relay(holder).client);
+        let (lines, log) = (self.lines.clone(), LogId(*group.as_bytes()));
+        let read = ReadLog { log, after: EntryIndex(after), most: LOGGED, wait: 0 };
+        let request = Request::ReadLog(read);
+        self.tasks.spawn(async move {
+            let read = tokio::select! {
+                read = client.ask(&lines, &request, Duration::ZERO) => read,
+                () = lines.closing() => return,
+            };
+            let entries = match read {
+                Ok(RelayAnswer::Entries { entries, .. }) => Ok(entries),
+                _ => Err(CommandError::Unreachable),
+            };
+            let _ = answer.send(entries);
         });
     }
 

@@ -117,6 +117,10 @@ impl Driver {
             Order::Invitations { answer } => {
                 let _ = answer.send(self.router.invitations());
             }
+            Order::TryEntry { group, entry, answer } => {
+                let _ = answer.send(self.router.try_entry(group, &entry));
+            }
+            Order::GroupLog { group, after, answer } => self.read_log(&group, after, answer),
             // Taken out before.
             Order::Close { .. } => {}
         }

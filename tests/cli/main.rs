@@ -16,6 +16,7 @@ mod errors_page;
 mod faults;
 mod files;
 mod front_page;
+mod groups;
 mod home;
 mod kills;
 mod mistakes;

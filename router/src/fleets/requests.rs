@@ -306,6 +306,11 @@ impl Desk {
         Ok(())
     }
 
+    /// Who holds the log of a group.
+    pub(crate) fn log_holder(&self, group: &GroupId) -> Option<&Relay> {
+        self.fleets.members.get(group).map(|member| &member.row.holder)
+    }
+
     /// Every group, as it is now.
     pub(crate) fn groups(
         &mut self,

@@ -13,6 +13,7 @@ mod context;
 mod crypto;
 mod demo;
 mod down;
+mod group;
 mod id;
 mod inbox;
 mod init;
@@ -68,6 +69,7 @@ enum Command {
     Send(send::Send),
     Call(call::Call),
     Inbox(inbox::Inbox),
+    Group(group::Group),
     Stream(stream::Stream),
     Receive(receive::Receive),
     Status(status::Status),
@@ -107,6 +109,7 @@ async fn run(cli: Cli) -> Result<(), Halt> {
         Command::Send(it) => it.run(&context).await,
         Command::Call(it) => it.run(&context).await,
         Command::Inbox(it) => it.run(&context).await,
+        Command::Group(it) => it.run(&context).await,
         Command::Stream(it) => it.run(&context).await,
         Command::Receive(it) => it.run(&context).await,
         Command::Status(it) => it.run(&context).await,

@@ -18,7 +18,7 @@ pub(crate) struct Route {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show how a message to a peer would go now, and why
+    /// Show how a message to a peer or a group would go now, and why
     #[command(after_help = "\
 Example:
   $ meshctl route explain bob
@@ -26,7 +26,7 @@ Example:
   protocol  live
   because   a live session with the peer stands")]
     Explain {
-        /// Its id or local name
+        /// Its id or local name, or those of a group
         peer: String,
     },
 }
@@ -39,8 +39,10 @@ impl Route {
         let replies = access.all(Request::Explain { peer }).await;
         for reply in access.close_after(replies).await? {
             context.output.object(&reply)?;
-            if let Reply::Route(route) = reply {
-                show::route(context.output, &route)?;
+            match reply {
+                Reply::Route(route) => show::route(context.output, &route)?,
+                Reply::Group(group) => show::group(context.output, &group)?,
+                _ => {}
             }
         }
         if !running {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use meshwork::Standing;
 use meshwork::control::{
-    Delivery, Event, Happening, Moment, Named, Peer, Progress, RelayFigures, Route, Status,
-    Transfer, TransferState, Via,
+    Delivery, Event, Group, GroupEntry, GroupMember, GroupState, Happening, Invitation, Moment,
+    Named, Peer, Progress, RelayFigures, Reply, Route, Status, Transfer, TransferState, Via,
 };
+use meshwork::{GroupId, Standing};
 
 use crate::output::{Halt, Output};
 use crate::plain::Plain;
@@ -62,6 +62,9 @@ pub(crate) fn delivery(output: Output, delivery: &Delivery) -> Result<(), Halt> 
         Plain(&posture.encryption),
         Plain(&posture.authentication),
     ))?;
+    if let Some(group) = &delivery.group {
+        output.say(format_args!("  to group {}", short(group)))?;
+    }
     if !content_type.as_str().is_empty() {
         output.say(format_args!("  [{}]", Plain(content_type.as_str())))?;
     }
@@ -144,6 +147,111 @@ pub(crate) fn route(output: Output, route: &Route) -> Result<(), Halt> {
     output.say(format_args!("deferred  {stored}"))?;
     output.say(format_args!("relays    {}", route.relays.as_str()))?;
     output.say(format_args!("waiting   {} not settled", route.waiting))
+}
+
+/// The groups that an agent is in, and those that it is invited to.
+pub(crate) fn groups(
+    output: Output,
+    replies: &[Reply],
+    command: &dyn Fn(&str) -> String,
+) -> Result<(), Halt> {
+    let mut table = Table::with_heads(&["NAME", "MEMBERS", "EPOCH", "STATE", "ID"]);
+    let (mut any, mut invitations) = (false, Vec::new());
+    for reply in replies {
+        match reply {
+            Reply::Group(group) => {
+                any = true;
+                table.row([
+                    Plain(&group.name).to_string(),
+                    group.members.len().to_string(),
+                    group.epoch.to_string(),
+                    state(group.state).into(),
+                    group.group.to_string(),
+                ]);
+            }
+            Reply::Invitation(invitation) => invitations.push(invitation),
+            _ => {}
+        }
+    }
+    if any {
+        table.lines().try_for_each(|line| output.say(line))?;
+    }
+    for Invitation { group, name: called, by, .. } in invitations {
+        output.say(format_args!("{} invites you to {} {group}", name(by), Plain(called)))?;
+        let id = short(group);
+        output.say(format_args!("  join:    {}", command(&format!("group join {id}"))))?;
+        output.say(format_args!("  or not:  {}", command(&format!("group decline {id}"))))?;
+    }
+    Ok(())
+}
+
+/// A group, and who is in it.
+pub(crate) fn group(output: Output, group: &Group) -> Result<(), Halt> {
+    output.say(format_args!("group     {} {}", Plain(&group.name), group.group))?;
+    output.say(format_args!("state     {}, epoch {}", state(group.state), group.epoch))?;
+    output.say(format_args!("protocol  {}", group.protocol))?;
+    output.say(format_args!("because   {}", group.why))?;
+    output.say(format_args!("log       held by {}", name(&group.holder)))?;
+    if group.changes + group.waiting > 0 {
+        let (changes, waiting) = (group.changes, group.waiting);
+        output.say(format_args!("waiting   {changes} changes, {waiting} messages"))?;
+    }
+    let mut table = Table::with_heads(&["NAME", "ROLE", "ID"]);
+    for GroupMember { who, admin, own } in &group.members {
+        let named = who.name.as_deref().map_or_else(|| "-".into(), |it| Plain(it).to_string());
+        let named = if *own { "(this agent)".into() } else { named };
+        table.row([
+            named,
+            if *admin { "admin".into() } else { "member".into() },
+            who.agent.to_string(),
+        ]);
+    }
+    table.lines().try_for_each(|line| output.say(line))
+}
+
+const fn state(state: GroupState) -> &'static str {
+    match state {
+        GroupState::Founding => "being founded",
+        GroupState::Follows => "follows the log",
+        GroupState::Stranded => "on its way back",
+        _ => "unknown",
+    }
+}
+
+/// The entries of a group's log.
+pub(crate) fn log(output: Output, replies: &[Reply]) -> Result<(), Halt> {
+    let mut table = Table::with_heads(&["PLACE", "TIME", "AUTHOR", "ENTRY"]);
+    for reply in replies {
+        let Reply::GroupEntry(entry) = reply else { continue };
+        table.row([entry.index.to_string(), time(entry.at), name(&entry.author), in_words(entry)]);
+    }
+    table.lines().try_for_each(|line| output.say(line))
+}
+
+fn in_words(entry: &GroupEntry) -> String {
+    let names = |agents: &[Named]| agents.iter().map(name).collect::<Vec<_>>().join(", ");
+    let mut words = entry.kind.as_str().to_owned();
+    if let Some(on) = entry.on {
+        words += &format!(" {on}");
+    }
+    if let Some(epoch) = entry.epoch {
+        words += &format!(", which ended epoch {epoch}");
+    }
+    if !entry.admitted.is_empty() {
+        words += &format!(", in: {}", names(&entry.admitted));
+    }
+    if !entry.removed.is_empty() {
+        words += &format!(", out: {}", names(&entry.removed));
+    }
+    if entry.bytes > 0 {
+        words += &format!(" ({} sealed bytes)", entry.bytes);
+    }
+    words
+}
+
+/// As much of a group's id as tells it from others.
+pub(crate) fn short(group: &GroupId) -> String {
+    group.to_string().chars().take(12).collect()
 }
 
 /// What happened, on one line; `command` types a command.

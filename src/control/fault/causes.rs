@@ -1,14 +1,15 @@
 //! The library's errors as faults.
 
 use meshwork_protocols::deferred::agent::BundleError;
+use meshwork_protocols::fleet::GroupError as Rule;
 use meshwork_protocols::identity::CardError;
 
 use super::{Code, Fault};
 use crate::files::{self, Refusal as FileRefusal};
 use crate::{
-    CallError, CloseError, FetchError, MeetError, OpenStreamError, PeerError, PrekeyError,
-    ProcessError, ReachError, Refusal, SendError, ServeError, StatusError, Stopped, StreamCode,
-    StreamError, TakeStreamsError,
+    CallError, CloseError, FetchError, GroupError, MeetError, OpenStreamError, PeerError,
+    PrekeyError, ProcessError, ReachError, Refusal, SendError, ServeError, StatusError, Stopped,
+    StreamCode, StreamError, TakeStreamsError,
 };
 
 /// One line an error: its code, and its own words for the cause.
@@ -192,6 +193,45 @@ impl From<PrekeyError> for Fault {
             PrekeyError::Broken => Code::Broken,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<GroupError> for Fault {
+    fn from(error: GroupError) -> Self {
+        let code = match error {
+            GroupError::NoFleets => Code::NoFleets,
+            GroupError::UnknownGroup => Code::UnknownGroup,
+            GroupError::UnknownPeer => Code::UnknownPeer,
+            GroupError::NoRelay => Code::NoGroupRelay,
+            GroupError::NotInvited => Code::NotInvited,
+            GroupError::BadName => Code::BadGroupName,
+            GroupError::TooLarge => Code::GroupBodyTooLarge,
+            GroupError::BadLifetime => Code::BadLifetime,
+            GroupError::Stranded => Code::GroupStranded,
+            GroupError::Unreachable => Code::LogAway,
+            GroupError::Busy => Code::Busy,
+            GroupError::Rule(rule) => code_of_rule(&rule),
+            GroupError::Store(_) | GroupError::CommitFailed => Code::Disk,
+            GroupError::Stopped(_) => Code::Stopping,
+            GroupError::Broken => Code::Broken,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+fn code_of_rule(rule: &Rule) -> Code {
+    match rule {
+        Rule::NoGroup => Code::UnknownGroup,
+        Rule::Joined | Rule::Member(_) => Code::IsMember,
+        Rule::KeyNotInCard => Code::NoFleets,
+        Rule::NotAdmin => Code::NotAdmin,
+        Rule::LastAdmin => Code::LastAdmin,
+        Rule::NoMember(_) => Code::NoMember,
+        Rule::Empty | Rule::TooMany => Code::BadArguments,
+        Rule::NotForUs | Rule::Malformed => Code::NotInvited,
+        Rule::Store(_) => Code::Disk,
+        Rule::Crypto(_) | Rule::Internal => Code::Broken,
+        _ => Code::NotMade,
     }
 }
 

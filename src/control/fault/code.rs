@@ -257,6 +257,54 @@ codes! {
     DemoSetup = 602, true,
         "The demo could not start its agents.",
         "see the cause; it needs a temporary directory and free ports on 127.0.0.1";
+    UnknownGroup = 701, false,
+        "This agent is in no such group.",
+        "list those that it is in with `meshctl group`; who was taken out is invited anew by an admin";
+    AmbiguousGroup = 702, false,
+        "Several groups are called that.",
+        "name the one by its id, or the start of it, which `meshctl group` shows";
+    BadGroupName = 703, false,
+        "A group cannot be called that.",
+        "use between 1 and 64 bytes, without control characters";
+    NoFleets = 704, false,
+        "The agent's card names no key for groups.",
+        "start it once with its root: `meshctl card renew --root-file FILE`";
+    NoGroupRelay = 705, false,
+        "No relay is known that would hold the group's log.",
+        "name one: `meshctl group create NAME --relay CONTACT`; `meshctl relay` makes one";
+    NotInvited = 706, false,
+        "There is no invitation to this group that counts.",
+        "see those that wait with `meshctl group`, or ask an admin of the group for one";
+    NotAdmin = 707, false,
+        "Only an admin of the group may do this.",
+        "ask one of those that `meshctl group members GROUP` shows as admin";
+    LastAdmin = 708, false,
+        "The group would have no admin.",
+        "make somebody else one first: `meshctl group appoint GROUP MEMBER`";
+    IsMember = 709, false,
+        "It is a member already.",
+        "nothing is to be done; one that lost its state comes in anew by `meshctl group heal`";
+    NoMember = 710, false,
+        "It is no member of the group.",
+        "see who is with `meshctl group members GROUP`";
+    NotAdded = 711, true,
+        "There are no keys of it at a relay of its own, so that it cannot be brought in.",
+        "its card must name a relay (`meshctl init --relay`); have it run `meshctl up`, then try again";
+    GroupStranded = 712, false,
+        "This agent cannot follow the group's log any more.",
+        "it comes back by itself while members are up; else ask an admin for `meshctl group heal`";
+    LogAway = 713, true,
+        "The relay that holds what is needed of the group does not answer, or refuses.",
+        "try again when that relay is up; what was taken on here is kept and done then";
+    ChangeNotYet = 714, true,
+        "The change was not made in time.",
+        "it is kept and made while `meshctl up` runs; `meshctl group members GROUP` shows when";
+    GroupBodyTooLarge = 715, false,
+        "The body is larger than a message to a group may be.",
+        "split it, or send where it can be fetched";
+    NotMade = 716, false,
+        "The group's rules do not allow the change.",
+        "see the cause; the group is as it was";
     Broken = 901, false,
         "Something that cannot happen did.",
         "it is a bug: report it with the cause";
@@ -267,7 +315,7 @@ impl Code {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::BadArguments => 2,
-            Self::NotYet => 4,
+            Self::NotYet | Self::ChangeNotYet => 4,
             code if code.retry() => 3,
             _ => 1,
         }

@@ -3,6 +3,7 @@
 mod calls;
 mod events;
 mod files;
+mod groups;
 mod inbox;
 mod peers;
 mod prekeys;
@@ -113,6 +114,22 @@ async fn perform(agent: &Agent, request: Request, out: &Out) -> Result<(), Ended
         Request::PublishPrekeys {} => prekeys::publish(agent, out).await,
         Request::ExportPrekeys {} => prekeys::export(agent, out).await,
         Request::ImportPrekeys { bundle } => prekeys::import(agent, &bundle, out).await,
+        Request::Groups { group: None } => groups::list(agent, out).await,
+        Request::Groups { group: Some(group) } => groups::one(agent, &group, out).await,
+        Request::CreateGroup { name, relay } => {
+            groups::create(agent, name, relay.as_deref(), out).await
+        }
+        Request::ChangeGroup(change) => groups::change(agent, change, out).await,
+        Request::JoinGroup { group } => groups::join(agent, &group, out).await,
+        Request::DeclineGroup { group } => groups::decline(agent, &group).await,
+        Request::ForgetGroup { group } => groups::forget(agent, &group).await,
+        Request::SendToGroup(message) => groups::send(agent, message, out).await,
+        Request::GroupLog { group, after, sealed } => {
+            groups::log(agent, &group, (after, sealed), out).await
+        }
+        Request::TryEntry { group, kind, sealed } => {
+            groups::try_entry(agent, &group, (kind, sealed.0), out).await
+        }
         Request::Watch {} => events::watch(agent, out).await,
         Request::Stop {} => Ok(()),
     }

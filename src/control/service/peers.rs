@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use meshwork_protocols::identity::{AgentId, Unverified};
 use meshwork_router::Standing;
 
-use super::{Ended, Out};
+use super::{Ended, Out, groups};
 use crate::control::named::Named;
 use crate::control::request::Stand;
 use crate::control::{Fault, Reply, reply, roster};
@@ -87,7 +87,14 @@ pub(super) async fn forget(agent: &Agent, peer: &str) -> Result<(), Ended> {
 
 /// How a message would go.
 pub(super) async fn explain(agent: &Agent, peer: &str, out: &Out) -> Result<(), Ended> {
-    let id = roster::find(agent, peer).await?;
+    let id = match roster::find(agent, peer).await {
+        Ok(id) => id,
+        // Perhaps a group is meant.
+        Err(unknown) => match roster::find_group(agent, peer).await {
+            Ok(group) => return out.say(Reply::Group(groups::facts(agent, group))).await,
+            Err(_) => return Err(unknown.into()),
+        },
+    };
     let explanation = agent.explain(id).await.map_err(Fault::from)?;
     let choice = explanation.choice;
     let route = reply::Route {

@@ -1,0 +1,289 @@
+//! `meshctl group`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use meshwork::ContentType;
+use meshwork::control::{
+    Body, ChangeGroup, Code, Fault, Group as Facts, GroupChange, GroupMessage, Reply, Request,
+    SendToGroup,
+};
+
+use crate::access::Access;
+use crate::context::Context;
+use crate::output::Halt;
+use crate::plain::Plain;
+use crate::{send, show, span};
+
+/// Found, join and use groups: one encrypted channel for many
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A group has a log at a relay, which keeps its order and can read nothing of it. What is sent is sealed
+once, for everybody; each change of who is in it gives new keys, so that who was taken out reads
+nothing of what comes then. What comes for a group is in `meshctl inbox`, and what happens to it in
+`meshctl watch`. A group is named by its name here, its id, or the start of its id.
+
+Example:
+  $ meshctl group create crew
+  $ meshctl group add crew bob carol        each is invited; it decides:
+  $ meshctl group join crew                 there
+  $ meshctl group send crew 'hello, crew'
+  $ meshctl group remove crew carol")]
+pub(crate) struct Group {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show the groups that this agent is in, and the invitations that wait (the default)
+    List,
+    /// Found a group, with this agent as its admin
+    #[command(after_help = "\
+The first relay of this agent's card holds the log, unless another is named. No relay can read it.
+
+Example:
+  $ meshctl group create crew
+  $ meshctl group create crew --relay mw1qrz3fh…@relay.example:7400")]
+    Create {
+        /// What to call it
+        name: String,
+        /// The relay that is to hold its log, as a contact line
+        #[arg(long, value_name = "CONTACT")]
+        relay: Option<String>,
+    },
+    /// Bring peers in: each gets the keys and an invitation, and decides whether to join
+    #[command(
+        visible_alias = "add",
+        after_help = "\
+Many are brought in by one commit. A relay of each must have keys of it, which it leaves there by
+itself while it is up; nothing of them is used up before it joins.
+
+Example:
+  $ meshctl group add crew bob carol"
+    )]
+    Invite(Whom),
+    /// Follow an invitation
+    #[command(after_help = "Example:\n  $ meshctl group join crew")]
+    Join(Named),
+    /// Give an invitation up
+    #[command(after_help = "Example:\n  $ meshctl group decline crew")]
+    Decline(Named),
+    /// Show who is in a group, and how it stands
+    #[command(after_help = "Example:\n  $ meshctl group members crew")]
+    Members(Named),
+    /// Take members out: what is sent from then on they cannot read
+    #[command(after_help = "Example:\n  $ meshctl group remove crew carol")]
+    Remove(Whom),
+    /// Make members admins, who may change the group
+    #[command(after_help = "Example:\n  $ meshctl group appoint crew bob")]
+    Appoint(Whom),
+    /// Make admins members like the others
+    #[command(after_help = "Example:\n  $ meshctl group dismiss crew bob")]
+    Dismiss(Whom),
+    /// Ask to be taken out, which an admin's agent does by itself
+    #[command(after_help = "\
+The last admin appoints another one first.
+
+Example:
+  $ meshctl group leave crew")]
+    Leave(Oneself),
+    /// Send a message to everybody in a group
+    #[command(after_help = "\
+When it returns without an error the message is durable here, and stands in the log, where each member
+finds it, or will: `logged` or `queued`.
+
+Example:
+  $ meshctl group send crew 'are you all there?'
+  $ meshctl group send crew --file plan.pdf --type application/pdf")]
+    Send(Send),
+    /// Show what stands in the log of a group, as the relay that holds it sees it
+    #[command(after_help = "Example:\n  $ meshctl group log crew --after 40")]
+    Log {
+        /// Its name or id
+        group: String,
+        /// Only entries behind this place
+        #[arg(long, value_name = "PLACE", default_value_t = 0)]
+        after: u64,
+    },
+    /// Draw new keys of this agent's: who copied its state reads nothing from then on
+    #[command(after_help = "Example:\n  $ meshctl group rotate crew")]
+    Rotate(Oneself),
+    /// Bring members in anew that lost their state or cannot follow the log any more
+    #[command(after_help = "\
+They are taken out and invited by one commit, and join again with `meshctl group join`.
+
+Example:
+  $ meshctl group heal crew bob")]
+    Heal(Whom),
+    /// Forget a group here, without a word to its members
+    #[command(after_help = "Example:\n  $ meshctl group forget crew")]
+    Forget(Named),
+}
+
+#[derive(Args, Debug)]
+struct Named {
+    /// Its name or id
+    group: String,
+}
+
+#[derive(Args, Debug)]
+struct Whom {
+    /// Its name or id
+    group: String,
+    /// Whom: local names or ids
+    #[arg(required = true, value_name = "PEER")]
+    members: Vec<String>,
+    #[command(flatten)]
+    wait: Patience,
+}
+
+#[derive(Args, Debug)]
+struct Oneself {
+    /// Its name or id
+    group: String,
+    #[command(flatten)]
+    wait: Patience,
+}
+
+#[derive(Args, Debug)]
+struct Patience {
+    /// How long to wait until it is made; exit code 4 if it is not by then, and made later
+    #[arg(long, default_value = "30s", value_parser = span::parse, value_name = "SPAN")]
+    timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+struct Send {
+    /// Its name or id
+    group: String,
+    /// The message
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    text: Option<String>,
+    /// Send the content of this file; - is standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What the content is: a media type, or any short name that everybody knows
+    #[arg(long = "type", value_name = "TYPE")]
+    content_type: Option<String>,
+    /// How long it counts, up to 30d [default: 7d]
+    #[arg(long, value_parser = span::parse, value_name = "SPAN")]
+    expires: Option<Duration>,
+    /// How long to wait until it stands in the log
+    #[arg(long, default_value = "5s", value_parser = span::parse, value_name = "SPAN")]
+    timeout: Duration,
+}
+
+impl Group {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Halt> {
+        let what = self.what.unwrap_or(What::List);
+        let request = request(&what)?;
+        let access = Access::open(context).await?;
+        if matches!(what, What::List | What::Join(_)) {
+            // An invitation is mail.
+            access.fetch().await;
+        }
+        let running = access.is_running();
+        let asked = access.all(request).await;
+        let replies = access.close_after(asked).await?;
+        for reply in &replies {
+            context.output.object(reply)?;
+        }
+        tell(context, &what, &replies, running)
+    }
+}
+
+fn request(what: &What) -> Result<Request, Halt> {
+    let change = |change, whom: &Whom| of_change(change, &whom.group, &whom.members, &whom.wait);
+    let own = |change, own: &Oneself| of_change(change, &own.group, &[], &own.wait);
+    Ok(match what {
+        What::List => Request::Groups { group: None },
+        What::Members(it) => Request::Groups { group: Some(it.group.clone()) },
+        What::Create { name, relay } => {
+            Request::CreateGroup { name: name.clone(), relay: relay.clone() }
+        }
+        What::Invite(whom) => change(GroupChange::Invite, whom),
+        What::Remove(whom) => change(GroupChange::Remove, whom),
+        What::Appoint(whom) => change(GroupChange::Appoint, whom),
+        What::Dismiss(whom) => change(GroupChange::Dismiss, whom),
+        What::Heal(whom) => change(GroupChange::Heal, whom),
+        What::Rotate(it) => own(GroupChange::Rotate, it),
+        What::Leave(it) => own(GroupChange::Leave, it),
+        What::Join(it) => Request::JoinGroup { group: it.group.clone() },
+        What::Decline(it) => Request::DeclineGroup { group: it.group.clone() },
+        What::Forget(it) => Request::ForgetGroup { group: it.group.clone() },
+        What::Send(it) => Request::SendToGroup(it.message()?),
+        What::Log { group, after } => {
+            Request::GroupLog { group: group.clone(), after: *after, sealed: false }
+        }
+    })
+}
+
+fn of_change(change: GroupChange, group: &str, members: &[String], wait: &Patience) -> Request {
+    Request::ChangeGroup(ChangeGroup {
+        group: group.to_owned(),
+        change,
+        members: members.to_vec(),
+        wait_seconds: Some(wait.timeout.as_secs()),
+    })
+}
+
+impl Send {
+    fn message(&self) -> Result<SendToGroup, Halt> {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        let content_type: ContentType = content_type
+            .parse()
+            .map_err(|error| Fault::new(Code::BadContentType, format!("{error}")))?;
+        let body = match (&self.text, &self.file) {
+            (Some(text), _) => text.clone().into_bytes(),
+            (None, Some(path)) => send::read(path)?,
+            (None, None) => Vec::new(),
+        };
+        Ok(SendToGroup {
+            group: self.group.clone(),
+            body: Body(body),
+            content_type,
+            lifetime_seconds: self.expires.map(|span| span.as_secs()),
+            wait_seconds: Some(self.timeout.as_secs()),
+        })
+    }
+}
+
+fn tell(context: &Context, what: &What, replies: &[Reply], running: bool) -> Result<(), Halt> {
+    let output = context.output;
+    match what {
+        What::Decline(it) => output.say(format_args!("declined: {}", Plain(&it.group))),
+        What::Forget(it) => output.say(format_args!("forgotten: {}", Plain(&it.group))),
+        What::Leave(it) => output.say(format_args!("left: {}", Plain(&it.group))),
+        What::Log { .. } => show::log(output, replies),
+        What::List if replies.is_empty() => {
+            let create = context.command("group create NAME");
+            output.say(format_args!("This agent is in no group. Found one with `{create}`."))
+        }
+        What::List => show::groups(output, replies, &|rest| context.command(rest)),
+        What::Send(_) => replies.iter().try_for_each(|reply| match reply {
+            Reply::GroupMessage(message) => sent(context, message, running),
+            _ => Ok(()),
+        }),
+        _ => groups(replies).try_for_each(|group| show::group(output, group)),
+    }
+}
+
+fn groups(replies: &[Reply]) -> impl Iterator<Item = &Facts> {
+    replies.iter().filter_map(|reply| match reply {
+        Reply::Group(group) => Some(group),
+        _ => None,
+    })
+}
+
+fn sent(context: &Context, message: &GroupMessage, running: bool) -> Result<(), Halt> {
+    let GroupMessage { group, message, logged } = message;
+    let level = if *logged { "logged" } else { "queued" };
+    context.output.say(format_args!("{level}  {message}  to group {}", show::short(group)))?;
+    if *logged || running {
+        return Ok(());
+    }
+    let up = context.command("up");
+    context.output.say(format_args!("Kept here. No agent runs: it goes out with the next `{up}`."))
+}

@@ -1,0 +1,338 @@
+//! Groups.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::identity::{Address, AgentId, Contact, Relay, Transport};
+use meshwork_router::{GroupEvent, GroupSummary};
+
+use super::{Ended, Out};
+use crate::control::groups::{
+    EntryKind, EntryTrial, Group, GroupEntry, GroupMember, GroupMessage, GroupState, Invitation,
+};
+use crate::control::request::{ChangeGroup, GroupChange, SendToGroup};
+use crate::control::{Body, Code, Fault, Reply, roster};
+use crate::{Agent, Event, GroupError, Logged, LoggedKind, SealedEntry, Stopped, Watch};
+
+/// How long a message to a group counts where its sender does not say.
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Those that the agent is in, and those that it is invited to.
+pub(super) async fn list(agent: &Agent, out: &Out) -> Result<(), Ended> {
+    for summary in agent.groups().all().await.map_err(Fault::from)? {
+        out.say(Reply::Group(facts(agent, summary))).await?;
+    }
+    for invitation in agent.groups().invitations().await.map_err(Fault::from)? {
+        let invitation = Invitation {
+            group: invitation.group,
+            name: invitation.name,
+            by: roster::named(agent, invitation.by),
+            received: invitation.received.into(),
+            holder: roster::named(agent, invitation.holder),
+        };
+        out.say(Reply::Invitation(invitation)).await?;
+    }
+    Ok(())
+}
+
+/// One of them.
+pub(super) async fn one(agent: &Agent, text: &str, out: &Out) -> Result<(), Ended> {
+    let summary = roster::find_group(agent, text).await?;
+    out.say(Reply::Group(facts(agent, summary))).await
+}
+
+pub(super) async fn create(
+    agent: &Agent,
+    name: String,
+    relay: Option<&str>,
+    out: &Out,
+) -> Result<(), Ended> {
+    let holder = relay.map(|text| roster::contact(text).map(relay_at)).transpose()?;
+    let group = agent.groups().create_at(name, holder).await.map_err(Fault::from)?;
+    tell(agent, group, out).await
+}
+
+/// A contact says no transport, and relays serve those that lose nothing.
+fn relay_at(contact: Contact) -> Relay {
+    let Contact { agent, endpoint } = contact;
+    let address = |transport| Address { transport, endpoint: endpoint.clone() };
+    Relay { agent, addresses: [Transport::Quic, Transport::Tcp].map(address).to_vec() }
+}
+
+pub(super) async fn join(agent: &Agent, text: &str, out: &Out) -> Result<(), Ended> {
+    let group = roster::find_invitation(agent, text).await?;
+    agent.groups().join(group).await.map_err(Fault::from)?;
+    tell(agent, group, out).await
+}
+
+pub(super) async fn decline(agent: &Agent, text: &str) -> Result<(), Ended> {
+    let group = roster::find_invitation(agent, text).await?;
+    Ok(agent.groups().decline(group).await.map_err(Fault::from)?)
+}
+
+pub(super) async fn forget(agent: &Agent, text: &str) -> Result<(), Ended> {
+    let group = roster::find_group(agent, text).await?.group;
+    Ok(agent.groups().forget(group).await.map_err(Fault::from)?)
+}
+
+/// Has a group changed, and waits as long as is asked for.
+pub(super) async fn change(agent: &Agent, asked: ChangeGroup, out: &Out) -> Result<(), Ended> {
+    let ChangeGroup { group, change, members, wait_seconds } = asked;
+    let before = roster::find_group(agent, &group).await?;
+    let mut whom = Vec::with_capacity(members.len());
+    for member in &members {
+        whom.push(roster::find_member(agent, &before, member).await?);
+    }
+    // Watched before it is asked for, so that nothing falls between.
+    let mut watch = agent.watch();
+    ask(agent, before.group, change, &whom).await.map_err(Fault::from)?;
+    if let Some(seconds) = wait_seconds {
+        let wanted = Wanted { change, whom: &whom, own: agent.id(), before: &before };
+        let made = tokio::time::timeout(
+            Duration::from_secs(seconds),
+            made(agent, &mut watch, before.group, &wanted),
+        );
+        let late = || {
+            let name = &before.name;
+            Fault::new(Code::ChangeNotYet, format!("the change of {name} is not made yet"))
+        };
+        made.await.map_err(|_elapsed| late())??;
+    }
+    tell(agent, before.group, out).await
+}
+
+async fn ask(
+    agent: &Agent,
+    group: GroupId,
+    change: GroupChange,
+    whom: &[AgentId],
+) -> Result<(), GroupError> {
+    let groups = agent.groups();
+    match change {
+        GroupChange::Invite => groups.invite(group, whom).await,
+        GroupChange::Heal => groups.heal(group, whom).await,
+        GroupChange::Remove => groups.remove(group, whom).await,
+        GroupChange::Appoint | GroupChange::Dismiss => {
+            for member in whom {
+                groups.appoint(group, member, change == GroupChange::Appoint).await?;
+            }
+            Ok(())
+        }
+        GroupChange::Rotate => groups.rotate(group).await,
+        GroupChange::Leave => groups.leave(group).await,
+    }
+}
+
+/// What a group is to look like.
+struct Wanted<'a> {
+    change: GroupChange,
+    whom: &'a [AgentId],
+    own: AgentId,
+    before: &'a GroupSummary,
+}
+
+impl Wanted<'_> {
+    fn is_met(&self, now: &GroupSummary) -> bool {
+        let all = |holds: &dyn Fn(&AgentId) -> bool| self.whom.iter().all(holds);
+        match self.change {
+            GroupChange::Invite => all(&|agent| now.members.contains(agent)),
+            GroupChange::Remove => all(&|agent| !now.members.contains(agent)),
+            GroupChange::Appoint => all(&|agent| now.admins.contains(agent)),
+            GroupChange::Dismiss => all(&|agent| !now.admins.contains(agent)),
+            GroupChange::Heal | GroupChange::Rotate => {
+                now.epoch > self.before.epoch && now.changes == 0
+            }
+            GroupChange::Leave => !now.members.contains(&self.own),
+        }
+    }
+}
+
+/// Waits until the group looks like that, or it is told that it will not.
+async fn made(
+    agent: &Agent,
+    watch: &mut Watch,
+    group: GroupId,
+    wanted: &Wanted<'_>,
+) -> Result<(), Fault> {
+    loop {
+        match agent.groups().one(group).await {
+            Ok(now) if wanted.is_met(&now) => return Ok(()),
+            Ok(_) => {}
+            // It is left.
+            Err(GroupError::UnknownGroup) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        loop {
+            match watch.next().await {
+                None => return Err(Stopped.into()),
+                Some(Event::Missed(_)) => break,
+                Some(Event::Group { group: of, what }) if of == group => {
+                    if let Some(fault) = failure(agent, wanted, what) {
+                        return Err(fault);
+                    }
+                    break;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// What is told of a change that is not made.
+fn failure(agent: &Agent, wanted: &Wanted<'_>, what: GroupEvent) -> Option<Fault> {
+    let code = match what {
+        GroupEvent::NotAdded(peer) if wanted.whom.contains(&peer) => {
+            let peer = roster::named(agent, peer);
+            let cause = format!("no relay of {peer} has keys of it by which it could be added");
+            return Some(Fault::new(Code::NotAdded, cause));
+        }
+        GroupEvent::NotAdmin => Code::NotAdmin,
+        GroupEvent::NotChanged { why } => return Some(GroupError::Rule(why).into()),
+        GroupEvent::Refused => Code::LogAway,
+        GroupEvent::Stranded => Code::GroupStranded,
+        _ => return None,
+    };
+    Some(Fault::new(code, what.to_string()))
+}
+
+pub(super) async fn send(agent: &Agent, message: SendToGroup, out: &Out) -> Result<(), Ended> {
+    let SendToGroup { group, body, content_type, lifetime_seconds, wait_seconds } = message;
+    let group = roster::find_group(agent, &group).await?.group;
+    let lifetime = lifetime_seconds.map_or(LIFETIME, Duration::from_secs);
+    let mut watch = agent.watch();
+    let sent = agent.groups().send_as(group, content_type, body.0, lifetime).await;
+    let message = sent.map_err(Fault::from)?;
+    let is_logged = |event: &Event| matches!(event, Event::Group { what: GroupEvent::Logged(id), .. } if *id == message);
+    let logged = async {
+        while let Some(event) = watch.next().await {
+            if is_logged(&event) {
+                return true;
+            }
+        }
+        false
+    };
+    let wait = Duration::from_secs(wait_seconds.unwrap_or(0));
+    let logged = tokio::time::timeout(wait, logged).await.unwrap_or(false);
+    out.say(Reply::GroupMessage(GroupMessage { group, message, logged })).await
+}
+
+/// The log, from a place to its end.
+pub(super) async fn log(
+    agent: &Agent,
+    text: &str,
+    (after, sealed): (u64, bool),
+    out: &Out,
+) -> Result<(), Ended> {
+    let group = roster::find_group(agent, text).await?.group;
+    let mut after = after;
+    loop {
+        let entries = agent.groups().log(group, after).await.map_err(Fault::from)?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        // A holder that repeats itself is not followed for ever.
+        if last.index <= after {
+            return Ok(());
+        }
+        after = last.index;
+        for entry in entries {
+            let bytes = sealed.then(|| Body(entry.sealed.clone()));
+            let entry = GroupEntry { sealed: bytes, ..shown(agent, entry) };
+            out.say(Reply::GroupEntry(entry)).await?;
+        }
+    }
+}
+
+/// What an entry would come to here.
+pub(super) async fn try_entry(
+    agent: &Agent,
+    text: &str,
+    (kind, sealed): (EntryKind, Vec<u8>),
+    out: &Out,
+) -> Result<(), Ended> {
+    let group = roster::find_group(agent, text).await?.group;
+    let entry = match kind {
+        EntryKind::Commit => SealedEntry::Commit(sealed),
+        EntryKind::Message => SealedEntry::Message(sealed),
+        _ => {
+            let cause = "only commits and messages are sealed";
+            return Err(Fault::new(Code::Malformed, cause).into());
+        }
+    };
+    let trial = match agent.groups().try_entry(group, entry).await {
+        Ok(trial) => EntryTrial { opens: true, what: trial.to_string() },
+        Err(GroupError::Rule(why)) => EntryTrial { opens: false, what: why.to_string() },
+        Err(error) => return Err(Fault::from(error).into()),
+    };
+    out.say(Reply::EntryTrial(trial)).await
+}
+
+fn shown(agent: &Agent, logged: Logged) -> GroupEntry {
+    let Logged { index, author, since, kind, sealed } = logged;
+    let named = |agents: Vec<AgentId>| {
+        agents.into_iter().map(|id| roster::named(agent, id)).collect::<Vec<_>>()
+    };
+    let mut entry = GroupEntry {
+        index,
+        author: roster::named(agent, author),
+        at: since.into(),
+        kind: EntryKind::Message,
+        epoch: None,
+        on: None,
+        admitted: Vec::new(),
+        removed: Vec::new(),
+        bytes: sealed.len(),
+        sealed: None,
+    };
+    match kind {
+        LoggedKind::Founding => entry.kind = EntryKind::Founding,
+        LoggedKind::Message => {}
+        LoggedKind::Commit { epoch, admitted, removed } => {
+            (entry.kind, entry.epoch) = (EntryKind::Commit, Some(epoch));
+            (entry.admitted, entry.removed) = (named(admitted), named(removed));
+        }
+        LoggedKind::Confirmed(on) => (entry.kind, entry.on) = (EntryKind::Confirmed, Some(on)),
+        LoggedKind::CannotProcess(on) => {
+            (entry.kind, entry.on) = (EntryKind::CannotProcess, Some(on));
+        }
+        LoggedKind::Refounding(on) => (entry.kind, entry.on) = (EntryKind::Refounding, Some(on)),
+    }
+    entry
+}
+
+/// Shows one group, where the agent is in it.
+async fn tell(agent: &Agent, group: GroupId, out: &Out) -> Result<(), Ended> {
+    match agent.groups().one(group).await {
+        Ok(summary) => out.say(Reply::Group(facts(agent, summary))).await,
+        Err(GroupError::UnknownGroup) => Ok(()),
+        Err(error) => Err(Fault::from(error).into()),
+    }
+}
+
+pub(super) fn facts(agent: &Agent, summary: GroupSummary) -> Group {
+    let own = agent.id();
+    let admins: BTreeSet<AgentId> = summary.admins;
+    let member = |id: AgentId| GroupMember {
+        who: roster::named(agent, id),
+        admin: admins.contains(&id),
+        own: id == own,
+    };
+    let state = match (summary.stranded, summary.follows) {
+        (true, _) => GroupState::Stranded,
+        (false, true) => GroupState::Follows,
+        (false, false) => GroupState::Founding,
+    };
+    Group {
+        group: summary.group,
+        name: summary.name,
+        holder: roster::named(agent, summary.holder),
+        state,
+        epoch: summary.epoch,
+        members: summary.members.into_iter().map(member).collect(),
+        read: summary.read,
+        waiting: summary.waiting,
+        changes: summary.changes,
+        protocol: summary.choice.protocol,
+        reason: summary.choice.reason,
+        why: summary.choice.reason.to_string(),
+    }
+}

@@ -1,0 +1,211 @@
+//! Groups by commands, over a relay in a process of its own.
+
+use serde_json::Value;
+
+use super::home::{Home, Up, until};
+
+/// A relay, and agents that are up, keep their keys there and know each other.
+pub(crate) struct Crew {
+    pub(crate) home: Home,
+    pub(crate) relay: Up,
+    pub(crate) ups: Vec<Up>,
+}
+
+impl Crew {
+    pub(crate) fn new(agents: &[&str]) -> Self {
+        let home = Home::with(&["relay"]);
+        let relay = home.up_with("relay", &["--relay"]);
+        for agent in agents {
+            home.run(agent, &["init", "--name", agent, "--relay", &relay.contact]).ok();
+        }
+        let ups: Vec<Up> = agents.iter().map(|agent| home.up(agent)).collect();
+        for one in agents {
+            for (other, up) in agents.iter().zip(&ups).filter(|(other, _)| *other != one) {
+                home.run(one, &["peers", "add", &up.contact, "--name", other]).ok();
+            }
+        }
+        Self { home, relay, ups }
+    }
+
+    /// Brings peers in, however long their keys take to reach the relay; they join.
+    pub(crate) fn bring_in(&self, admin: &str, group: &str, peers: &[&str]) {
+        for peer in peers {
+            until("the invitation", || {
+                let invited = self.home.run(admin, &["group", "add", group, peer]);
+                // Once it is a member, it need not be added again.
+                let is_in = invited.code == Some(0) || invited.err.contains("MESH-0709");
+                is_in.then_some(())
+            });
+        }
+        for peer in peers {
+            self.join(peer, group);
+        }
+    }
+
+    pub(crate) fn join(&self, peer: &str, group: &str) {
+        until("to be in", || {
+            let joined = self.home.run(peer, &["group", "join", group]);
+            (joined.code == Some(0)).then_some(())
+        });
+    }
+
+    fn group(&self, agent: &str) -> Value {
+        self.home.json(agent, &["group", "members", "crew"]).remove(0)
+    }
+}
+
+/// Names of the members that somebody sees, with those that are admins.
+fn members(group: &Value) -> Vec<(String, bool)> {
+    let members = group["members"].as_array().unwrap().iter();
+    let mut named: Vec<_> = members
+        .map(|member| {
+            let name = if member["own"] == true { "me" } else { member["name"].as_str().unwrap() };
+            (name.to_owned(), member["admin"] == true)
+        })
+        .collect();
+    named.sort();
+    named
+}
+
+#[test]
+fn a_group_is_created_added_to_sent_to_and_read() {
+    let crew = Crew::new(&["alice", "bob", "carol"]);
+    let home = &crew.home;
+    let created = home.run("alice", &["group", "create", "crew"]);
+    assert!(created.ok().contains("(this agent)  admin"), "{created:?}");
+    crew.bring_in("alice", "crew", &["bob", "carol"]);
+    let sent = home.run("alice", &["group", "send", "crew", "hello, crew"]);
+    assert!(sent.ok().starts_with("logged  "), "{sent:?}");
+    for reader in ["bob", "carol"] {
+        let shown = until("the message", || {
+            let shown = home.run(reader, &["inbox", "--keep"]);
+            shown.out.contains("hello, crew").then_some(shown)
+        });
+        assert!(shown.out.contains("from alice  "), "{shown:?}");
+        assert!(shown.out.contains("  fleet, hybrid encryption"), "{shown:?}");
+        assert!(shown.out.contains("\n  to group "), "{shown:?}");
+        let read = home.json(reader, &["inbox"]);
+        assert_eq!(read.len(), 1, "{read:?}");
+        assert_eq!(read[0]["group"], crew.group("alice")["group"]);
+    }
+    until("all", || (members(&crew.group("bob")).len() == 3).then_some(()));
+    assert_eq!(
+        members(&crew.group("bob")),
+        [("alice".into(), true), ("carol".into(), false), ("me".into(), false)]
+    );
+    let explained = home.run("bob", &["route", "explain", "crew"]);
+    assert!(explained.ok().contains("because   the destination is a group"), "{explained:?}");
+
+    // Who is taken out sees it go, and what is sent then is not for it.
+    home.run("alice", &["group", "remove", "crew", "carol"]).ok();
+    until("the end", || {
+        home.run("carol", &["group"]).ok().starts_with("This agent is in no group").then_some(())
+    });
+    home.run("bob", &["group", "send", "crew", "without carol"]).ok();
+    until("the message", || {
+        let read = home.json("alice", &["inbox"]);
+        (read.first()?["body"]["text"] == "without carol").then_some(())
+    });
+    let nothing = home.run("carol", &["inbox"]);
+    assert!(nothing.ok().starts_with("Nothing is here."), "{nothing:?}");
+    home.run("carol", &["group", "send", "crew", "am I heard?"]).failed(
+        "MESH-0701",
+        1,
+        &["this agent is in no group crew", "invited anew by an admin"],
+    );
+}
+
+#[test]
+fn keys_are_drawn_anew_admins_change_members_leave_and_the_log_tells() {
+    let crew = Crew::new(&["alice", "bob"]);
+    let home = &crew.home;
+    home.run("alice", &["group", "create", "crew"]).ok();
+    crew.bring_in("alice", "crew", &["bob"]);
+    let before = crew.group("bob")["epoch"].as_u64().unwrap();
+    home.run("bob", &["group", "rotate", "crew"]).ok();
+    assert_eq!(crew.group("bob")["epoch"].as_u64().unwrap(), before + 1);
+
+    // The last admin appoints another one before it goes.
+    home.run("alice", &["group", "leave", "crew"]).failed("MESH-0708", 1, &["group appoint"]);
+    home.run("alice", &["group", "appoint", "crew", "bob"]).ok();
+    home.run("alice", &["group", "leave", "crew"]).ok();
+    assert!(home.json("alice", &["group"]).is_empty());
+    until("bob alone", || (members(&crew.group("bob")).len() == 1).then_some(()));
+
+    let log = home.json("bob", &["group", "log", "crew"]);
+    let kinds: Vec<_> = log.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.first(), Some(&"founding"), "{log:#?}");
+    assert_eq!(kinds.iter().filter(|kind| **kind == "commit").count(), 4, "{log:#?}");
+    assert!(kinds.contains(&"message") && kinds.contains(&"confirmed"), "{log:#?}");
+    let places: Vec<_> = log.iter().map(|entry| entry["index"].as_u64().unwrap()).collect();
+    assert_eq!(places, (1..=log.len() as u64).collect::<Vec<_>>());
+    let last = home.json("bob", &["group", "log", "crew", "--after", &(log.len() - 1).to_string()]);
+    assert_eq!(last, log[log.len() - 1..]);
+    let shown = home.run("bob", &["group", "log", "crew"]);
+    assert!(shown.ok().contains("commit, which ended epoch "), "{shown:?}");
+}
+
+#[test]
+fn who_lost_its_state_is_brought_in_anew() {
+    let mut crew = Crew::new(&["alice", "bob"]);
+    crew.home.run("alice", &["group", "create", "crew"]).ok();
+    crew.bring_in("alice", "crew", &["bob"]);
+    crew.home.run("bob", &["group", "forget", "crew"]).ok();
+    assert!(crew.home.json("bob", &["group"]).is_empty());
+    // Whether it is up or not: the invitation is mail.
+    crew.ups[1].kill();
+    crew.home.run("alice", &["group", "heal", "crew", "bob"]).ok();
+    crew.ups[1] = crew.home.up("bob");
+    crew.join("bob", "crew");
+    crew.home.run("alice", &["group", "send", "crew", "welcome back"]).ok();
+    until("the message", || {
+        let read = crew.home.json("bob", &["inbox"]);
+        (read.first()?["body"]["text"] == "welcome back").then_some(())
+    });
+}
+
+#[test]
+fn what_a_person_gets_wrong_is_told_with_what_to_do() {
+    let crew = Crew::new(&["alice", "bob"]);
+    let home = &crew.home;
+    home.run("alice", &["group", "create", "crew"]).ok();
+    let of = |arguments: &[&str]| home.run("alice", &[&["group"], arguments].concat());
+    let send = of(&["send", "crw", "hello"]);
+    send.failed("MESH-0701", 1, &["did you mean crew?"]);
+    // Nobody whose card is not known can be added.
+    of(&["add", "crew", "dora"]).failed("MESH-0201", 1, &["no peer dora", "peers add CONTACT"]);
+    of(&["remove", "crew", "bob"]).failed("MESH-0710", 1, &["group members"]);
+    of(&["join", "crew"]).failed("MESH-0709", 1, &["already"]);
+    of(&["join", "other"]).failed("MESH-0706", 1, &["meshctl group"]);
+    of(&["create", "a\u{7}b"]).failed("MESH-0703", 1, &["64 bytes"]);
+    of(&["create", "far", "--relay", "nowhere"]).failed("MESH-0203", 1, &["mw1..@host:port"]);
+    of(&["create", "crew"]).ok();
+    of(&["members", "crew"]).failed("MESH-0702", 1, &["by its id"]);
+    // One whose card names no relay has no keys anywhere by which it could be added.
+    home.run("erin", &["init", "--name", "erin"]).ok();
+    let erin = home.up("erin");
+    home.run("bob", &["peers", "add", &erin.contact, "--name", "erin"]).ok();
+    home.run("bob", &["group", "create", "others"]).ok();
+    home.run("bob", &["group", "add", "others", "erin"]).failed("MESH-0711", 3, &["erin", "relay"]);
+    home.run("erin", &["group", "create", "none"]).failed("MESH-0705", 1, &["--relay CONTACT"]);
+}
+
+#[test]
+fn while_the_log_is_away_what_was_asked_is_kept_and_done_later() {
+    let mut crew = Crew::new(&["alice", "bob"]);
+    crew.home.run("alice", &["group", "create", "crew"]).ok();
+    crew.bring_in("alice", "crew", &["bob"]);
+    crew.relay.kill();
+    let home = &crew.home;
+    let sent = home.run("alice", &["group", "send", "crew", "later", "--timeout", "1s"]);
+    assert!(sent.ok().starts_with("queued  "), "{sent:?}");
+    let rotated = home.run("alice", &["group", "rotate", "crew", "--timeout", "1s"]);
+    rotated.failed("MESH-0714", 4, &["it is kept and made while"]);
+    home.run("alice", &["group", "log", "crew"]).failed("MESH-0713", 3, &["try again"]);
+    crew.relay = crew.home.up_with("relay", &["--relay"]);
+    until("the message", || {
+        let read = crew.home.json("bob", &["inbox"]);
+        (read.first()?["body"]["text"] == "later").then_some(())
+    });
+    until("the change", || (crew.group("alice")["changes"] == 0).then_some(()));
+}

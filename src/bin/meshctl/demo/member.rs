@@ -60,10 +60,39 @@ impl Member {
         if !made.status.success() {
             return Err(setup(name, String::from_utf8_lossy(&made.stdout).trim()));
         }
+        Self::run(state, (name, runs), stay).await
+    }
+
+    /// Starts an agent on a state that is there.
+    pub(super) async fn resume(
+        state: PathBuf,
+        name: &'static str,
+        stay: bool,
+    ) -> Result<Self, Fault> {
+        Self::run(state, (name, "up"), stay).await
+    }
+
+    async fn run(
+        state: PathBuf,
+        (name, runs): (&'static str, &'static str),
+        stay: bool,
+    ) -> Result<Self, Fault> {
         let child = spawn(&state, (name, runs), stay)?;
         let mut member = Self { name, runs, state, contact: String::new(), stay, child };
         member.contact = member.greeting().await?;
         Ok(member)
+    }
+
+    /// Copies its state as it lies there while the agent is stopped, with the witness, as who saves a
+    /// disk would: to where the copy can be started.
+    pub(super) fn save(&self) -> Result<PathBuf, Fault> {
+        let failed = |error: std::io::Error| setup(self.name, &error.to_string());
+        let folder = self.state.parent().unwrap_or(&self.state);
+        let saved = folder.join("saved");
+        copy(&folder.join("data"), &saved.join("data")).map_err(failed)?;
+        let state = saved.join(self.name);
+        copy(&self.state, &state).map_err(failed)?;
+        Ok(state)
     }
 
     /// Ends the process as a power loss would: SIGKILL, by its handle.
@@ -180,6 +209,22 @@ fn meshctl(state: &Path) -> Result<Command, Fault> {
         command.env("XDG_DATA_HOME", folder.join("data"));
     }
     Ok(command)
+}
+
+/// Copies a folder with the files in it.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    std::fs::set_permissions(to, std::fs::metadata(from)?.permissions())?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
 }
 
 fn log(state: &Path) -> PathBuf {

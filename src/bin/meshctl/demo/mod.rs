@@ -9,6 +9,7 @@ mod mesh;
 mod proxy;
 mod scene_deferred;
 mod scene_delivery;
+mod scene_fleet;
 mod scene_live;
 mod scene_relay;
 mod tally;
@@ -29,9 +30,10 @@ use mesh::Mesh;
 Three agents start as processes of their own in a temporary directory and meet by their contact
 lines. Each sends to each; in the middle one is killed with SIGKILL and started again. Then every
 inbox is read and every receipt awaited. One is stopped, written to while it is away, and started. Two
-that are never up together write through two relays, one of which is killed. Two more then talk over
-each transport, through a proxy that flips bytes, repeats and forges. The exit code is 0 only if each
-message arrived, and once, and no answer was changed.
+that are never up together write through two relays, one of which is killed. Four form a group; one is
+killed and comes back, and one is taken out, whose saved state is tried on all that comes then. Two more
+talk over each transport, through a proxy that flips bytes, repeats and forges. The exit code is 0 only if
+each message arrived, and once, nothing opened that should not, and no answer was changed.
 It takes a few seconds, uses 127.0.0.1 only, and leaves nothing behind.
 
 Example:
@@ -87,6 +89,7 @@ async fn play(context: &Context, stay: bool, mesh: &mut Option<Mesh>) -> Result<
     }
     scene_deferred::play(mesh, output).await?;
     scene_relay::play(output).await?;
+    scene_fleet::play(output).await?;
     scene_live::play(output).await?;
     output.say(format_args!(
         "\nNothing lost, nothing doubled: {} of {} messages arrived once, in {seconds:.1} s.",

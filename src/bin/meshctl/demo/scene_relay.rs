@@ -106,7 +106,7 @@ async fn first_start(mesh: &Mesh, part: Part) -> Result<(Member, String), Fault>
     Ok((member, card.ok_or_else(missing)?))
 }
 
-async fn is_published(member: &Member) -> Result<bool, Fault> {
+pub(super) async fn is_published(member: &Member) -> Result<bool, Fault> {
     let replies = ask(&member.state, &Request::Prekeys {}).await?;
     Ok(replies.iter().any(|reply| match reply {
         Reply::Prekeys(prekeys) => {

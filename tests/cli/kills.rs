@@ -140,7 +140,7 @@ fn read(state: &Path, seen: &Mutex<Seen>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn ask(state: &Path, request: &Request) -> Result<Vec<Reply>, Fault> {
+pub(crate) fn ask(state: &Path, request: &Request) -> Result<Vec<Reply>, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = Client::connect(state).await?;
@@ -156,18 +156,27 @@ fn ask(state: &Path, request: &Request) -> Result<Vec<Reply>, Fault> {
 }
 
 /// Random spans.
-struct Moments(u64);
+pub(crate) struct Moments(u64);
 
 impl Moments {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let seed = u64::try_from(now.as_nanos() & u128::from(u32::MAX)).unwrap();
         println!("moments of seed {seed}");
         Self(seed)
     }
 
-    fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
+        Duration::from_millis(self.draw() % 250)
+    }
+
+    /// One of that many.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        usize::try_from(self.draw()).unwrap() % count
+    }
+
+    const fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        Duration::from_millis((self.0 >> 33) % 250)
+        self.0 >> 33
     }
 }

@@ -16,6 +16,7 @@ mod errors_page;
 mod faults;
 mod files;
 mod front_page;
+mod group_kills;
 mod groups;
 mod home;
 mod kills;

@@ -45,11 +45,13 @@ pub enum Broken {
     AcknowledgesMailAtOnce,
     /// Relays answer a batch before it is durable.
     RelayAnswersEarly,
+    /// The store keeps the keys of groups one commit late.
+    KeepsGroupsLate,
 }
 
 impl Broken {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ReleasesBeforeTheCommit,
         Self::IgnoresFailedCommits,
         Self::DropsOutputs,
@@ -64,6 +66,7 @@ impl Broken {
         Self::RandomnessRepeats,
         Self::AcknowledgesMailAtOnce,
         Self::RelayAnswersEarly,
+        Self::KeepsGroupsLate,
     ];
 
     /// The rows that its store does not keep, or keeps late.
@@ -73,6 +76,7 @@ impl Broken {
             Self::ForgetsSeen => Some((Namespace::Seen, Forgets::Always)),
             Self::ForgetsGaps => Some((Namespace::Gap, Forgets::Always)),
             Self::KeepsSessionsLate => Some((Namespace::Session, Forgets::ForOneCommit)),
+            Self::KeepsGroupsLate => Some((Namespace::Fleet, Forgets::ForOneCommit)),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::checker::{Counts, Violation};
+use crate::checker::{Counts, FleetCounts, Violation};
 use crate::scenario::Scenario;
 use crate::world::{Options, Outcome, Primitives, run};
 
@@ -102,6 +102,12 @@ pub fn run_on_both(scenario: Scenario, seed: u64, options: Options) -> Outcome {
 }
 
 impl Tally {
+    /// What happened in groups.
+    pub fn fleets(&self) -> FleetCounts {
+        let sum = self.scenarios.get(&Scenario::Fleets);
+        sum.map(|sum| sum.counts.fleets).unwrap_or_default()
+    }
+
     fn add(&mut self, scenario: Scenario, seed: u64, outcome: &Outcome, took: Duration) {
         let sum = self.scenarios.entry(scenario).or_default();
         sum.seeds += 1;

@@ -3,8 +3,10 @@
 //! It sees what no agent sees: what every application asked for and was told, and what is on every
 //! disk. It knows nothing of how any of it is done.
 
+mod fleets;
 mod memory;
 mod relays;
+mod thief;
 mod violation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,11 +19,14 @@ use meshwork_protocols::wire::{MessageId, Receipt, Verdict};
 use meshwork_router::{Delivery, Level, PeerFacts, Router, Standing, Suspicion};
 use meshwork_state::{Namespace, Rows, State};
 
+pub use self::fleets::FleetCounts;
 pub use self::memory::Memory;
 pub use self::relays::RelayCounts;
 pub use self::violation::Violation;
 
+use self::fleets::FleetPromises;
 use self::relays::RelayPromises;
+pub(crate) use self::thief::{Cards, Thief};
 
 use crate::happening::Sending;
 use crate::mesh::Mesh;
@@ -43,6 +48,8 @@ pub(crate) struct Checker {
     hostile: BTreeSet<Host>,
     /// What relays promised.
     pub(crate) relays: RelayPromises,
+    /// What groups promised.
+    pub(crate) fleets: FleetPromises,
     counts: Counts,
 }
 
@@ -65,6 +72,8 @@ pub struct Counts {
     pub ended: u64,
     /// What was done at relays.
     pub relays: RelayCounts,
+    /// What happened in groups.
+    pub fleets: FleetCounts,
 }
 
 impl Counts {
@@ -80,6 +89,7 @@ impl Counts {
         self.relays.deposits += other.relays.deposits;
         self.relays.given += other.relays.given;
         self.relays.keys += other.relays.keys;
+        self.fleets.add(&other.fleets);
     }
 }
 
@@ -96,7 +106,7 @@ struct Message {
 impl Checker {
     /// What went wrong first.
     pub(crate) fn violation(&self) -> Option<&Violation> {
-        self.violation.as_ref().or(self.relays.violation())
+        self.violation.as_ref().or(self.relays.violation()).or(self.fleets.violation())
     }
 
     /// Something went wrong.
@@ -106,7 +116,7 @@ impl Checker {
 
     /// What was counted.
     pub(crate) const fn counts(&self) -> Counts {
-        Counts { relays: self.relays.counts(), ..self.counts }
+        Counts { relays: self.relays.counts(), fleets: self.fleets.counts(), ..self.counts }
     }
 
     /// This host does not keep to the protocol: nothing is promised to it or about what it sends.
@@ -351,6 +361,13 @@ impl Checker {
         (from, sender, id): (Host, AgentId, MessageId),
         delivery: &Delivery,
     ) {
+        let is_as_said = delivery.sender == sender && delivery.message.id == id;
+        if delivery.group.is_some() {
+            if !self.fleets.arrives(host, from, delivery) || !is_as_said {
+                self.violated(Violation::NotAsSent { host, from, id });
+            }
+            return;
+        }
         let body = &delivery.message.body;
         let number = Sending::number_of(body);
         let sent = number.and_then(|number| Some((number, self.messages.get(&number)?)));
@@ -360,7 +377,6 @@ impl Checker {
                 && message.sending.body() == *body
                 && self.numbers.get(&(from, id)).is_none_or(|known| *known == number)
         });
-        let is_as_said = delivery.sender == sender && delivery.message.id == id;
         let holds = is_as_sent && is_as_said;
         if !holds && !self.hostile.contains(&from) {
             self.violated(Violation::NotAsSent { host, from, id });

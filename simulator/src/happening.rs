@@ -33,8 +33,33 @@ pub enum Happening {
     RelayServes(Host, Start),
     /// A way for mail opens at a host.
     OpenMail(Host, Start, AgentId),
+    /// The owner of a host does something in the group of the run.
+    Group(Host, GroupAct),
     /// Something that nobody asked for.
     Weather(Weather),
+}
+
+/// Something that an owner does in the group of the run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GroupAct {
+    /// Founds it.
+    Create,
+    /// Invites one, or everybody who is not there.
+    Invite(Option<Host>),
+    /// Follows its invitation.
+    Join,
+    /// Takes somebody out.
+    Remove(Host),
+    /// Makes somebody an admin.
+    Appoint(Host),
+    /// Draws new keys.
+    Rotate,
+    /// Draws new keys, and again in each epoch until so many have passed.
+    RotateFor(u64),
+    /// Leaves.
+    Leave,
+    /// Sends.
+    Send(Sending),
 }
 
 /// Numbers the starts of one host's process.

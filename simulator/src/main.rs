@@ -17,8 +17,9 @@ Runs meshes of agents through storms and checks what was promised.
   --first N          begin with this seed, not with 0
   --seed N           run one seed, of the scenario that it is dealt to, and print its trace
   --scenario NAME    only live, datagram, stored, mixed, ordered, strangers, disk,
-                     deferred or relays
-  --provider NAME    simulated (default), pure, or both, to see that routers decide alike
+                     deferred, relays or fleets
+  --provider NAME    simulated (default), pure, or both, to see that routers decide alike;
+                     fleets always take pure ones
   --broken NAME      run agents that are broken on purpose, for instance ForgetsInbox";
 
 fn main() -> ExitCode {
@@ -87,6 +88,9 @@ fn campaign(campaign: &Campaign) -> ExitCode {
     let begun = Instant::now();
     let tally = campaign.run();
     print!("{tally}");
+    if campaign.scenario == Some(Scenario::Fleets) {
+        println!("{:?}", tally.fleets());
+    }
     println!("{:.1} s", begun.elapsed().as_secs_f64());
     match &tally.failure {
         None => ExitCode::SUCCESS,

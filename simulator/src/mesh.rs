@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::deferred::CurveKey;
+use meshwork_protocols::fleet::FleetKey;
 use meshwork_protocols::identity::{
     AgentId, Card, CardBody, CardError, HybridSeeds, LiveKey, Relay, Root, Sequence, SigningPair,
     Validity,
 };
 use meshwork_protocols::live::{Local, LocalError, Suite};
-use meshwork_protocols::provider::{CryptoError, DeferredProvider};
-use meshwork_router::{Deferred, PrekeySettings};
+use meshwork_protocols::provider::{CryptoError, DeferredProvider, FleetProvider};
+use meshwork_protocols::secret::Secret;
+use meshwork_router::{Deferred, Fleet, PrekeySettings};
 
 use crate::clock::EPOCH;
 use crate::network::Host;
@@ -23,6 +25,8 @@ use crate::seeded::Seeded;
 pub struct Watched {
     /// What all agents use.
     pub provider: Arc<dyn DeferredProvider>,
+    /// The same, where it has what fleets need.
+    pub fleets: Option<Arc<dyn FleetProvider>>,
     /// Who watches.
     pub recorder: Recorder,
 }
@@ -32,7 +36,14 @@ impl Watched {
     pub fn new(provider: &Arc<dyn DeferredProvider>, random: &Seeded) -> Self {
         let recorder = Recorder::default();
         let provider = recorder.watch(Arc::clone(provider), &random.fork("watched", 0));
-        Self { provider, recorder }
+        Self { provider, fleets: None, recorder }
+    }
+
+    /// Puts published primitives under watch.
+    pub fn with_fleets(provider: &Arc<dyn FleetProvider>, random: &Seeded) -> Self {
+        let recorder = Recorder::default();
+        let fleets = recorder.watch_fleets(Arc::clone(provider), &random.fork("watched", 0));
+        Self { provider: Arc::<dyn FleetProvider>::clone(&fleets), fleets: Some(fleets), recorder }
     }
 }
 
@@ -45,6 +56,8 @@ pub struct Agent {
     identity: CurveKey,
     /// What its signing pair was made from.
     seeds: HybridSeeds,
+    /// What its key in fleets is made from, where there are any.
+    fleet: Option<Secret<32>>,
 }
 
 impl Agent {
@@ -69,11 +82,16 @@ impl Agent {
         Deferred::new(Arc::clone(provider), identity, pair, card, settings)
     }
 
-    fn draw(
-        provider: &Arc<dyn DeferredProvider>,
-        relays: Vec<Relay>,
-        random: &mut Seeded,
-    ) -> Result<Self, MeshError> {
+    /// Its side of fleets.
+    pub fn fleet(&self, watched: &Watched) -> Option<Fleet> {
+        let provider = watched.fleets.as_ref()?;
+        let pair = SigningPair::from_seeds(&**provider, self.seeds.clone()).ok()?;
+        let key = FleetKey::from_seed(&**provider, self.fleet.clone()?).ok()?;
+        Fleet::new(Arc::clone(provider), key, pair, Arc::clone(self.card()))
+    }
+
+    fn draw(watched: &Watched, relays: Vec<Relay>, random: &mut Seeded) -> Result<Self, MeshError> {
+        let provider = &watched.provider;
         let root = Root::generate(provider.as_ref(), random)?;
         let pair = SigningPair::generate(provider.as_ref(), random)?;
         let live = LiveKey::generate(provider.as_ref(), random);
@@ -85,10 +103,15 @@ impl Agent {
         body.suites = Suite::ALL.into_iter().cycle().skip(first).take(2).map(Suite::byte).collect();
         body.relays = relays;
         body.deferred_identity = Some(identity.public().encode().to_vec());
+        let fleet = watched.fleets.as_ref().map(|_| Secret::random(random));
+        if let Some(seed) = &fleet {
+            let key = FleetKey::from_seed(provider.as_ref(), seed.clone())?;
+            body.fleet_key = Some(key.public().to_vec());
+        }
         let card = Arc::new(root.sign_card(provider.as_ref(), body, random)?);
         let seeds = pair.seeds().clone();
         let local = Local::new(Arc::<dyn DeferredProvider>::clone(provider), card, live, pair)?;
-        Ok(Self { local: Arc::new(local), identity, seeds })
+        Ok(Self { local: Arc::new(local), identity, seeds, fleet })
     }
 }
 
@@ -114,13 +137,12 @@ impl Mesh {
         relays: usize,
         random: &mut Seeded,
     ) -> Result<Self, MeshError> {
-        let provider = &watched.provider;
         // Relays prove themselves to nobody here, so that any id will do.
         let relays: Vec<_> = (0..relays)
             .map(|at| AgentId::from_bytes([u8::try_from(at).unwrap_or(0); 32]))
             .collect();
         let mut agents = (0..count)
-            .map(|_| Agent::draw(provider, some_of(&relays, random), random))
+            .map(|_| Agent::draw(&watched, some_of(&relays, random), random))
             .collect::<Result<Vec<_>, _>>()?;
         agents.sort_by_key(Agent::id);
         let hosts = agents.iter().enumerate().map(|(at, agent)| (agent.id(), Host(at))).collect();

@@ -3,6 +3,7 @@
 mod application;
 mod book;
 mod disk_work;
+mod groups;
 mod habits;
 mod links;
 mod process;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::secret::Secret;
-use meshwork_router::{Input, Meeting, PrekeySettings, Request, Standing, Stored};
+use meshwork_router::{GroupSummary, Input, Meeting, PrekeySettings, Request, Standing, Stored};
 use meshwork_state::{Sealing, State, Store, Unlock, Witness};
 
 pub use self::habits::{DiskFaults, Habits, Ways};
@@ -28,7 +29,7 @@ use crate::broken::{Broken, Forgetful, Hasty, Unarchived};
 use crate::checker::{Memory, Violation};
 use crate::clock::Clock;
 use crate::disk::{Backend, Disk, Image, MachineWitness};
-use crate::happening::{Ending, Happening, Sending, Start, Weather};
+use crate::happening::{Ending, GroupAct, Happening, Sending, Start, Weather};
 use crate::network::{Arrival, Host};
 use crate::note::Deed;
 use crate::seeded::Seeded;
@@ -235,6 +236,31 @@ impl Node {
             return;
         }
         self.act(around, |process, around| process.send(around, sending));
+    }
+
+    /// The owner does something in the group. Where no process runs it tries again later.
+    pub(crate) fn act_in_group(&mut self, around: &mut Surroundings<'_>, act: GroupAct) {
+        if self.process.is_none() {
+            around.later(STARTS_AGAIN, Happening::Group(self.host, act));
+            return;
+        }
+        self.act(around, |process, around| process.act_in_group(around, act));
+    }
+
+    /// The owner follows an invitation that waits.
+    pub(crate) fn answer_invitation(&mut self, around: &mut Surroundings<'_>) {
+        self.act(around, |process, around| {
+            process.answer_invitation(around);
+            Ok(())
+        });
+    }
+
+    /// The group, as the router sees it now, and whether an invitation waits.
+    pub(crate) fn group(&mut self) -> (Option<GroupSummary>, bool) {
+        match &mut self.process {
+            Some(process) => (process.group(), process.is_invited()),
+            None => (None, false),
+        }
     }
 
     /// The owner or the application asks for something.

@@ -144,6 +144,10 @@ pub enum Decision {
     Equivocation(Host),
     /// A peer broke the protocol.
     Misbehaved(Host, Misbehaviour),
+    /// A relay is asked something for a group.
+    Asks(Host, &'static str),
+    /// Something happened in a group.
+    Group(String),
     /// A row could not be read.
     StoreFailed,
 }
@@ -253,6 +257,8 @@ impl fmt::Display for Decision {
             Self::Suspicious(of, suspicion) => write!(f, "suspects {of}: {suspicion:?}"),
             Self::Equivocation(of) => write!(f, "holds two cards of {of} of one number"),
             Self::Misbehaved(of, how) => write!(f, "blames {of}: it {how}"),
+            Self::Asks(relay, what) => write!(f, "-> asks relay {relay}: {what}"),
+            Self::Group(what) => write!(f, "group: {what}"),
             Self::StoreFailed => f.write_str("could not read a row"),
         }
     }

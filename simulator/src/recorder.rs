@@ -3,8 +3,9 @@
 //! A key of an authenticated cipher is judged when it seals: it dies with its process, or its nonce
 //! is drawn. The block cipher is that of stored sessions, whose keys a restart can bring back, and
 //! is judged when what it sealed leaves the process: a crash before the commit throws the packet
-//! away, and the next start seals another under the same key, as it should. Knows nothing of what
-//! is sealed.
+//! away, and the next start seals another under the same key, as it should. A key of a group is
+//! judged both ways: no nonce twice, and no two entries of a log under one key, whatever the nonces.
+//! Knows nothing of what is sealed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meshwork_protocols::provider::split_kem::{CT1_LENGTH, CT2_LENGTH, SplitHeader, VECTOR_LENGTH};
 use meshwork_protocols::provider::{
-    Aead, AeadKey, CryptoError, DeferredProvider, Kem, KemKeyPair, Operation, Provider, Sha256,
-    Signature, SigningKey, SplitKem, TAG_LENGTH, X25519Key, XEDDSA_LENGTH,
+    Aead, AeadKey, CryptoError, DeferredProvider, FleetProvider, Kem, KemKeyPair, Operation,
+    Provider, Sha256, Signature, SigningKey, SplitKem, TAG_LENGTH, X25519Key, XEDDSA_LENGTH,
 };
 use meshwork_protocols::random::Random;
 use meshwork_protocols::secret::{Secret, SecretBytes};
@@ -30,6 +31,10 @@ struct Record {
     prepared: BTreeMap<Vec<u8>, Prepared>,
     /// What each key and nonce was used for.
     used: BTreeMap<Pair, Mark>,
+    /// The key that each entry of a group's log was sealed under, by its tag.
+    of_groups: BTreeMap<[u8; TAG_LENGTH], Pair>,
+    /// The tag of what left under each key of a group.
+    entries: BTreeMap<[u8; 32], [u8; TAG_LENGTH]>,
     reused: Option<Reuse>,
 }
 
@@ -66,7 +71,27 @@ impl Recorder {
         inner: Arc<dyn DeferredProvider>,
         random: &Seeded,
     ) -> Arc<dyn DeferredProvider> {
-        Arc::new(Watched { inner, recorder: self.clone(), random: Mutex::new(random.clone()) })
+        Arc::new(self.watched(inner, random))
+    }
+
+    /// The same for one that fleets can use.
+    pub fn watch_fleets(
+        &self,
+        inner: Arc<dyn FleetProvider>,
+        random: &Seeded,
+    ) -> Arc<dyn FleetProvider> {
+        Arc::new(self.watched(inner, random))
+    }
+
+    fn watched<P: ?Sized>(&self, inner: Arc<P>, random: &Seeded) -> Watched<P> {
+        Watched { inner, recorder: self.clone(), random: Mutex::new(random.clone()) }
+    }
+
+    /// What was sealed for a group leaves for its log: its end is the tag.
+    pub fn left_for_log(&self, sealed: &[u8]) {
+        if let Some(tag) = sealed.last_chunk() {
+            self.record().entry_leaves(tag);
+        }
     }
 
     /// What the cipher of stored sessions made leaves its process. Says what is inside.
@@ -91,6 +116,13 @@ impl Recorder {
         self.record().mark(pair, mark.to_vec(), false);
     }
 
+    fn sealed_for_group(&self, pair: Pair, tag: &[u8; TAG_LENGTH]) {
+        let mut record = self.record();
+        // Within one operation the same may be sealed to the same twice, to the same bytes.
+        record.mark(pair, tag.to_vec(), true);
+        record.of_groups.insert(*tag, pair);
+    }
+
     fn prepared(&self, pair: Pair, ciphertext: &[u8], plaintext: &[u8]) {
         let prepared = Prepared { pair, plaintext: plaintext.to_vec() };
         self.record().prepared.insert(ciphertext.to_vec(), prepared);
@@ -110,6 +142,14 @@ impl Record {
         }
         self.used.insert(pair, mark);
     }
+
+    /// Each key of a group seals one entry.
+    fn entry_leaves(&mut self, tag: &[u8; TAG_LENGTH]) {
+        let Some(pair) = self.of_groups.get(tag).copied() else { return };
+        if *self.entries.entry(pair.key).or_insert(*tag) != *tag {
+            self.reused.get_or_insert(Reuse { nonce: pair.nonce });
+        }
+    }
 }
 
 impl Pair {
@@ -124,20 +164,26 @@ impl Pair {
 
 /// A provider under watch.
 #[derive(Debug)]
-struct Watched {
-    inner: Arc<dyn DeferredProvider>,
+struct Watched<P: ?Sized> {
+    inner: Arc<P>,
     recorder: Recorder,
     random: Mutex<Seeded>,
 }
 
-impl Watched {
-    fn hash(&self, key: &[u8; 32]) -> [u8; 32] {
-        let provider: &dyn Provider = self.inner.as_ref();
-        provider.digest(&[key])
+impl<P: Provider + ?Sized> Watched<P> {
+    fn hash(&self, key: &[u8]) -> [u8; 32] {
+        let mut hash = self.inner.sha256();
+        hash.update(key);
+        hash.finish()
+    }
+
+    fn key(&self, inner: Box<dyn AeadKey>, key: &[u8], of_groups: bool) -> Box<dyn AeadKey> {
+        let (key, recorder) = (self.hash(key), self.recorder.clone());
+        Box::new(WatchedKey { inner, key, of_groups, recorder })
     }
 }
 
-impl Provider for Watched {
+impl<P: Provider + ?Sized> Provider for Watched<P> {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -215,15 +261,11 @@ impl Provider for Watched {
     }
 
     fn aead(&self, algorithm: Aead, key: &Secret<32>) -> Box<dyn AeadKey> {
-        Box::new(WatchedKey {
-            inner: self.inner.aead(algorithm, key),
-            key: self.hash(key.expose()),
-            recorder: self.recorder.clone(),
-        })
+        self.key(self.inner.aead(algorithm, key), key.expose(), false)
     }
 }
 
-impl SplitKem for Watched {
+impl<P: SplitKem + ?Sized> SplitKem for Watched<P> {
     fn split_header(&self, public: &[u8]) -> Result<SplitHeader, CryptoError> {
         self.inner.split_header(public)
     }
@@ -246,7 +288,7 @@ impl SplitKem for Watched {
     }
 }
 
-impl DeferredProvider for Watched {
+impl<P: DeferredProvider + ?Sized> DeferredProvider for Watched<P> {
     fn sha3_256(&self, parts: &[&[u8]]) -> Secret<32> {
         self.inner.sha3_256(parts)
     }
@@ -299,11 +341,27 @@ impl DeferredProvider for Watched {
     }
 }
 
+impl<P: FleetProvider + ?Sized> FleetProvider for Watched<P> {
+    fn aes_128_gcm(&self, key: &Secret<16>) -> Box<dyn AeadKey> {
+        self.key(self.inner.aes_128_gcm(key), key.expose(), true)
+    }
+
+    fn shake256_into(&self, input: &[u8], out: &mut [u8]) {
+        self.inner.shake256_into(input, out);
+    }
+
+    fn ml_kem_768_from_seed(&self, seed: &Secret<64>) -> Result<KemKeyPair, CryptoError> {
+        self.inner.ml_kem_768_from_seed(seed)
+    }
+}
+
 /// A key under watch.
 struct WatchedKey {
     inner: Box<dyn AeadKey>,
     /// Its hash.
     key: [u8; 32],
+    /// Whether it is one of a group.
+    of_groups: bool,
     recorder: Recorder,
 }
 
@@ -315,7 +373,12 @@ impl AeadKey for WatchedKey {
         in_out: &mut [u8],
     ) -> Result<[u8; TAG_LENGTH], CryptoError> {
         let tag = self.inner.seal_in_place(nonce, associated, in_out)?;
-        self.recorder.sealed(Pair::new(self.key, nonce), &tag);
+        let pair = Pair::new(self.key, nonce);
+        if self.of_groups {
+            self.recorder.sealed_for_group(pair, &tag);
+        } else {
+            self.recorder.sealed(pair, &tag);
+        }
         Ok(tag)
     }
 
@@ -338,6 +401,8 @@ impl fmt::Debug for WatchedKey {
 
 #[cfg(test)]
 mod tests {
+    use meshwork_protocols::provider::pure::Pure;
+
     use super::*;
     use crate::provider::Simulated;
 
@@ -369,6 +434,18 @@ mod tests {
         }
         assert_eq!((recorder.reused(), recorder.used()), (None, 1));
         recorder.left(&lost);
+        assert!(recorder.reused().is_some());
+    }
+
+    #[test]
+    fn two_entries_under_one_key_of_a_group_are_seen_whatever_the_nonces() {
+        let (recorder, seed) = (Recorder::default(), Seeded::new(1));
+        let provider = recorder.watch_fleets(Arc::new(Pure), &seed);
+        let key = provider.aes_128_gcm(&Secret::new([7; 16]));
+        let [lost, entry] = [[0; 12], [1; 12]].map(|nonce| key.seal(&nonce, b"", b"one").unwrap());
+        (0..2).for_each(|_| recorder.left_for_log(&entry));
+        assert_eq!(recorder.reused(), None);
+        recorder.left_for_log(&lost);
         assert!(recorder.reused().is_some());
     }
 }

@@ -215,6 +215,7 @@ impl RelayNode {
             Outcome::Answer(answer) => {
                 around.did(&Deed::Gave(job.from, Given::of(&answer)));
                 around.checker.relays.answers(self.host, &job.asked, &answer);
+                around.checker.fleets.answers(&job.asked, &answer);
                 self.answer(around, (job.from, job.call), &answer);
             }
             Outcome::Wait(waiting) => {
@@ -265,8 +266,10 @@ impl Process {
         let is_over =
             |(_, job): &mut (Subject, Job)| job.ends.is_some_and(|ends| ends <= now.monotonic);
         for (_, mut job) in self.waiting.extract_if(.., is_over) {
-            if let Request::Fetch(fetch) = &mut job.asked.request {
-                fetch.wait = 0;
+            match &mut job.asked.request {
+                Request::Fetch(fetch) => fetch.wait = 0,
+                Request::ReadLog(read) => read.wait = 0,
+                _ => {}
             }
             self.gathered.push(job);
         }

@@ -6,6 +6,7 @@
 mod datagram;
 mod deferred;
 mod disk;
+mod fleets;
 mod live;
 mod mixed;
 mod ordered;
@@ -46,11 +47,14 @@ pub enum Scenario {
     Deferred,
     /// Mail through relays.
     Relays,
+    /// A group over a relay's log, on published primitives.
+    Fleets,
 }
 
 impl Scenario {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
+    /// Those that seeds are dealt over. A group is not among them: on published primitives a seed
+    /// takes many times as long.
+    pub const DEALT: [Self; 9] = [
         Self::Live,
         Self::Datagram,
         Self::Stored,
@@ -64,15 +68,16 @@ impl Scenario {
 
     /// The scenario that a seed is dealt to: one after the other.
     pub fn of(seed: u64) -> Self {
-        let dealt = seed % Self::ALL.len() as u64;
-        usize::try_from(dealt).ok().and_then(|at| Self::ALL.get(at).copied()).unwrap_or(Self::Live)
+        let dealt = seed % Self::DEALT.len() as u64;
+        let at = usize::try_from(dealt).unwrap_or(0);
+        Self::DEALT.get(at).copied().unwrap_or(Self::Live)
     }
 
     /// Whether its routers decide alike on all primitives. With several relays they do not: an agent
     /// goes through its relays by their ids, which are hashes of keys, and what it asks them first
-    /// arrives at another time.
+    /// arrives at another time. A group has published ones alone.
     pub const fn is_comparable(self) -> bool {
-        !matches!(self, Self::Relays)
+        !matches!(self, Self::Relays | Self::Fleets)
     }
 
     /// What it is called on the command line.
@@ -87,6 +92,7 @@ impl Scenario {
             Self::Disk => "disk",
             Self::Deferred => "deferred",
             Self::Relays => "relays",
+            Self::Fleets => "fleets",
         }
     }
 
@@ -102,6 +108,7 @@ impl Scenario {
             Self::Disk => disk::plan(random),
             Self::Deferred => deferred::plan(random),
             Self::Relays => relays::plan(random),
+            Self::Fleets => fleets::plan(random),
         };
         if !plan.habits.ways.carry_all() {
             plan.largest = plan.largest.min(FITS_UDP);
@@ -120,14 +127,15 @@ impl FromStr for Scenario {
     type Err = UnknownScenario;
 
     fn from_str(text: &str) -> Result<Self, UnknownScenario> {
-        Self::ALL.into_iter().find(|scenario| scenario.name() == text).ok_or(UnknownScenario)
+        let mut all = Self::DEALT.into_iter().chain([Self::Fleets]);
+        all.find(|scenario| scenario.name() == text).ok_or(UnknownScenario)
     }
 }
 
 /// No scenario has this name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "no such scenario; there are live, datagram, stored, mixed, ordered, strangers, disk, deferred and relays"
+    "no such scenario; there are live, datagram, stored, mixed, ordered, strangers, disk, deferred, relays and fleets"
 )]
 pub struct UnknownScenario;
 
@@ -180,6 +188,21 @@ pub struct Plan {
     pub relays: usize,
     /// What becomes of them.
     pub relay_weather: RelayWeather,
+    /// What happens in the group, where there is one.
+    pub group: Option<GroupPlan>,
+}
+
+/// What happens in the group of one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GroupPlan {
+    /// What its owners do.
+    pub acts: usize,
+    /// Messages to it.
+    pub messages: usize,
+    /// In so many epochs in a row all commit at once.
+    pub crowded: u64,
+    /// How often some members do not reach the relays for a while.
+    pub cuts: usize,
 }
 
 /// What becomes of the relays of one run.
@@ -211,6 +234,7 @@ impl Plan {
             mischief: 0,
             prekeys: 1 + random.index(8),
             heartbeat: random.chance(500).then(|| random.span(A_SECOND * 5, A_SECOND * 60)),
+            in_groups: false,
             broken: None,
         };
         Self {
@@ -241,6 +265,7 @@ impl Plan {
             knocks: random.index(2),
             relays: 0,
             relay_weather: RelayWeather::default(),
+            group: None,
         }
     }
 

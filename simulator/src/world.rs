@@ -2,17 +2,18 @@
 //! which everything that was promised must come true.
 
 mod convergence;
+mod groups;
 mod weather;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::provider::DeferredProvider;
 use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::provider::{DeferredProvider, FleetProvider};
 use meshwork_router::Request;
 
 use crate::broken::Broken;
-use crate::checker::{Checker, Counts, Violation};
+use crate::checker::{Checker, Counts, Thief, Violation};
 use crate::happening::{Happening, Weather};
 use crate::mesh::{Agent, Mesh, Watched};
 use crate::network::{Arrival, Host, InTransit, Letter, Network, NetworkFaults};
@@ -109,15 +110,13 @@ struct World {
     checker: Checker,
     random: Seeded,
     is_calm: bool,
+    /// Who copied the state of a member of the group.
+    thieves: Vec<Thief>,
 }
 
 impl World {
     fn new(plan: &Plan, random: &Seeded, options: Options) -> Result<Self, Violation> {
-        let provider: Arc<dyn DeferredProvider> = match options.primitives {
-            Primitives::Simulated => Arc::new(Simulated::new(random)),
-            Primitives::Pure => Arc::new(Pure),
-        };
-        let watched = Watched::new(&provider, random);
+        let watched = watched(plan, random, options);
         let (around, drawn) = ((plan.agents, plan.circle), &mut random.fork("mesh", 0));
         let mesh = Mesh::draw(watched, around, plan.relays, drawn)
             .map_err(|error| Violation::NotBegun(error.to_string()))?;
@@ -156,6 +155,7 @@ impl World {
             checker,
             random: random.fork("world", 0),
             is_calm: true,
+            thieves: Vec::new(),
         })
     }
 
@@ -174,6 +174,7 @@ impl World {
         while self.checker.violation().is_none() {
             let now = self.queue.now();
             let left = self.left().or_else(|| self.left_at_relays());
+            let left = left.or_else(|| self.left_in_group());
             quiet_since = if left.is_some() { None } else { quiet_since.or(Some(now)) };
             match (quiet_since, left) {
                 (Some(since), _) if now >= since + QUIET => break,
@@ -182,6 +183,7 @@ impl World {
                 }
                 _ => {
                     self.mesh.hosts().for_each(|host| self.decide(host));
+                    self.answer_invitations();
                     self.run_until(now + LOOK_EVERY);
                 }
             }
@@ -244,6 +246,7 @@ impl World {
             Happening::OpenMail(host, start, peer) => {
                 self.with(host, |node, around| node.open_mail(around, start, peer));
             }
+            Happening::Group(host, act) => self.acts(host, act),
             Happening::Weather(weather) => self.turns(weather),
         }
     }
@@ -342,6 +345,19 @@ impl World {
             lines: self.trace.take_lines(),
         }
     }
+}
+
+/// The primitives of a run, under watch. Those of a group are published ones.
+fn watched(plan: &Plan, random: &Seeded, options: Options) -> Watched {
+    if plan.group.is_some() {
+        let provider: Arc<dyn FleetProvider> = Arc::new(Pure);
+        return Watched::with_fleets(&provider, random);
+    }
+    let provider: Arc<dyn DeferredProvider> = match options.primitives {
+        Primitives::Simulated => Arc::new(Simulated::new(random)),
+        Primitives::Pure => Arc::new(Pure),
+    };
+    Watched::new(&provider, random)
 }
 
 /// The agents start and meet before anything goes wrong.

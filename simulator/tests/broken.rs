@@ -108,3 +108,21 @@ fn a_relay_that_answers_before_it_is_durable_is_caught() {
             | Violation::KeyGivenTwice { .. }
     ));
 }
+
+#[test]
+fn who_lets_out_what_is_sealed_for_a_group_before_it_is_durable_is_caught() {
+    let violation = caught_in(Scenario::Fleets, Broken::ReleasesBeforeTheCommit);
+    println!("{violation}");
+    assert!(matches!(
+        violation,
+        Violation::AppendedBeforeDurable { .. }
+            | Violation::ToldBeforeDurable { .. }
+            | Violation::AcknowledgedBeforeDurable { .. }
+    ));
+}
+
+#[test]
+fn who_keeps_the_keys_of_groups_late_is_caught() {
+    let violation = caught_in(Scenario::Fleets, Broken::KeepsGroupsLate);
+    println!("{violation}");
+}

@@ -38,6 +38,22 @@ pub enum Violation {
     MailOutOfOrder { relay: Host, owner: AgentId, number: u64 },
     #[error("a one-time key of {owner} was given to two agents")]
     KeyGivenTwice { owner: AgentId },
+    #[error("two commits led to epoch {epoch} of a group")]
+    TwoWinners { epoch: u64 },
+    #[error("a log has two entries {index}")]
+    TwoEntries { index: u64 },
+    #[error("{host}: its group is broken: {how}")]
+    GroupBroken { host: Host, how: String },
+    #[error("{host}: message {id} of {from} to its group did not come")]
+    GroupMessageLost { host: Host, from: Host, id: MessageId },
+    #[error("{host}: message {id} of {from} to a group came, and it was not there any more")]
+    GroupMessageAstray { host: Host, from: Host, id: MessageId },
+    #[error("{host}: what it had before it was removed from a group opens what came after")]
+    OpenedAfterRemoval { host: Host },
+    #[error("{host}: what was sealed for a group left before it was durable")]
+    AppendedBeforeDurable { host: Host },
+    #[error("{host}: it is in the epoch of {other}, with other keys")]
+    EpochsDiffer { host: Host, other: Host },
     #[error("{host}: {to} is not known and was answered")]
     StrangerAnswered { host: Host, to: Host },
     #[error("{host}: message {id} went back from {before:?} to {after:?}")]

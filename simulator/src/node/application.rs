@@ -11,7 +11,7 @@ use meshwork_router::{Answer, Command, CommandError, Event, Input, Outgoing, Req
 use super::Crash;
 use super::process::Process;
 use super::surroundings::Surroundings;
-use crate::happening::{Happening, Sending};
+use crate::happening::{GroupAct, Happening, Sending};
 use crate::mesh::Agent;
 
 /// What an application knows.
@@ -22,13 +22,17 @@ pub(super) struct Application {
     asked: BTreeMap<Ticket, Asked>,
     /// What it has heard of and not yet dealt with.
     unread: BTreeSet<(AgentId, MessageId)>,
+    /// Up to which epoch of the group it draws new keys in each.
+    pub(super) rotates_until: u64,
 }
 
 /// What a ticket was for.
 #[derive(Clone, Copy, Debug)]
-enum Asked {
+pub(super) enum Asked {
     Send(Sending),
     Process(AgentId, MessageId),
+    /// In which epoch.
+    Group(GroupAct, u64),
     Other,
 }
 
@@ -90,6 +94,9 @@ impl Process {
                             around.later(A_SECOND, Happening::Read { host, sender, id });
                         }
                     }
+                    (Asked::Group(act, epoch), answer) => {
+                        self.group_answered(around, (act, epoch), answer);
+                    }
                     (Asked::Other, _) => {}
                 }
             }
@@ -108,6 +115,7 @@ impl Process {
             Event::Lineage { peer, suspicion } => {
                 around.checker.suspected(around.host, around.mesh, &peer, suspicion);
             }
+            Event::Group { what, .. } => self.told_of_group(around, what),
             Event::StoreFailed { lost_from, .. } => self.disk_work.group.lose_from(lost_from),
             _ => {}
         }
@@ -131,7 +139,7 @@ impl Process {
         }
     }
 
-    fn submit(
+    pub(super) fn submit(
         &mut self,
         around: &mut Surroundings<'_>,
         request: Request,

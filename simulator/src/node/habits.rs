@@ -31,6 +31,8 @@ pub struct Habits {
     pub prekeys: usize,
     /// How often its conversations by deferred sessions are kept moving.
     pub heartbeat: Option<Duration>,
+    /// Whether it takes part in groups.
+    pub in_groups: bool,
     /// How it is broken, if it is.
     pub broken: Option<Broken>,
 }

@@ -102,7 +102,7 @@ impl Process {
             policy: habits.policy,
             provider: Arc::<dyn DeferredProvider>::clone(&around.mesh.watched.provider),
             stored,
-            fleet: None,
+            fleet: agent.fleet(&around.mesh.watched).map(Box::new),
         };
         let routers = match habits.broken {
             Some(Broken::RandomnessRepeats) => random.fork("router", 0),
@@ -166,6 +166,9 @@ impl Process {
         }
         self.testify(around.read_clock());
         self.begin_at_relays(around);
+        if self.habits.in_groups {
+            self.resume_group(around);
+        }
         self.settle(around)?;
         self.accept_restore()
     }

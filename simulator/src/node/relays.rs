@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshwork_protocols::identity::{AgentId, Card};
-use meshwork_protocols::relay::{Answer, Kept, Nudge, Request};
+use meshwork_protocols::relay::{Answer, Append, Entry, Kept, Nudge, Request};
 use meshwork_router::{
-    BatchId, Brought, Errand, Errands, Input, Mailbox, Output, RelayFailure, RelayMail, RelayNews,
-    Turn,
+    AskId, BatchId, Brought, Errand, Errands, Input, Mailbox, Output, RelayFailure, RelayMail,
+    RelayNews, Turn,
 };
 
 use super::Crash;
@@ -55,6 +55,7 @@ struct Calling {
 enum About {
     Errand,
     Mailbox,
+    Group(AskId),
 }
 
 impl AtRelays {
@@ -94,6 +95,12 @@ impl Process {
             Output::Acknowledge { relay, entry } => Some((*relay, *entry)),
             _ => None,
         };
+        let output = match output {
+            Output::AskRelay { ask, relay, request } => {
+                return self.ask_relay(around, ask, relay.agent, &request);
+            }
+            output => output,
+        };
         let Some((relay, errand)) = Errand::of(output) else { return };
         if let Some(host) = around.mesh.relay_host(&relay.agent) {
             around.decided(&Decision::Errand(host));
@@ -119,11 +126,7 @@ impl Process {
     ) -> Result<(), Crash> {
         match letter {
             Letter::Answer(call, answer) => {
-                let answer = match Answer::decode(&answer) {
-                    Ok(Answer::Refused(refusal)) => Err(refusal.into()),
-                    Ok(answer) => Ok(answer),
-                    Err(_) => Err(RelayFailure::Refused),
-                };
+                let answer = Answer::decode(&answer).map_err(|_| RelayFailure::Refused);
                 self.call_ended(around, call, answer)?;
             }
             Letter::Nudge(nudge) => {
@@ -173,6 +176,14 @@ impl Process {
         let Some(Calling { relay, about, .. }) = self.at_relays.calls.remove(&call) else {
             return Ok(());
         };
+        // What a group asked for takes a refusal as an answer.
+        if let About::Group(ask) = about {
+            return self.handle(around, Input::Relay(RelayNews::Answered { ask, answer }));
+        }
+        let answer = match answer {
+            Ok(Answer::Refused(refusal)) => Err(refusal.into()),
+            answer => answer,
+        };
         let now = around.read_clock().monotonic;
         let Some(at) = self.at_relays.relays.get_mut(&relay) else { return Ok(()) };
         match (about, &mut at.mailbox) {
@@ -187,7 +198,7 @@ impl Process {
                 let brought = mailbox.answered(now, answer);
                 self.take_brought(around, relay, brought)
             }
-            (About::Mailbox, None) => Ok(()),
+            (About::Mailbox, None) | (About::Group(_), _) => Ok(()),
         }
     }
 
@@ -198,11 +209,10 @@ impl Process {
         brought: Brought,
     ) -> Result<(), Crash> {
         if let Some(depth) = brought.depth {
-            let depth = usize::try_from(depth.prekeys).unwrap_or(usize::MAX);
-            self.handle(
-                around,
-                Input::Relay(RelayNews::Met { relay, depth, offers: 0, is_back: brought.is_back }),
-            )?;
+            let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+            let (depth, offers) = (count(depth.prekeys), count(depth.packages));
+            let met = RelayNews::Met { relay, depth, offers, is_back: brought.is_back };
+            self.handle(around, Input::Relay(met))?;
         }
         brought.mail.into_iter().try_for_each(|kept| self.hand_over(around, relay, &kept))
     }
@@ -239,6 +249,28 @@ impl Process {
         {
             around.checker.mail_acknowledged_early(around.host, relay);
         }
+    }
+
+    /// Asks a relay for a group, beside its errands.
+    fn ask_relay(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        ask: AskId,
+        relay: AgentId,
+        request: &Request,
+    ) {
+        self.judge_append(around, request);
+        let Some(host) = around.mesh.relay_host(&relay) else { return };
+        around.decided(&Decision::Asks(host, name_of(request)));
+        let wait = match request {
+            Request::ReadLog(read) => Duration::from_millis(read.wait.into()),
+            _ => Duration::ZERO,
+        };
+        let (call, now) = (around.network.next_call(), around.read_clock().monotonic);
+        let (about, ends) = (About::Group(ask), now + PATIENCE + wait);
+        self.at_relays.calls.insert(call, Calling { relay, about, ends });
+        let letter = Letter::Request(call, request.encode());
+        around.network.send_letter(around.host, host, &letter, around.queue);
     }
 
     /// Makes the calls that are due: of each relay one about errands and one about the mailbox.
@@ -289,6 +321,23 @@ impl AtRelay {
                 None
             }
         }
+    }
+}
+
+/// What is asked for a group.
+const fn name_of(request: &Request) -> &'static str {
+    match request {
+        Request::Append(Append { entry: Entry::Commit(_), .. }) => "append a commit",
+        Request::Append(Append { entry: Entry::Message(_), .. }) => "append a message",
+        Request::Append(_) => "append a statement",
+        Request::ReadLog(_) => "read on",
+        Request::PassedLog { .. } => "read so far",
+        Request::PutBlob { .. } => "keep a blob",
+        Request::GetBlob(_) => "give a blob",
+        Request::GetCard(_) => "give a card",
+        Request::Take { .. } => "give an offer",
+        Request::Publish(_) => "keep offers",
+        _ => "something else",
     }
 }
 

@@ -86,6 +86,7 @@ impl Surroundings<'_> {
             Event::Misbehaved { peer, how } => {
                 host(&peer).map(|peer| Decision::Misbehaved(peer, how))
             }
+            Event::Group { what, .. } => Some(Decision::Group(what.to_string())),
             Event::StoreFailed { .. } => Some(Decision::StoreFailed),
             _ => None,
         };

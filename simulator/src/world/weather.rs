@@ -51,6 +51,7 @@ impl World {
             self.at_some_time(plan, Weather::Knock(host));
         }
         self.schedule_relays(plan);
+        self.schedule_group(plan);
         if plan.are_bundles_files() {
             self.schedule_bundles(plan);
         }
@@ -257,7 +258,7 @@ impl World {
         }
     }
 
-    fn any_host(&mut self) -> Host {
+    pub(super) fn any_host(&mut self) -> Host {
         Host(self.random.index(self.nodes.len()))
     }
 
@@ -291,6 +292,7 @@ impl World {
             }
         }
         self.checker.relays.judge_end(now);
+        self.judge_group();
     }
 }
 

@@ -363,7 +363,7 @@ impl Checker {
     ) {
         let is_as_said = delivery.sender == sender && delivery.message.id == id;
         if delivery.group.is_some() {
-            if !self.fleets.arrives(host, from, delivery) || !is_as_said {
+            if !self.fleets.is_as_sent(from, delivery) || !is_as_said {
                 self.violated(Violation::NotAsSent { host, from, id });
             }
             return;
@@ -392,6 +392,12 @@ impl Checker {
         {
             self.violated(Violation::OutOfOrder { host, from, id });
         }
+    }
+
+    /// The run is over: who has which message of the group.
+    pub(crate) fn judge_group(&mut self) {
+        let Self { fleets, hosts, .. } = self;
+        fleets.judge_end(|host, message| hosts.get(&host).is_some_and(|it| it.has_come(message)));
     }
 
     fn memory(&mut self, host: Host) -> &mut Memory {

@@ -27,7 +27,6 @@ pub(crate) struct FleetPromises {
     /// When each host was in.
     spans: BTreeMap<Host, Vec<Span>>,
     messages: BTreeMap<u64, Message>,
-    came: BTreeSet<(Host, u64)>,
     /// The log, as members were given it.
     log: BTreeMap<u64, Logged>,
     /// The latest epoch that anybody may have been in.
@@ -172,15 +171,13 @@ impl FleetPromises {
         }
     }
 
-    /// A message is in an inbox; whether it is one that was sent, as it was sent.
-    pub(crate) fn arrives(&mut self, host: Host, from: Host, delivery: &Delivery) -> bool {
+    /// Whether a message in an inbox is one that was sent, as it was sent.
+    pub(super) fn is_as_sent(&self, from: Host, delivery: &Delivery) -> bool {
         let body = &delivery.message.body;
         let sent = Sending::number_of(body).and_then(|number| self.messages.get(&number));
-        let Some(Message { sending, .. }) = sent else { return false };
-        let is_as_sent =
-            sending.from == from && sending.body() == *body && delivery.group == self.group;
-        self.came.insert((host, sending.number));
-        is_as_sent
+        sent.is_some_and(|Message { sending, .. }| {
+            sending.from == from && sending.body() == *body && delivery.group == self.group
+        })
     }
 
     /// A relay answers: what stands in the log is one thing for all.
@@ -215,8 +212,8 @@ impl FleetPromises {
         }
     }
 
-    /// The run is over: who has which message.
-    pub(crate) fn judge_end(&mut self) {
+    /// The run is over: who has which message, as `has_come` knows.
+    pub(super) fn judge_end(&mut self, has_come: impl Fn(Host, (Host, MessageId)) -> bool) {
         self.counts.commits = self.authors.len() as u64;
         let crowd = |most: usize| {
             let crowded = self.competitors.values().filter(|callers| callers.len() >= most);
@@ -226,19 +223,24 @@ impl FleetPromises {
         let messages: Vec<_> = self.messages.values().copied().collect();
         for message in messages {
             if let Some((epoch, id)) = message.accepted {
-                self.judge_message(&message, epoch, id);
+                self.judge_message(&message, epoch, id, &has_come);
             }
         }
     }
 
-    fn judge_message(&mut self, message: &Message, epoch: u64, id: MessageId) {
-        let Sending { from, number, .. } = message.sending;
+    fn judge_message(
+        &mut self,
+        message: &Message,
+        epoch: u64,
+        id: MessageId,
+        has_come: &impl Fn(Host, (Host, MessageId)) -> bool,
+    ) {
+        let from = message.sending.from;
         // 1. It stands in the log, if its sender is still there or was told so.
         let stands = message.logged || self.has_stayed(from, epoch);
         let hosts: Vec<_> = self.spans.keys().copied().filter(|host| *host != from).collect();
         for host in hosts {
-            let (stayed, came) =
-                (self.has_stayed(host, epoch), self.came.contains(&(host, number)));
+            let (stayed, came) = (self.has_stayed(host, epoch), has_come(host, (from, id)));
             // 2. Who was there and stayed has it; who was gone has not.
             if stands && stayed && !came {
                 self.violated(Violation::GroupMessageLost { host, from, id });

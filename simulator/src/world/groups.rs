@@ -100,7 +100,7 @@ impl World {
 
     /// The run is over: the members have one set of keys, and who stole a state learns nothing.
     pub(super) fn judge_group(&mut self) {
-        self.checker.fleets.judge_end();
+        self.checker.judge_group();
         let Some(group) = self.checker.fleets.group() else { return };
         let mut first: Option<(Host, Vec<u8>)> = None;
         let members: Vec<_> =

@@ -62,8 +62,8 @@ enum Step {
 /// What is to be done next.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Turn {
-    /// Ask this; the relay may wait so long before it answers.
-    Ask(Request, Duration),
+    /// Ask this.
+    Ask(Request),
     /// Nothing before this moment.
     RestUntil(Duration),
 }
@@ -118,10 +118,10 @@ impl Mailbox {
             Step::PutCard => {
                 // What is put is what this turn has seen: an answer to it says so.
                 self.card = Some(card.sequence());
-                Turn::Ask(Request::PutCard(card.as_bytes().to_vec().into()), Duration::ZERO)
+                Turn::Ask(Request::PutCard(card.as_bytes().to_vec().into()))
             }
-            Step::Depth => Turn::Ask(Request::Depth(self.own), Duration::ZERO),
-            Step::Fetch => Turn::Ask(self.fetch(), self.wait),
+            Step::Depth => Turn::Ask(Request::Depth(self.own)),
+            Step::Fetch => Turn::Ask(self.fetch()),
         }
     }
 
@@ -221,7 +221,10 @@ mod tests {
     /// What is asked, and how long the relay may wait.
     fn asked(mailbox: &mut Mailbox, card: &Card, now: Duration) -> (Request, Duration) {
         match mailbox.turn(now, card) {
-            Turn::Ask(request, wait) => (request, wait),
+            Turn::Ask(request) => {
+                let wait = request.wait();
+                (request, wait)
+            }
             Turn::RestUntil(until) => panic!("rests until {until:?}"),
         }
     }

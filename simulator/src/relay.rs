@@ -266,11 +266,7 @@ impl Process {
         let is_over =
             |(_, job): &mut (Subject, Job)| job.ends.is_some_and(|ends| ends <= now.monotonic);
         for (_, mut job) in self.waiting.extract_if(.., is_over) {
-            match &mut job.asked.request {
-                Request::Fetch(fetch) => fetch.wait = 0,
-                Request::ReadLog(read) => read.wait = 0,
-                _ => {}
-            }
+            job.asked.request.has_waited();
             self.gathered.push(job);
         }
         let jobs = std::mem::take(&mut self.gathered);

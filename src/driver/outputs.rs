@@ -35,6 +35,7 @@ impl Driver {
                     }
                 }
                 Output::Event(event) => self.tell(event),
+                Output::AskRelay { ask, relay, request } => self.ask_relay(ask, relay, *request),
                 errand => self.run_errand(errand),
             }
         }

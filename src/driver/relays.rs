@@ -14,7 +14,6 @@ pub use self::client::RelayState;
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Relay};
@@ -59,12 +58,6 @@ struct InUse {
 impl Driver {
     /// Gives a relay what the router wants of it.
     pub(super) fn run_errand(&mut self, output: Output) {
-        let output = match output {
-            Output::AskRelay { ask, relay, request } => {
-                return self.ask_relay(ask, relay, *request);
-            }
-            output => output,
-        };
         let Some((relay, errand)) = Errand::of(output) else { return };
         let agent = relay.agent;
         let in_use = self.relay(relay);
@@ -76,16 +69,12 @@ impl Driver {
     }
 
     /// Asks a relay for a group, beside its errands: a log is read until something comes.
-    fn ask_relay(&mut self, ask: AskId, relay: Relay, request: Request) {
+    pub(super) fn ask_relay(&mut self, ask: AskId, relay: Relay, request: Request) {
         let client = Arc::clone(&self.relay(relay).client);
         let lines = self.lines.clone();
         self.tasks.spawn(async move {
-            let wait = match &request {
-                Request::ReadLog(read) => Duration::from_millis(read.wait.into()),
-                _ => Duration::ZERO,
-            };
             tokio::select! {
-                answer = client.exchange(&lines, &request, wait) => {
+                answer = client.exchange(&lines, &request) => {
                     lines.tell(Happening::Relay(RelayNews::Answered { ask, answer })).await;
                 }
                 () = lines.closing() => {}
@@ -111,7 +100,7 @@ impl Driver {
         let request = Request::ReadLog(read);
         self.tasks.spawn(async move {
             let read = tokio::select! {
-                read = client.ask(&lines, &request, Duration::ZERO) => read,
+                read = client.ask(&lines, &request) => read,
                 () = lines.closing() => return,
             };
             let entries = match read {

@@ -1,6 +1,7 @@
 //! What an agent asks of a relay.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,25 @@ impl Request {
     /// Reads one.
     pub fn decode(bytes: &[u8]) -> Result<Self, RelayWireError> {
         decode(bytes, MAX_REQUEST)
+    }
+
+    /// How long the relay may wait before it answers.
+    pub fn wait(&self) -> Duration {
+        let millis = match self {
+            Self::Fetch(fetch) => fetch.wait,
+            Self::ReadLog(read) => read.wait,
+            _ => 0,
+        };
+        Duration::from_millis(millis.into())
+    }
+
+    /// It has waited: whatever is there now is its answer.
+    pub fn has_waited(&mut self) {
+        match self {
+            Self::Fetch(fetch) => fetch.wait = 0,
+            Self::ReadLog(read) => read.wait = 0,
+            _ => {}
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use meshwork_protocols::relay::{Answer, Nudge, Refusal, Request};
+use meshwork_protocols::relay::{Answer, Nudge, Refusal};
 use meshwork_protocols::time::Timestamp;
 
 use super::{FULL, Job, Shared, Surroundings, lock};
@@ -208,11 +208,7 @@ impl<S: Storage> Desk<S> {
             |job: &mut Job| job.answering.deadline.is_some_and(|until| until <= now.monotonic);
         for jobs in self.waiting.values_mut() {
             for mut job in jobs.extract_if(.., is_over) {
-                match &mut job.asked.request {
-                    Request::Fetch(fetch) => fetch.wait = 0,
-                    Request::ReadLog(read) => read.wait = 0,
-                    _ => {}
-                }
+                job.asked.request.has_waited();
                 self.fair.push(job.asked.caller, job);
             }
         }

@@ -262,15 +262,7 @@ impl Process {
         self.judge_append(around, request);
         let Some(host) = around.mesh.relay_host(&relay) else { return };
         around.decided(&Decision::Asks(host, name_of(request)));
-        let wait = match request {
-            Request::ReadLog(read) => Duration::from_millis(read.wait.into()),
-            _ => Duration::ZERO,
-        };
-        let (call, now) = (around.network.next_call(), around.read_clock().monotonic);
-        let (about, ends) = (About::Group(ask), now + PATIENCE + wait);
-        self.at_relays.calls.insert(call, Calling { relay, about, ends });
-        let letter = Letter::Request(call, request.encode());
-        around.network.send_letter(around.host, host, &letter, around.queue);
+        self.call_relay(around, (relay, host), About::Group(ask), request);
     }
 
     /// Makes the calls that are due: of each relay one about errands and one about the mailbox.
@@ -280,18 +272,30 @@ impl Process {
         let mut begun = Vec::new();
         for (relay, at) in &mut self.at_relays.relays {
             if let Some(request) = at.errands.next_request() {
-                begun.push((*relay, at.host, About::Errand, request, Duration::ZERO));
+                begun.push((*relay, at.host, About::Errand, request));
             }
-            if let Some((request, wait)) = at.fetch(now, card) {
-                begun.push((*relay, at.host, About::Mailbox, request, wait));
+            if let Some(request) = at.fetch(now, card) {
+                begun.push((*relay, at.host, About::Mailbox, request));
             }
         }
-        for (relay, host, about, request, wait) in begun {
-            let (call, ends) = (around.network.next_call(), now + PATIENCE + wait);
-            self.at_relays.calls.insert(call, Calling { relay, about, ends });
-            let letter = Letter::Request(call, request.encode());
-            around.network.send_letter(around.host, host, &letter, around.queue);
+        for (relay, host, about, request) in begun {
+            self.call_relay(around, (relay, host), about, &request);
         }
+    }
+
+    /// Asks a relay, which has a while to answer.
+    fn call_relay(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        (relay, host): (AgentId, Host),
+        about: About,
+        request: &Request,
+    ) {
+        let (call, now) = (around.network.next_call(), around.read_clock().monotonic);
+        let ends = now + PATIENCE + request.wait();
+        self.at_relays.calls.insert(call, Calling { relay, about, ends });
+        let letter = Letter::Request(call, request.encode());
+        around.network.send_letter(around.host, host, &letter, around.queue);
     }
 
     fn at_relay(&mut self, around: &Surroundings<'_>, relay: AgentId) -> Option<&mut AtRelay> {
@@ -309,12 +313,12 @@ impl Process {
 
 impl AtRelay {
     /// What the mailbox asks for, unless it rests or waits for an answer.
-    fn fetch(&mut self, now: Duration, card: &Card) -> Option<(Request, Duration)> {
+    fn fetch(&mut self, now: Duration, card: &Card) -> Option<Request> {
         let mailbox = self.mailbox.as_mut().filter(|_| !self.fetches)?;
         match mailbox.turn(now, card) {
-            Turn::Ask(request, wait) => {
+            Turn::Ask(request) => {
                 (self.fetches, self.rests_until) = (true, None);
-                Some((request, wait))
+                Some(request)
             }
             Turn::RestUntil(until) => {
                 self.rests_until = Some(until);

@@ -87,14 +87,13 @@ impl Client {
         }
     }
 
-    /// Asks the relay, which may wait for `wait` before it answers. What it refuses has failed.
+    /// Asks the relay. What it refuses has failed.
     pub(super) async fn ask(
         &self,
         lines: &Lines,
         request: &Request,
-        wait: Duration,
     ) -> Result<Answer, RelayFailure> {
-        match self.exchange(lines, request, wait).await? {
+        match self.exchange(lines, request).await? {
             Answer::Refused(refusal) => Err(refusal.into()),
             answer => Ok(answer),
         }
@@ -105,12 +104,11 @@ impl Client {
         &self,
         lines: &Lines,
         request: &Request,
-        wait: Duration,
     ) -> Result<Answer, RelayFailure> {
         let session = self.session(lines).await.ok_or(RelayFailure::Gone)?;
         let service = SERVICE.parse().map_err(|_| RelayFailure::Refused)?;
         let now = lines.shared.clock.now();
-        let call = session.call(now, service, &request.encode(), wait + PATIENCE);
+        let call = session.call(now, service, &request.encode(), request.wait() + PATIENCE);
         let answer = call.map_err(|_| RelayFailure::Gone)?.await.map_err(|_| RelayFailure::Gone)?;
         match Answer::decode(&answer) {
             Ok(answer) => {

@@ -33,7 +33,7 @@ pub(super) async fn run(client: &Client, mut coming: mpsc::Receiver<Errand>, lin
                 take(client, &lines, &mut errands, errand).await;
             }
             let Some(request) = errands.next_request() else { break };
-            let answer = client.ask(&lines, &request, Duration::ZERO).await;
+            let answer = client.ask(&lines, &request).await;
             note(client, &lines, &request, answer.as_ref().ok());
             for news in errands.answered(answer) {
                 lines.tell(Happening::Relay(news)).await;

@@ -42,8 +42,8 @@ async fn fetch_on(
                     Some(nudge) = nudges.recv() => mailbox.nudged(nudge),
                 }
             }
-            Turn::Ask(request, wait) => {
-                let asked = client.ask(lines, &request, wait);
+            Turn::Ask(request) => {
+                let asked = client.ask(lines, &request);
                 tokio::select! {
                     answer = asked => {
                         let brought = mailbox.answered(clock.now().monotonic, answer);

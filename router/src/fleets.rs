@@ -36,7 +36,7 @@ use meshwork_protocols::relay::{Answer, Refusal, Request};
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Namespace, Row, StoreError};
 
-use self::joining::Join;
+use self::joining::{Join, sight_of};
 use crate::choice::LogSituation;
 use crate::command::{CommandError, Ticket};
 use crate::desk::Desk;
@@ -88,8 +88,10 @@ enum Errand {
     Commit(u64),
     /// A message is, as it was sealed in this epoch.
     Message { number: u64, epoch: u64 },
-    /// A commit of another is confirmed.
-    Confirm(u64),
+    /// A statement on a commit is appended.
+    State(u64),
+    /// The holder is told what is needed no more.
+    Pass,
     /// A part of a roster is left.
     Upload { after: u64, part: usize },
     /// The card of somebody who is to come in.
@@ -199,7 +201,7 @@ impl Member {
 
     /// When something is due. What is asked already is due when it is answered.
     fn due(&self) -> Option<Duration> {
-        let asked = |commit| self.under_way.contains(&Errand::Confirm(commit));
+        let asked = |commit| self.under_way.contains(&Errand::State(commit));
         let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
         match self.row.stage {
             Stage::Stranded => self.way.map(|(_, at)| at),
@@ -357,7 +359,8 @@ impl Desk {
                 return self.message_answered(step, group, (number, epoch), &answer);
             }
             // A statement that is refused is one that nobody needs.
-            Errand::Confirm(commit) => self.confirmed(group, commit),
+            Errand::State(commit) => self.stated(group, commit),
+            Errand::Pass => {}
             Errand::Upload { after, part } => {
                 return self.part_kept(step, group, (after, part), &answer);
             }
@@ -499,9 +502,7 @@ impl Desk {
             return Ok(Err(CommandError::UnknownGroup));
         };
         let seen = fleet.on(step, &mut **random, (id, &mut member.group), |group, around, _| {
-            let view = group.view(around)?;
-            let (epoch, members, charter) = (view.epoch(), view.members()?, view.charter()?);
-            Ok(Step { output: Sight { epoch, members, charter }, changes: Vec::new() })
+            Ok(Step { output: sight_of(&group.view(around)?)?, changes: Vec::new() })
         })?;
         Ok(seen.map_err(CommandError::Group))
     }

@@ -41,6 +41,24 @@ pub(crate) struct GroupRow {
     pub(crate) next_message: u64,
 }
 
+impl GroupRow {
+    /// A group in which nothing was done yet, as far as its log is known to go.
+    pub(crate) const fn new(name: String, holder: Relay, stage: Stage, read: u64) -> Self {
+        Self {
+            name,
+            holder,
+            stage,
+            read,
+            last_commit: read,
+            wishes: Vec::new(),
+            offered: None,
+            renew: None,
+            passed: Vec::new(),
+            next_message: 0,
+        }
+    }
+}
+
 /// How far this agent is in a group.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Stage {
@@ -137,8 +155,9 @@ pub(crate) struct Prepared {
     pub(crate) encoded: Vec<u8>,
 }
 
-/// Those whom a commit of ours added, until each was sent its summons.
-#[derive(Debug, Deserialize, Serialize)]
+/// Those whom a commit of ours added, until each was sent its summons. A key stands in it, so it is
+/// never shown.
+#[derive(Deserialize, Serialize)]
 pub(crate) struct SummonsRow {
     /// The entry that added them.
     pub(crate) after: u64,
@@ -149,8 +168,8 @@ pub(crate) struct SummonsRow {
     pub(crate) welcomes: Vec<(AgentId, Vec<u8>)>,
 }
 
-/// A summons that this agent has not answered.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// A summons that this agent has not answered, with the key in it.
+#[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct InvitationRow {
     pub(crate) by: AgentId,
     pub(crate) received: WallTime,

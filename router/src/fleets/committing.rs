@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use meshwork_protocols::fleet::{
-    Charter, GroupError, GroupId, MAX_ADDED_AT_ONCE, Offer, Plan, Posting, Step,
+    Charter, GroupError, GroupId, LogEntry, MAX_ADDED_AT_ONCE, Offer, Plan, Posting, Step,
 };
 use meshwork_protocols::identity::{AgentId, Card, Unverified};
 use meshwork_protocols::relay::{
@@ -169,18 +169,15 @@ impl Desk {
         if !member.cards.contains(&fleet.card().hash()) {
             cards.push(fleet.card().as_bytes().to_vec().into());
         }
-        let posting = Posting { entry: commit.entry, cards };
-        let Ok(bytes) = posting.encode() else { return Err(StoreError::Damaged) };
         let logged = Logged {
             epoch: commit.epoch,
             builds_on: Some(EntryIndex(member.row.last_commit)),
             admitted: pick.admitted(sight),
             removed: pick.unlisted(),
-            bytes: bytes.into(),
+            bytes: posted(commit.entry, cards)?,
         };
-        let append = Append { log: log_of(id), entry: Entry::Commit(logged) };
         member.row.offered = Some(Offered {
-            request: Request::Append(append).encode(),
+            request: append_of(id, logged),
             wishes: pick.wishes,
             welcomes: commit.welcomes.into_iter().map(|it| (it.agent, it.bytes)).collect(),
         });
@@ -338,6 +335,18 @@ impl Pick {
         let stays = |agent: &&AgentId| !self.add.iter().any(|(offer, _)| offer.agent() == **agent);
         self.remove.iter().filter(stays).copied().collect()
     }
+}
+
+/// What a commit's entry carries: itself, and cards that its leaves name.
+pub(super) fn posted(entry: LogEntry, cards: Vec<Opaque>) -> Result<Opaque, StoreError> {
+    let posting = Posting { entry, cards };
+    posting.encode().map(Opaque).map_err(|_| StoreError::Damaged)
+}
+
+/// The request that puts a commit behind a group's log.
+pub(super) fn append_of(group: GroupId, commit: Logged) -> Vec<u8> {
+    let append = Append { log: log_of(group), entry: Entry::Commit(commit) };
+    Request::Append(append).encode()
 }
 
 /// An offer and the card that it names, if both count.

@@ -149,7 +149,7 @@ impl Desk {
     /// The holder need not keep what every member has read.
     fn pass(&mut self, step: &mut Transition<'_>, group: GroupId, through: EntryIndex) {
         let request = Request::PassedLog { log: log_of(group), through };
-        self.errand(step, group, Errand::Confirm(u64::MAX), request);
+        self.errand(step, group, Errand::Pass, request);
     }
 
     fn entry(
@@ -268,10 +268,7 @@ impl Desk {
         member.row.last_commit = logged.index.0;
         member.passed_over(logged.index.0, author);
         self.withdraw_commit(step, id)?;
-        let kind = StatementKind::CannotProcess;
-        let statement = Statement { on: logged.index, kind, bytes: Opaque::default() };
-        let append = Append { log: log_of(id), entry: Entry::Statement(statement) };
-        self.errand(step, id, Errand::Confirm(logged.index.0), Request::Append(append));
+        self.state(step, id, logged.index, StatementKind::CannotProcess);
         Ok(Taken::Yes)
     }
 
@@ -424,13 +421,24 @@ impl Desk {
         if at > step.now.monotonic {
             return;
         }
-        let (on, kind) = (EntryIndex(commit), StatementKind::Confirmed);
-        let statement = Statement { on, kind, bytes: Opaque::default() };
-        let append = Append { log: log_of(group), entry: Entry::Statement(statement) };
-        self.errand(step, group, Errand::Confirm(commit), Request::Append(append));
+        self.state(step, group, EntryIndex(commit), StatementKind::Confirmed);
     }
 
-    pub(super) fn confirmed(&mut self, group: GroupId, commit: u64) {
+    /// Says of a commit whether this agent goes on by it.
+    fn state(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        on: EntryIndex,
+        kind: StatementKind,
+    ) {
+        let statement = Statement { on, kind, bytes: Opaque::default() };
+        let append = Append { log: log_of(group), entry: Entry::Statement(statement) };
+        self.errand(step, group, Errand::State(on.0), Request::Append(append));
+    }
+
+    /// What was to be said of a commit was said.
+    pub(super) fn stated(&mut self, group: GroupId, commit: u64) {
         if let Some(member) = self.fleets.members.get_mut(&group) {
             member.confirm = member.confirm.filter(|(waiting, _)| *waiting != commit);
         }

@@ -108,18 +108,8 @@ mod tests {
     }
 
     fn member() -> Member {
-        Member::new(GroupRow {
-            name: String::new(),
-            holder: Relay { agent: agent(9), addresses: Vec::new() },
-            stage: Stage::Member,
-            read: 0,
-            last_commit: 0,
-            wishes: Vec::new(),
-            offered: None,
-            renew: None,
-            passed: Vec::new(),
-            next_message: 0,
-        })
+        let holder = Relay { agent: agent(9), addresses: Vec::new() };
+        Member::new(GroupRow::new(String::new(), holder, Stage::Member, 0))
     }
 
     fn passed(by: &[u8], against: &[u8]) -> Passed {

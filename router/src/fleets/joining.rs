@@ -219,29 +219,13 @@ impl Desk {
         sight: &Sight,
     ) {
         let id = summons.group;
-        let row = GroupRow {
-            name: summons.name.clone(),
-            holder: summons.holder.clone(),
-            stage: Stage::Member,
-            read: summons.after.0,
-            last_commit: summons.after.0,
-            wishes: Vec::new(),
-            offered: None,
-            renew: None,
-            passed: Vec::new(),
-            next_message: 0,
-        };
-        let mut member = Member::new(row);
-        member.group = Some(group);
-        member.write(step, &id);
-        self.fleets.members.insert(id, member);
-        self.keep_cards(step, id, cards, sight);
-        self.renewed(step, id);
+        let (name, holder) = (summons.name.clone(), summons.holder.clone());
+        let row = GroupRow::new(name, holder, Stage::Member, summons.after.0);
+        self.begin_group(step, row, group, cards, sight);
         self.take_turn(step, id, sight.members.len(), sight);
         self.confirm_later(step, id, summons.after, sight.members.len());
         self.fleets.invitations.remove(&id);
         step.delete(Namespace::Group, key::invitation(&id));
-        self.fleets.dirty.insert(id);
         Self::tell_of_group(step, id, GroupEvent::Joined);
         let join = self.fleets.joins.remove(&id);
         if let Some(ticket) = join.and_then(|join| join.ticket) {

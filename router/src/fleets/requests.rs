@@ -13,7 +13,7 @@ use meshwork_protocols::wire::ContentType;
 use meshwork_state::StoreError;
 
 use super::joining::sight_of;
-use super::{MAX_GROUPS, Member};
+use super::{MAX_GROUPS, Member, Sight};
 use crate::choice::{Choice, Situation, choose};
 use crate::command::{Answer, CommandError, Ticket};
 use crate::desk::Desk;
@@ -217,26 +217,27 @@ impl Desk {
         let mut cards = Cards::default();
         cards.insert((**fleet.card()).clone());
         let id = group.id();
-        let row = GroupRow {
-            name,
-            holder,
-            stage: Stage::Founding,
-            read: 0,
-            last_commit: 0,
-            wishes: Vec::new(),
-            offered: None,
-            renew: None,
-            passed: Vec::new(),
-            next_message: 0,
-        };
-        let mut member = Member::new(row);
+        let row = GroupRow::new(name, holder, Stage::Founding, 0);
+        self.begin_group(step, row, group, cards, &sight);
+        Ok(Answer::Group(id))
+    }
+
+    /// This agent is in a group from now on.
+    pub(super) fn begin_group(
+        &mut self,
+        step: &mut Transition<'_>,
+        row: GroupRow,
+        group: Group,
+        cards: Cards,
+        sight: &Sight,
+    ) {
+        let (id, mut member) = (group.id(), Member::new(row));
         member.group = Some(group);
         member.write(step, &id);
         self.fleets.members.insert(id, member);
-        self.keep_cards(step, id, cards, &sight);
+        self.keep_cards(step, id, cards, sight);
         self.renewed(step, id);
         self.fleets.dirty.insert(id);
-        Ok(Answer::Group(id))
     }
 
     /// Notes what is to be changed, all of it or nothing.

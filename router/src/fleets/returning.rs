@@ -5,23 +5,19 @@
 //! epoch. Whether the commit counts, the members judge. Where the log went on meanwhile it was not
 //! the last, and the way is asked for anew.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::way_back::{ANSWERED_TYPE, ASKED_TYPE, ask, asked};
-use meshwork_protocols::fleet::{
-    Group, GroupError, GroupId, Posting, Rejoined, Roster, Step, Summons,
-};
+use meshwork_protocols::fleet::{Group, GroupError, GroupId, Rejoined, Roster, Step, Summons};
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::relay::{Answer, Append, Commit as Logged, Entry, EntryIndex, Request};
+use meshwork_protocols::relay::{Answer, Commit as Logged, EntryIndex};
 use meshwork_protocols::wire::Message;
 use meshwork_state::StoreError;
 
-use super::following::log_of;
+use super::committing::{append_of, posted};
 use super::joining::{Join, sight_of};
-use super::{Errand, Sight, request_of};
-use crate::command::{CommandError, Outgoing};
+use super::{Errand, request_of};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
 use crate::fleet::{Cards, Offered, Stage, SummonsRow, key};
@@ -92,7 +88,7 @@ impl Desk {
         let bound = u32::try_from(known.len()).unwrap_or(u32::MAX).max(1);
         let place = usize::try_from(self.random.below(bound)).unwrap_or(0);
         let Some(whom) = known.get(place) else { return Ok(()) };
-        self.tell(step, *whom, ASKED_TYPE, ask(&id)).map(drop)
+        self.tell(step, *whom, ASKED_TYPE, ask(&id), ASKED).map(drop)
     }
 
     /// A member wants the way back: it is left with the holder, and then told.
@@ -141,26 +137,6 @@ impl Desk {
         number & WAY != 0
     }
 
-    /// Sends a message of the router's own to a peer; whether it was taken on.
-    fn tell(
-        &mut self,
-        step: &mut Transition<'_>,
-        to: AgentId,
-        content_type: &str,
-        body: Vec<u8>,
-    ) -> Result<bool, StoreError> {
-        let Ok(content_type) = content_type.to_string().parse() else {
-            return Err(StoreError::Damaged);
-        };
-        let lifetime = ASKED;
-        let outgoing = Outgoing { to, id: None, content_type, body, lifetime, ordered: false };
-        match self.send(step, outgoing, false) {
-            Ok(_) => Ok(true),
-            Err(CommandError::Store(error)) => Err(error),
-            Err(_) => Ok(false),
-        }
-    }
-
     pub(super) fn tell_way_back(
         &mut self,
         step: &mut Transition<'_>,
@@ -169,7 +145,7 @@ impl Desk {
     ) -> Result<(), StoreError> {
         // One that is too long to be told is not told: an admin brings its asker in anew.
         let Ok(body) = way.encode() else { return Ok(()) };
-        self.tell(step, to, ANSWERED_TYPE, body).map(drop)
+        self.tell(step, to, ANSWERED_TYPE, body, ASKED).map(drop)
     }
 
     /// A member answered: the roster is fetched.
@@ -218,30 +194,23 @@ impl Desk {
             Err(why) => return Ok(Err(why)),
         };
         let own = alloc::vec![fleet.card().as_bytes().to_vec().into()];
-        let posting = Posting { entry: commit.entry, cards: own };
-        let Ok(bytes) = posting.encode() else { return Err(StoreError::Damaged) };
         let logged = Logged {
             epoch: commit.epoch,
             builds_on: Some(way.after),
             admitted: Vec::new(),
             removed: Vec::new(),
-            bytes: bytes.into(),
+            bytes: posted(commit.entry, own)?,
         };
-        let append = Append { log: log_of(id), entry: Entry::Commit(logged) };
-        let request = Request::Append(append).encode();
+        let request = append_of(id, logged);
         let (wishes, welcomes) = (Vec::new(), Vec::new());
         member.row.offered = Some(Offered { request, wishes, welcomes });
         member.row.holder = way.holder.clone();
         member.row.stage = Stage::Returning;
         member.group = Some(group);
         member.write(step, &id);
-        self.take_cards(step, id, cards, &sight);
-        Ok(Ok(()))
-    }
-
-    fn take_cards(&mut self, step: &mut Transition<'_>, id: GroupId, cards: Cards, sight: &Sight) {
-        self.keep_cards(step, id, cards, sight);
+        self.keep_cards(step, id, cards, &sight);
         self.fleets.dirty.insert(id);
+        Ok(Ok(()))
     }
 
     /// Asks for the commit that comes back to be put behind the log.

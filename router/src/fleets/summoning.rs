@@ -122,6 +122,26 @@ impl Desk {
         }
     }
 
+    /// Sends a message of the router's own to a peer; whether it was taken on.
+    pub(super) fn tell(
+        &mut self,
+        step: &mut Transition<'_>,
+        to: AgentId,
+        content_type: &str,
+        body: Vec<u8>,
+        lifetime: Duration,
+    ) -> Result<bool, StoreError> {
+        let Ok(content_type) = content_type.to_string().parse() else {
+            return Err(StoreError::Damaged);
+        };
+        let outgoing = Outgoing { to, id: None, content_type, body, lifetime, ordered: false };
+        match self.send(step, outgoing, false) {
+            Ok(_) => Ok(true),
+            Err(CommandError::Store(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Sends each of those whom a commit added its summons, as a message like any other.
     fn summon(
         &mut self,
@@ -148,17 +168,10 @@ impl Desk {
                 self.tell_way_back(step, *peer, &summons)?;
                 continue;
             }
-            let (Ok(body), Ok(content_type)) = (summons.encode(), CONTENT_TYPE.to_string().parse())
-            else {
-                return Err(StoreError::Damaged);
-            };
-            let (to, lifetime) = (*peer, SUMMONED);
-            let outgoing = Outgoing { to, id: None, content_type, body, lifetime, ordered: false };
-            match self.send(step, outgoing, false) {
-                Ok(_) => {}
-                Err(CommandError::Store(error)) => return Err(error),
+            let Ok(body) = summons.encode() else { return Err(StoreError::Damaged) };
+            if !self.tell(step, *peer, CONTENT_TYPE, body, SUMMONED)? {
                 // It is added and not told so: whoever wants it in adds it anew.
-                Err(_) => Self::tell_of_group(step, id, GroupEvent::NotAdded(*peer)),
+                Self::tell_of_group(step, id, GroupEvent::NotAdded(*peer));
             }
         }
         step.delete(Namespace::Group, key::summons(&id, number));

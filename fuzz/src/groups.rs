@@ -10,15 +10,14 @@ use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::relay::{
     Answer as Said, Commit, Entry, EntryIndex, Logged, Opaque, Statement, StatementKind,
 };
-use meshwork_protocols::time::Timestamp;
 use meshwork_router::{
-    Answer, AskId, BatchId, Command, Config, Event, Fleet, GroupRequest, Input, Output, Policy,
-    RelayFailure, RelayNews, Request, Router, Stored, Ticket,
+    Answer, AskId, Config, Event, Fleet, GroupRequest, Input, Output, RelayFailure, RelayNews,
+    Request,
 };
-use meshwork_state::{Batch, MemoryStore, Store};
 
-use crate::agent::{Agent, NOW, PROVIDER, Seeded};
+use crate::agent::{Agent, NOW};
 use crate::fleet;
+use crate::process::{self, Process};
 
 /// The holder of a log says what it likes while commits succeed and fail, time passes and the
 /// process restarts: data is a list of steps, each a kind, a length in two bytes and so many bytes.
@@ -32,9 +31,9 @@ pub fn groups(data: &[u8]) {
         node.step(kind % 8, content);
         rest = behind;
     }
-    node.commit();
+    node.process.commit();
     node.restart();
-    assert_eq!(node.router.groups().unwrap().len(), 1, "who founded a group is in it");
+    assert_eq!(node.process.router.groups().unwrap().len(), 1, "who founded a group is in it");
 }
 
 /// Seeds, each under its name.
@@ -78,14 +77,9 @@ fn step(kind: u8, content: &[u8]) -> Vec<u8> {
     [&[kind], length.to_be_bytes().as_slice(), content].concat()
 }
 
-/// A router with a store, and what it asked of the log's holder.
+/// A member, and what it asked of the log's holder.
 struct Node {
-    store: Arc<MemoryStore>,
-    router: Router,
-    now: Timestamp,
-    /// How often the process started: each start has randomness of its own.
-    starts: u64,
-    pending: Vec<(BatchId, Batch)>,
+    process: Process,
     asked: VecDeque<AskId>,
     group: GroupId,
 }
@@ -93,19 +87,18 @@ struct Node {
 impl Node {
     /// An agent that founded a group, whose log stands.
     fn new() -> Self {
-        let store = Arc::new(MemoryStore::new());
-        let router = restore(&store, NOW, 0);
-        let group = GroupId::from_bytes([0; 32]);
-        let (pending, asked) = (Vec::new(), VecDeque::new());
-        let mut node = Self { store, router, now: NOW, starts: 1, pending, asked, group };
+        let (asked, group) = (VecDeque::new(), GroupId::from_bytes([0; 32]));
+        let mut node = Self { process: Process::new(config), asked, group };
         let holder = Some(meshwork_protocols::identity::Relay {
             agent: AgentId::from_bytes([9; 32]),
             addresses: Vec::new(),
         });
         node.ask(GroupRequest::Create { name: "crew".into(), holder });
-        node.commit();
+        node.process.commit();
+        node.look();
         node.answer(Ok(Said::Appended(EntryIndex(1))));
-        node.commit();
+        node.process.commit();
+        node.look();
         node
     }
 
@@ -117,13 +110,9 @@ impl Node {
                 }
             }
             1 => self.answer(Err(RelayFailure::Gone)),
-            2 => self.commit(),
-            3 => self.fail_commit(),
-            4 => {
-                let span = u64::from(content.first().copied().unwrap_or(1));
-                self.now = self.now + Duration::from_secs(span * span);
-                self.handle(Input::Tick);
-            }
+            2 => self.process.commit(),
+            3 => self.process.fail_commit(),
+            4 => self.process.wait(content),
             5 => self.ask(GroupRequest::Send {
                 group: self.group,
                 content_type: "text/plain".parse().unwrap(),
@@ -131,82 +120,45 @@ impl Node {
                 lifetime: Duration::from_secs(3_600),
             }),
             6 => {
-                self.commit();
+                self.process.commit();
                 self.restart();
             }
             _ => self.ask(GroupRequest::Rotate(self.group)),
         }
+        self.look();
     }
 
     fn ask(&mut self, request: GroupRequest) {
-        let request = Request::Group(request);
-        self.handle(Input::Command(Command { ticket: Ticket(0), request }));
+        self.process.ask(Request::Group(request));
     }
 
     /// Answers what was asked first.
     fn answer(&mut self, answer: Result<Said, RelayFailure>) {
         let Some(ask) = self.asked.pop_front() else { return };
-        self.handle(Input::Relay(RelayNews::Answered { ask, answer }));
-    }
-
-    /// Makes everything durable that waits for it.
-    fn commit(&mut self) {
-        while let Some((last, _)) = self.pending.last() {
-            let last = *last;
-            for (_, batch) in self.pending.drain(..) {
-                self.store.commit(&batch).unwrap();
-            }
-            self.handle(Input::Committed(last));
-        }
-    }
-
-    fn fail_commit(&mut self) {
-        let Some((first, _)) = self.pending.first() else { return };
-        let first = *first;
-        self.pending.clear();
-        self.handle(Input::CommitFailed(first));
+        self.process.handle(Input::Relay(RelayNews::Answered { ask, answer }));
     }
 
     fn restart(&mut self) {
-        self.pending.clear();
         self.asked.clear();
-        self.router = restore(&self.store, self.now, self.starts);
-        self.starts += 1;
-        self.drain();
+        self.process.restart();
     }
 
-    fn handle(&mut self, input: Input<'_>) {
-        self.router.handle(self.now, input);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.router.poll() {
-            match output {
-                Output::Commit(id, batch) => self.pending.push((id, batch)),
+    /// What was asked, and founded, since the last look.
+    fn look(&mut self) {
+        for said in self.process.take_said() {
+            match said {
                 Output::AskRelay { ask, .. } => self.asked.push_back(ask),
                 Output::Event(Event::Answered { answer: Ok(Answer::Group(group)), .. }) => {
                     self.group = group;
                 }
-                Output::Event(Event::StoreFailed { error, .. }) => panic!("{error}"),
                 _ => {}
             }
         }
     }
 }
 
-fn restore(store: &Arc<MemoryStore>, now: Timestamp, seed: u64) -> Router {
-    let own = Agent::own();
+fn config() -> Config {
     let (card, key, pair) = fleet::founder();
     let fleet = Fleet::new(Arc::new(Pure), key, pair, Arc::new(card)).expect("the card names both");
-    let config = Config {
-        own: own.id(),
-        lineage: own.lineage(),
-        restored: false,
-        policy: Policy::default(),
-        provider: PROVIDER.clone(),
-        stored: Stored::None,
-        fleet: Some(Box::new(fleet)),
-    };
-    Router::restore(Box::new(store.clone()), config, Box::new(Seeded::new(seed)), now).unwrap()
+    Config { fleet: Some(Box::new(fleet)), ..process::config() }
 }

@@ -24,6 +24,7 @@ mod fleet;
 mod groups;
 mod identity;
 mod live;
+mod process;
 mod quic;
 mod relay;
 mod router;

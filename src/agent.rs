@@ -33,6 +33,7 @@ pub use event::Event;
 pub use group::{GroupError, Groups, Logged, LoggedKind, SealedEntry};
 pub use inbox::Inbox;
 pub use meeting::Whom;
+pub(crate) use message::LIFETIME;
 pub use message::Message;
 pub use peer::{Peer, Stranger};
 pub use prekeys::PrekeyError;

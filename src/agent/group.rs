@@ -8,19 +8,14 @@ use std::time::Duration;
 
 use meshwork_protocols::fleet::{GroupError as Rule, GroupId};
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_protocols::wire::{ContentType, MAX_LIFETIME, MessageId};
+use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_router::{
     Answer, CommandError, GroupRequest, GroupSummary, InvitationSummary, Request, Trial,
 };
 use meshwork_state::StoreError;
 
-use super::{Addressee, Agent, Event, Stopped};
+use super::{Addressee, Agent, Event, LIFETIME, Stopped};
 use crate::driver::Order;
-
-/// How long a message to a group counts, where nothing else is said.
-const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-const _: () = assert!(LIFETIME.as_secs() <= MAX_LIFETIME.as_secs());
 
 /// The groups of an agent: each an encrypted channel whose members come and go, with new keys at
 /// each change. A relay holds the order of what happens in one, and can read nothing of it.

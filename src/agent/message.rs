@@ -8,7 +8,7 @@ use meshwork_router::{Answer, Outgoing, Request};
 use super::{Addressee, Agent, SendError};
 
 /// How long a message is tried unless its sender says otherwise.
-const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The options of a message, until [`Message::send`].
 #[derive(Clone, Debug)]

@@ -80,7 +80,7 @@ pub(crate) async fn start_on(state: State, mut setup: Setup) -> Result<Agent, St
     let advertise = mem::take(&mut setup.advertise);
     let addresses = addresses_of(advertise, &listening, &setup.transports);
     let suites = Some(mem::take(&mut setup.suites));
-    let relays = relays_of(mem::take(&mut setup.relays), &setup.transports)?;
+    let relays = relays_of(&setup.relays, &setup.transports)?;
     let presence = Presence { addresses, transports: setup.transports.clone(), relays, suites };
     // 2. The identity and the router.
     let parts = blocking(move || assemble(state, setup, presence, listening)).await?;
@@ -246,10 +246,7 @@ fn addresses_of(
 
 /// What the card is to say of who keeps the agent's mail. A contact says no transport: those are
 /// named that carry requests of every size.
-fn relays_of(
-    named: Vec<Contact>,
-    transports: &Transports,
-) -> Result<Option<Vec<Relay>>, StartError> {
+fn relays_of(named: &[Contact], transports: &Transports) -> Result<Option<Vec<Relay>>, StartError> {
     if named.is_empty() {
         return Ok(None);
     }
@@ -257,11 +254,11 @@ fn relays_of(
     if usable.is_empty() {
         return Err(StartError::RelayTransport);
     }
-    let relay = |Contact { agent, endpoint }: Contact| {
-        let address = |transport: &_| Address { transport: *transport, endpoint: endpoint.clone() };
-        Relay { agent, addresses: usable.iter().map(address).collect() }
+    let relay = |contact: &Contact| {
+        let addresses = contact.addresses(usable.iter().copied());
+        Relay { agent: contact.agent, addresses }
     };
-    Ok(Some(named.into_iter().map(relay).collect()))
+    Ok(Some(named.iter().map(relay).collect()))
 }
 
 /// The addresses that others can dial; one that stands for all interfaces is none.

@@ -79,8 +79,8 @@ impl Own {
     }
 
     /// Whether the card no longer says where the agent is and what suits its machine, or does not
-    /// name its deferred identity or its key in groups, is past the middle of its time, or may be older than one that
-    /// peers have seen.
+    /// name its deferred identity or its key in groups, is past the middle of its time, or may be
+    /// older than one that peers have seen.
     pub(crate) fn wants_card(&self, presence: &Presence, now: WallTime) -> bool {
         let named = self.card.deferred_identity() == Some(&self.deferred.public().encode());
         let in_groups =

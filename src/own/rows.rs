@@ -1,7 +1,8 @@
 //! How the agent's own keys and card lie in their rows.
 //!
 //! Each key row is two secrets of 32 bytes, one behind the other, but for the deferred identity
-//! and the key in groups, which are one each; the card is its own bytes. The store puts a version in front and seals them.
+//! and the key in groups, which are one each; the card is its own bytes. The store puts a version in
+//! front and seals them.
 
 use std::sync::Arc;
 

@@ -1,9 +1,11 @@
 //! A peer in one line to copy.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
 use super::agent_id::{AgentId, AgentIdError};
+use super::card::{Address, Transport};
 use super::endpoint::{Endpoint, EndpointError};
 
 /// An agent and where to ask for its card, as `mw1..@host:port`. The place need not be trusted:
@@ -14,6 +16,14 @@ pub struct Contact {
     pub agent: AgentId,
     /// Where to ask.
     pub endpoint: Endpoint,
+}
+
+impl Contact {
+    /// Where it may be over each of these transports: a contact says none.
+    pub fn addresses(&self, transports: impl IntoIterator<Item = Transport>) -> Vec<Address> {
+        let address = |transport| Address { transport, endpoint: self.endpoint.clone() };
+        transports.into_iter().map(address).collect()
+    }
 }
 
 impl fmt::Display for Contact {

@@ -1,20 +1,18 @@
 //! `meshctl group`
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use meshwork::ContentType;
 use meshwork::control::{
-    Body, ChangeGroup, Code, Fault, Group as Facts, GroupChange, GroupMessage, Reply, Request,
-    SendToGroup,
+    ChangeGroup, Group as Facts, GroupChange, GroupMessage, Reply, Request, SendToGroup,
 };
 
 use crate::access::Access;
 use crate::context::Context;
 use crate::output::Halt;
 use crate::plain::Plain;
-use crate::{send, show, span};
+use crate::send::Content;
+use crate::{show, span};
 
 /// Found, join and use groups: one encrypted channel for many
 #[derive(Args, Debug)]
@@ -158,15 +156,8 @@ struct Patience {
 struct Send {
     /// Its name or id
     group: String,
-    /// The message
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
-    text: Option<String>,
-    /// Send the content of this file; - is standard input
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// What the content is: a media type, or any short name that everybody knows
-    #[arg(long = "type", value_name = "TYPE")]
-    content_type: Option<String>,
+    #[command(flatten)]
+    content: Content,
     /// How long it counts, up to 30d [default: 7d]
     #[arg(long, value_parser = span::parse, value_name = "SPAN")]
     expires: Option<Duration>,
@@ -231,18 +222,10 @@ fn of_change(change: GroupChange, group: &str, members: &[String], wait: &Patien
 
 impl Send {
     fn message(&self) -> Result<SendToGroup, Halt> {
-        let content_type = self.content_type.as_deref().unwrap_or_default();
-        let content_type: ContentType = content_type
-            .parse()
-            .map_err(|error| Fault::new(Code::BadContentType, format!("{error}")))?;
-        let body = match (&self.text, &self.file) {
-            (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(path)) => send::read(path)?,
-            (None, None) => Vec::new(),
-        };
+        let (content_type, body) = self.content.read()?;
         Ok(SendToGroup {
             group: self.group.clone(),
-            body: Body(body),
+            body,
             content_type,
             lifetime_seconds: self.expires.map(|span| span.as_secs()),
             wait_seconds: Some(self.timeout.as_secs()),

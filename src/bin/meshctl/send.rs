@@ -28,15 +28,8 @@ Examples:
 pub(crate) struct Send {
     /// To whom: a local name, an id, or a contact, mw1..@host:port
     peer: String,
-    /// The message
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
-    text: Option<String>,
-    /// Send the content of this file; - is standard input
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// What the content is: a media type, or any short name that both sides know
-    #[arg(long = "type", value_name = "TYPE")]
-    content_type: Option<String>,
+    #[command(flatten)]
+    content: Content,
     /// Wait until it is in the peer's inbox, or marked by the application there; exit code 4 if it
     /// does not get so far in time
     #[arg(long, value_name = "LEVEL")]
@@ -53,6 +46,36 @@ pub(crate) struct Send {
     /// A message id of your own, 32 hexadecimal digits: sent again under it, it arrives once
     #[arg(long, value_name = "ID")]
     id: Option<String>,
+}
+
+/// What is sent, to one or to many.
+#[derive(Args, Debug)]
+pub(crate) struct Content {
+    /// The message
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    text: Option<String>,
+    /// Send the content of this file; - is standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What the content is: a media type, or any short name that all sides know
+    #[arg(long = "type", value_name = "TYPE")]
+    content_type: Option<String>,
+}
+
+impl Content {
+    /// What it is, and its bytes.
+    pub(crate) fn read(&self) -> Result<(ContentType, Body), Fault> {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        let content_type = content_type
+            .parse()
+            .map_err(|error| Fault::new(Code::BadContentType, format!("{error}")))?;
+        let body = match (&self.text, &self.file) {
+            (Some(text), _) => text.clone().into_bytes(),
+            (None, Some(path)) => read(path)?,
+            (None, None) => Vec::new(),
+        };
+        Ok((content_type, Body(body)))
+    }
 }
 
 /// What can be waited for.
@@ -81,18 +104,10 @@ impl Send {
     }
 
     fn message(&self) -> Result<control::Send, Halt> {
-        let content_type = self.content_type.as_deref().unwrap_or_default();
-        let content_type: ContentType = content_type
-            .parse()
-            .map_err(|error| Fault::new(Code::BadContentType, format!("{error}")))?;
-        let body = match (&self.text, &self.file) {
-            (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(path)) => read(path)?,
-            (None, None) => Vec::new(),
-        };
+        let (content_type, body) = self.content.read()?;
         Ok(control::Send {
             to: self.peer.clone(),
-            body: Body(body),
+            body,
             content_type,
             message: self.id.as_deref().map(status::message_id).transpose()?,
             lifetime_seconds: self.expires.map(|span| span.as_secs()),

@@ -4,19 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
-use meshwork_protocols::identity::{Address, AgentId, Contact, Relay, Transport};
+use meshwork_protocols::identity::{AgentId, Contact, Relay, Transport};
 use meshwork_router::{GroupEvent, GroupSummary};
 
 use super::{Ended, Out};
+use crate::agent::LIFETIME;
 use crate::control::groups::{
     EntryKind, EntryTrial, Group, GroupEntry, GroupMember, GroupMessage, GroupState, Invitation,
 };
 use crate::control::request::{ChangeGroup, GroupChange, SendToGroup};
 use crate::control::{Body, Code, Fault, Reply, roster};
 use crate::{Agent, Event, GroupError, Logged, LoggedKind, SealedEntry, Stopped, Watch};
-
-/// How long a message to a group counts where its sender does not say.
-const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Those that the agent is in, and those that it is invited to.
 pub(super) async fn list(agent: &Agent, out: &Out) -> Result<(), Ended> {
@@ -48,16 +46,15 @@ pub(super) async fn create(
     relay: Option<&str>,
     out: &Out,
 ) -> Result<(), Ended> {
-    let holder = relay.map(|text| roster::contact(text).map(relay_at)).transpose()?;
+    let holder = relay.map(roster::contact).transpose()?.as_ref().map(relay_at);
     let group = agent.groups().create_at(name, holder).await.map_err(Fault::from)?;
     tell(agent, group, out).await
 }
 
 /// A contact says no transport, and relays serve those that lose nothing.
-fn relay_at(contact: Contact) -> Relay {
-    let Contact { agent, endpoint } = contact;
-    let address = |transport| Address { transport, endpoint: endpoint.clone() };
-    Relay { agent, addresses: [Transport::Quic, Transport::Tcp].map(address).to_vec() }
+fn relay_at(contact: &Contact) -> Relay {
+    let addresses = contact.addresses([Transport::Quic, Transport::Tcp]);
+    Relay { agent: contact.agent, addresses }
 }
 
 pub(super) async fn join(agent: &Agent, text: &str, out: &Out) -> Result<(), Ended> {

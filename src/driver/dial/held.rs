@@ -70,6 +70,5 @@ pub(super) fn addresses(shared: &Shared, card: &Card, contact: Option<&Contact>)
 
 /// Where somebody may be who was met at a contact, which says no transport.
 pub(super) fn met_at(shared: &Shared, contact: &Contact) -> Vec<Address> {
-    let transports = shared.transports.iter();
-    transports.map(|transport| Address { transport, endpoint: contact.endpoint.clone() }).collect()
+    contact.addresses(shared.transports.iter())
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::member::{Member, Part, ask};
 use super::mesh::Mesh;
-use super::scene_relay::is_published;
+use super::scene_relay::until_published;
 use crate::output::{Halt, Output};
 use crate::show;
 
@@ -75,8 +75,7 @@ async fn play_on(mesh: &mut Mesh, output: Output) -> Result<(), Halt> {
     mesh.start_parts(NAMES.map(|name| Part::agent(name, &relays)).to_vec()).await?;
     acquaint(&mesh.members).await?;
     for member in mesh.members.iter().take(NAMES.len()) {
-        let published = async || Ok(is_published(member).await?.then_some(()));
-        soon("the relay has the keys", published).await?;
+        until_published(member).await?;
     }
     let group = found(&mesh.members).await?;
     let members = group.members.len();

@@ -87,14 +87,7 @@ async fn play_on(mesh: &mut Mesh, output: Output) -> Result<(), Halt> {
 /// Starts an agent, waits until both relays hand out its keys, and stops it; with its card.
 async fn first_start(mesh: &Mesh, part: Part) -> Result<(Member, String), Fault> {
     let mut member = mesh.member(part).await?;
-    let patience = Instant::now() + PATIENCE;
-    while !is_published(&member).await? {
-        if Instant::now() > patience {
-            let cause = format!("the relays do not have the keys of {}", member.name);
-            return Err(Fault::new(Code::DemoFailed, cause));
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    until_published(&member).await?;
     let replies = ask(&member.state, &Request::Card {}).await?;
     let card = replies.into_iter().find_map(|reply| match reply {
         Reply::Card(card) => Some(card.text),
@@ -106,7 +99,20 @@ async fn first_start(mesh: &Mesh, part: Part) -> Result<(Member, String), Fault>
     Ok((member, card.ok_or_else(missing)?))
 }
 
-pub(super) async fn is_published(member: &Member) -> Result<bool, Fault> {
+/// Waits until all relays of an agent hand out its keys.
+pub(super) async fn until_published(member: &Member) -> Result<(), Fault> {
+    let patience = Instant::now() + PATIENCE;
+    while !is_published(member).await? {
+        if Instant::now() > patience {
+            let cause = format!("the relays do not have the keys of {}", member.name);
+            return Err(Fault::new(Code::DemoFailed, cause));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn is_published(member: &Member) -> Result<bool, Fault> {
     let replies = ask(&member.state, &Request::Prekeys {}).await?;
     Ok(replies.iter().any(|reply| match reply {
         Reply::Prekeys(prekeys) => {

@@ -2,6 +2,7 @@
 
 use meshwork_protocols::deferred::agent::{BundleMark, BundleNumber};
 use meshwork_protocols::deferred::{CurvePublic, PrekeyId};
+use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{Card, Newest};
 use meshwork_protocols::live::card_fetch::{encode_answer, encode_request};
 use meshwork_protocols::posture::Posture;
@@ -49,7 +50,12 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "correspondence_open" => deferred::opened_packets(),
         "correspondence_record" => deferred::correspondence_records(),
         "deferred_key" => deferred::deferred_keys(),
-        "delivery" => vec![("message", encoded(&delivery()))],
+        "delivery" => {
+            let of_a_group =
+                Delivery { group: Some(GroupId::from_bytes([6; GroupId::LENGTH])), ..delivery() };
+            let row = |delivery: Delivery| delivery.encode().expose().to_vec();
+            vec![("message", row(delivery())), ("of_a_group", row(of_a_group))]
+        }
         "endorsement" => vec![
             ("one_link", endorsement(own.id()).to_bytes().unwrap()),
             ("two_links", chain().to_bytes().unwrap()),

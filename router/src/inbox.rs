@@ -54,7 +54,8 @@ impl Delivery {
         Ok(Self { group, ..delivery })
     }
 
-    fn encode(&self) -> SecretBytes {
+    /// The row, as [`decode`](Self::decode) reads it.
+    pub fn encode(&self) -> SecretBytes {
         let mut row = row::encode(self).expose().to_vec();
         row.extend(self.group.iter().flat_map(|group| *group.as_bytes()));
         SecretBytes::new(row)

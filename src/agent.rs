@@ -30,7 +30,7 @@ pub use error::{
     ReachError, SendError, StatusError, Stopped,
 };
 pub use event::Event;
-pub use group::{GroupError, Groups, Logged, LoggedKind, SealedEntry};
+pub use group::{GroupError, GroupMessage, Groups, Logged, LoggedKind, SealedEntry};
 pub use inbox::Inbox;
 pub use meeting::Whom;
 pub(crate) use message::LIFETIME;

@@ -35,9 +35,10 @@ mod streams;
 
 pub use agent::{
     Addressee, Agent, Asked, Call, CallError, CloseError, Counters, Datagram, DatagramError,
-    Datagrams, Dealings, Declined, Delivery, Event, FetchError, GroupError, Groups, Inbox, Logged,
-    LoggedKind, MeetError, Message, Peer, PeerError, PrekeyError, ProcessError, ReachError,
-    SealedEntry, SendError, ServeError, Serving, StatusError, Stopped, Stranger, Watch, Whom,
+    Datagrams, Dealings, Declined, Delivery, Event, FetchError, GroupError, GroupMessage, Groups,
+    Inbox, Logged, LoggedKind, MeetError, Message, Peer, PeerError, PrekeyError, ProcessError,
+    ReachError, SealedEntry, SendError, ServeError, Serving, StatusError, Stopped, Stranger, Watch,
+    Whom,
 };
 pub use config::{Builder, StartError};
 pub use driver::RelayState;
@@ -57,9 +58,9 @@ pub use meshwork_protocols::{deferred, identity, live, posture, provider, secret
 pub use meshwork_relay::storage::StorageError as RelayStorageError;
 pub use meshwork_relay::{Limits as RelayLimits, Metrics as RelayMetrics};
 pub use meshwork_router::{
-    Choice, Dialling, Explanation, FirstContact, GroupEvent, GroupSummary, InvitationSummary,
-    Level, Limits, Misbehaviour, PeerPrekeys, PrekeySettings, PrekeyStatus, Protocol, Reason,
-    RelaySituation, Situation, Standing, Status, Suspicion, Trial, UpkeepError,
+    Choice, Dialling, Explanation, FirstContact, GroupEvent, GroupStatus, GroupSummary,
+    InvitationSummary, Level, Limits, Misbehaviour, PeerPrekeys, PrekeySettings, PrekeyStatus,
+    Protocol, Reason, RelaySituation, Situation, Standing, Status, Suspicion, Trial, UpkeepError,
 };
 pub use meshwork_state::{
     CreateError, OpenError, RestoreEvidence, StoreError, Unlock, UnlockError, UnlockKind, key_file,

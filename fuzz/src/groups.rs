@@ -115,6 +115,7 @@ impl Node {
             4 => self.process.wait(content),
             5 => self.ask(GroupRequest::Send {
                 group: self.group,
+                id: None,
                 content_type: "text/plain".parse().unwrap(),
                 body: content.to_vec(),
                 lifetime: Duration::from_secs(3_600),

@@ -114,8 +114,14 @@ pub enum GroupEvent {
     },
     /// A member wants to go; an admin takes it out.
     Leaving(AgentId),
-    /// A message of ours stands in the log.
-    Logged(MessageId),
+    /// A message of ours moved on: it waits for the log, stands there ([`Level::Relayed`]), or its
+    /// time was over before.
+    Moved {
+        /// The message.
+        id: MessageId,
+        /// How far it got.
+        level: Level,
+    },
     /// Somebody was not added, or not told of it: none of its relays has an offer of it that
     /// counts. Invite it again later.
     NotAdded(AgentId),
@@ -162,7 +168,7 @@ impl fmt::Display for GroupEvent {
             Self::Changed { author, epoch } => write!(f, "epoch {epoch} by {author}"),
             Self::Removed { by } => write!(f, "{by} took this agent out"),
             Self::Leaving(agent) => write!(f, "{agent} wants to leave"),
-            Self::Logged(id) => write!(f, "message {id} stands in the log"),
+            Self::Moved { id, level } => write!(f, "message {id} {}", so_far(*level)),
             Self::NotAdded(peer) => write!(f, "{peer} was not added; no offer of it was found"),
             Self::NotAdmin => f.write_str("a change was not made; only an admin may"),
             Self::NotChanged { why } => write!(f, "a change was not made: {why}"),
@@ -179,6 +185,15 @@ impl fmt::Display for GroupEvent {
             Self::Refused => f.write_str("the holder of its log refuses what is asked"),
             Self::Stranded => f.write_str("this agent cannot follow its log any more"),
         }
+    }
+}
+
+/// How far a message to a group is, in words.
+const fn so_far(level: Level) -> &'static str {
+    match level {
+        Level::Relayed => "stands in the log",
+        Level::Expired => "expired before it stood in the log",
+        _ => "waits for the log",
     }
 }
 

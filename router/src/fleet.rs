@@ -6,6 +6,7 @@
 mod cards;
 mod record;
 mod rows;
+mod sent;
 
 use alloc::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(crate) use self::record::{
     Wish, WishState, key, number,
 };
 use self::rows::{FleetRows, changes_of};
+pub(crate) use self::sent::SentToGroupRow;
 use crate::transition::Transition;
 
 /// The product's protocol for groups.

@@ -33,10 +33,11 @@ use core::time::Duration;
 use meshwork_protocols::fleet::{Charter, Group, GroupId, Member as Leaf, Step};
 use meshwork_protocols::identity::{AgentId, Card, Relay};
 use meshwork_protocols::relay::{Answer, Refusal, Request};
-use meshwork_protocols::time::WallTime;
+use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_state::{Namespace, Row, StoreError};
 
 use self::joining::{Join, sight_of};
+use self::posting::Waiting;
 use crate::choice::LogSituation;
 use crate::command::{CommandError, Ticket};
 use crate::desk::Desk;
@@ -50,7 +51,7 @@ use crate::transition::Transition;
 
 pub use self::joining::{INVITATIONS_OF_ONE, MAX_INVITATIONS};
 pub use self::posting::{GROUP_MESSAGES, MAX_GROUP_BODY};
-pub use self::requests::{GroupRequest, GroupSummary, InvitationSummary, MAX_NAMED};
+pub use self::requests::{GroupRequest, GroupStatus, GroupSummary, InvitationSummary, MAX_NAMED};
 pub use self::trial::Trial;
 
 /// The most groups: each keeps its tree and a request at its log's holder.
@@ -123,8 +124,8 @@ struct Member {
     /// Loaded when it is needed.
     group: Option<Group>,
     cards: Cards,
-    /// Messages that were not read in the log, and the hash of each.
-    messages: BTreeMap<u64, [u8; 32]>,
+    /// Messages that were not read in the log.
+    messages: BTreeMap<u64, Waiting>,
     /// Those among them whose append was answered.
     appended: BTreeSet<u64>,
     /// Entries whose new members were not sent their summons.
@@ -200,16 +201,18 @@ impl Member {
     }
 
     /// When something is due. What is asked already is due when it is answered.
-    fn due(&self) -> Option<Duration> {
+    fn due(&self, now: Timestamp) -> Option<Duration> {
         let asked = |commit| self.under_way.contains(&Errand::State(commit));
         let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
-        match self.row.stage {
+        let with_the_log = match self.row.stage {
             Stage::Stranded => self.way.map(|(_, at)| at),
             _ => self.rests.or([confirm, self.doubt.filter(|_| self.caught_up), self.renews]
                 .into_iter()
                 .flatten()
                 .min()),
-        }
+        };
+        // Time goes on for messages whether the log answers or not.
+        with_the_log.into_iter().chain(self.next_expiry(now)).min()
     }
 }
 
@@ -262,7 +265,7 @@ impl Fleets {
             key::CARD => member.cards.load(provider, value, now)?,
             key::MESSAGE => {
                 let row: MessageRow = row::decode(value)?;
-                member.messages.insert(number(rest)?, row.hash);
+                member.messages.insert(number(rest)?, Waiting::of(&row));
             }
             key::SUMMONS => {
                 member.summons.insert(number(rest)?);
@@ -448,7 +451,7 @@ impl Desk {
     pub(crate) fn advance_groups(&mut self, step: &mut Transition<'_>) -> Result<(), StoreError> {
         while let Some(group) = self.fleets.dirty.pop_first() {
             self.advance_group(step, group)?;
-            let due = self.fleets.members.get(&group).and_then(Member::due);
+            let due = self.fleets.members.get(&group).and_then(|member| member.due(step.now));
             match due {
                 Some(at) => self.fleets.timers.set(group, at),
                 None => self.fleets.timers.clear(&group),
@@ -465,6 +468,7 @@ impl Desk {
         if self.config.fleet.is_none() {
             return Ok(());
         }
+        self.expire_messages(step, group)?;
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
         member.rests = member.rests.filter(|until| *until > step.now.monotonic);
         if member.rests.is_some() {

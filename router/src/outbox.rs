@@ -517,10 +517,19 @@ impl Outbox {
 
 /// What tells two messages under one id apart: to whom, what, and its kind.
 pub(crate) fn fingerprint(provider: &dyn Provider, to: AgentId, message: &Message) -> [u8; 32] {
+    fingerprint_to(provider, to.as_bytes(), message)
+}
+
+/// The same of a message to a peer or to a group.
+pub(crate) fn fingerprint_to(
+    provider: &dyn Provider,
+    to: &[u8; 32],
+    message: &Message,
+) -> [u8; 32] {
     let kind = message.content_type.as_str();
     let length = u64::try_from(kind.len()).unwrap_or(u64::MAX).to_be_bytes();
     let ordered = [u8::from(message.order.is_some())];
-    provider.digest(&[to.as_bytes(), &ordered, &length, kind.as_bytes(), &message.body])
+    provider.digest(&[to, &ordered, &length, kind.as_bytes(), &message.body])
 }
 
 /// The most bytes of a message's frame in the clear. What carries that carries its packet too.

@@ -15,6 +15,7 @@ use crate::choice::{Choice, Protocol, Reason, Way, choose};
 use crate::command::{Answer, CommandError, Outgoing, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, Level};
+use crate::fleet::SentToGroupRow;
 use crate::needs::Needs;
 use crate::outbox::{Conversation, Outbox, OutboxRow, fingerprint};
 use crate::path::Kind;
@@ -419,7 +420,8 @@ impl Desk {
         }
     }
 
-    fn fingerprint_of(
+    /// What was sent under this id, to a peer or to a group.
+    pub(crate) fn fingerprint_of(
         &self,
         step: &Transition<'_>,
         id: MessageId,
@@ -427,7 +429,10 @@ impl Desk {
         if let Some(entry) = self.outbox.entry(id) {
             return Ok(Some(entry.fingerprint));
         }
-        Ok(SentRow::read(step, id)?.map(|row| row.fingerprint))
+        if let Some(row) = SentRow::read(step, id)? {
+            return Ok(Some(row.fingerprint));
+        }
+        Ok(SentToGroupRow::read(step, id)?.map(|row| row.fingerprint))
     }
 
     fn next_place(&mut self, step: &mut Transition<'_>, to: &AgentId) -> Result<Place, StoreError> {

@@ -18,7 +18,8 @@ use crate::command::{Answer, Command, CommandError, Request, Ticket};
 use crate::deferred::{Deferred, PrekeyStatus};
 use crate::desk::{Config, Desk};
 use crate::event::{Event, Level};
-use crate::fleets::{GroupSummary, InvitationSummary, Trial};
+use crate::fleet::SentToGroupRow;
+use crate::fleets::{GroupStatus, GroupSummary, InvitationSummary, Trial};
 use crate::input::{Input, PathChange};
 use crate::ledger::Ledger;
 use crate::output::{BatchId, CloseReason, Output};
@@ -159,6 +160,13 @@ impl Router {
             return Ok(Some(Status { to: entry.to, level, choice }));
         }
         Ok(row.map(|row| Status { to: row.to, level: row.level, choice: row.choice }))
+    }
+
+    /// How far a message of ours to a group got.
+    pub fn group_status(&self, id: MessageId) -> Result<Option<GroupStatus>, StoreError> {
+        let step = Transition::new(&self.ledger, self.now);
+        let row = SentToGroupRow::read(&step, id)?;
+        Ok(row.map(|SentToGroupRow { group, level, .. }| GroupStatus { group, level }))
     }
 
     /// The strangers that wrote, and how many of their messages are held.
@@ -339,11 +347,19 @@ impl Router {
         }
     }
 
+    /// Whether the rows have a message of ours. One that cannot be read is told of by the next step
+    /// that needs it.
+    fn is_taken_on(&self, id: MessageId) -> bool {
+        let step = Transition::new(&self.ledger, self.now);
+        self.desk.outbox.entry(id).is_some()
+            || SentToGroupRow::read(&step, id).is_ok_and(|row| row.is_some())
+    }
+
     fn answer_dropped(&mut self) {
         for output in mem::take(&mut self.unanswered) {
             let Output::Event(Event::Answered { ticket, answer }) = output else { continue };
             let answer = match answer {
-                Ok(Answer::Accepted(id)) if self.desk.outbox.entry(id).is_some() => answer,
+                Ok(Answer::Accepted(id)) if self.is_taken_on(id) => answer,
                 _ => Err(CommandError::CommitFailed),
             };
             self.outputs.push_back(Output::Event(Event::Answered { ticket, answer }));

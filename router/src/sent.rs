@@ -13,7 +13,7 @@ use crate::row;
 use crate::transition::Transition;
 
 /// How long an end can be asked for after the message could last have lived.
-const KEPT: core::time::Duration = core::time::Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const KEPT: core::time::Duration = core::time::Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What is known of a message of ours.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

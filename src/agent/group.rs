@@ -1,20 +1,21 @@
 //! Groups, as an application founds, joins and uses them.
 
 mod log;
+mod message;
 
 pub use self::log::{Logged, LoggedKind, SealedEntry};
-
-use std::time::Duration;
+pub use self::message::GroupMessage;
 
 use meshwork_protocols::fleet::{GroupError as Rule, GroupId};
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_protocols::wire::{ContentType, MessageId};
+use meshwork_protocols::wire::MessageId;
 use meshwork_router::{
-    Answer, CommandError, GroupRequest, GroupSummary, InvitationSummary, Request, Trial,
+    Answer, CommandError, GroupEvent, GroupRequest, GroupStatus, GroupSummary, InvitationSummary,
+    Level, Request, Trial,
 };
 use meshwork_state::StoreError;
 
-use super::{Addressee, Agent, Event, LIFETIME, Stopped};
+use super::{Addressee, Agent, Event, Stopped};
 use crate::driver::Order;
 
 /// The groups of an agent: each an encrypted channel whose members come and go, with new keys at
@@ -98,27 +99,51 @@ impl Groups {
         all.into_iter().find(|summary| summary.group == group).ok_or(GroupError::UnknownGroup)
     }
 
-    /// Sends a message to every member.
+    /// Sends a message to every member, with the options' defaults; see [`Groups::message`].
+    ///
+    /// When it returns, the message is durable here, and will stand in the log, where each member
+    /// finds it, or end as expired. Dropped before, it was taken on or was not; to try again safely,
+    /// send with an id of your own ([`GroupMessage::id`]).
     pub async fn send(
         &self,
         group: GroupId,
         body: impl Into<Vec<u8>>,
     ) -> Result<MessageId, GroupError> {
-        self.send_as(group, ContentType::default(), body, LIFETIME).await
+        self.message(group).send(body).await
     }
 
-    /// Sends a message with a content type and a lifetime.
-    pub async fn send_as(
-        &self,
-        group: GroupId,
-        content_type: ContentType,
-        body: impl Into<Vec<u8>>,
-        lifetime: Duration,
-    ) -> Result<MessageId, GroupError> {
-        let send = GroupRequest::Send { group, content_type, body: body.into(), lifetime };
-        match self.ask(send).await? {
-            Answer::Accepted(id) => Ok(id),
-            _ => Err(GroupError::Broken),
+    /// A message to be sent with other options than the defaults.
+    pub fn message(&self, group: GroupId) -> GroupMessage<'_> {
+        GroupMessage::new(self, group)
+    }
+
+    /// How far a message of this agent's to a group got; `None` for one that is not known, or was
+    /// forgotten 7 days after it could last have lived.
+    pub async fn status(&self, id: MessageId) -> Result<Option<GroupStatus>, GroupError> {
+        Ok(self.agent.shared.ask(|answer| Order::GroupStatus { id, answer }).await??)
+    }
+
+    /// Waits until a message of this agent's to a group stands in the log, or has expired.
+    pub async fn settled(&self, id: MessageId) -> Result<GroupStatus, GroupError> {
+        // Watched before it is asked, so that nothing falls between.
+        let mut watch = self.agent.watch();
+        loop {
+            let status = self.status(id).await?.ok_or(GroupError::UnknownMessage)?;
+            if status.level != Level::Queued {
+                return Ok(status);
+            }
+            loop {
+                match watch.next().await {
+                    None => return Err(Stopped.into()),
+                    Some(Event::Group { what: GroupEvent::Moved { id: moved, .. }, .. })
+                        if moved == id =>
+                    {
+                        break;
+                    }
+                    Some(Event::Missed(_)) => break,
+                    Some(_) => {}
+                }
+            }
         }
     }
 
@@ -254,6 +279,12 @@ pub enum GroupError {
     /// The group does not allow it.
     #[error(transparent)]
     Rule(Rule),
+    /// The id names another message: fix the caller.
+    #[error("this id already names another message")]
+    IdReused,
+    /// No message of this agent's to a group has this id.
+    #[error("no message to a group has this id")]
+    UnknownMessage,
     /// The store failed: try again; if it stays so the disk is full or broken.
     #[error("the change could not be made durable: {0}")]
     Store(#[from] StoreError),
@@ -289,6 +320,7 @@ impl From<CommandError> for GroupError {
             CommandError::Stranded => Self::Stranded,
             CommandError::Unreachable => Self::Unreachable,
             CommandError::Busy => Self::Busy,
+            CommandError::IdReused => Self::IdReused,
             CommandError::Group(rule) => Self::Rule(rule),
             CommandError::Store(error) => Self::Store(error),
             CommandError::CommitFailed => Self::CommitFailed,

@@ -6,6 +6,7 @@ use meshwork_router::{Protocol, Reason};
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
+use super::reply::Progress;
 use super::{Body, Moment, text};
 
 /// A group that the agent is in.
@@ -79,7 +80,7 @@ pub struct Invitation {
     pub holder: Named,
 }
 
-/// A message to a group that was accepted.
+/// How far a message of ours to a group got.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct GroupMessage {
     /// To which.
@@ -88,8 +89,8 @@ pub struct GroupMessage {
     /// Its id.
     #[serde(with = "text")]
     pub message: MessageId,
-    /// Whether it is known to stand in the log, where each member finds it.
-    pub logged: bool,
+    /// How far: `relayed` is what stands in the log, where each member finds it.
+    pub level: Progress,
 }
 
 /// An entry of a group's log, as its holder sees it.

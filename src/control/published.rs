@@ -81,6 +81,7 @@ fn requests() -> Vec<Request> {
         group: "crew".into(),
         body: Body(b"hi".to_vec()),
         content_type: ContentType::default(),
+        message: None,
         lifetime_seconds: None,
         wait_seconds: None,
     };
@@ -148,6 +149,7 @@ fn requests() -> Vec<Request> {
         Request::ForgetGroup { group: "crew".into() },
         Request::SendToGroup(SendToGroup {
             content_type: "text/plain".parse().unwrap(),
+            message: Some(MESSAGE),
             lifetime_seconds: Some(60),
             wait_seconds: Some(5),
             ..to_group.clone()
@@ -353,7 +355,11 @@ fn replies() -> Vec<Reply> {
             holder: nameless(),
         }),
         Reply::EntryTrial(EntryTrial { opens: true, what: "words".into() }),
-        Reply::GroupMessage(GroupMessage { group: GROUP, message: MESSAGE, logged: true }),
+        Reply::GroupMessage(GroupMessage {
+            group: GROUP,
+            message: MESSAGE,
+            level: Progress::Relayed,
+        }),
         Reply::Done {},
     ];
     replies.extend(entries().into_iter().map(Reply::GroupEntry));

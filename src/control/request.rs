@@ -63,7 +63,8 @@ pub enum Request {
     /// Deliver a message: one [`Status`](super::Status), when it is durable here, or when it got
     /// as far as was waited for.
     Send(Send),
-    /// How far a message got: one [`Status`](super::Status).
+    /// How far a message got: one [`Status`](super::Status), or of a message to a group one
+    /// [`GroupMessage`](super::GroupMessage).
     Status {
         /// Its id.
         #[serde(with = "text")]
@@ -292,6 +293,9 @@ pub struct SendToGroup {
     /// What the body is: a media type, or any short name that all applications know.
     #[serde(default)]
     pub content_type: ContentType,
+    /// An id of the asker's own makes it safe to ask again: one is sent once.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_id")]
+    pub message: Option<MessageId>,
     /// How long it counts, at most 30 days; 7 days where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime_seconds: Option<u64>,

@@ -5,8 +5,8 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Entry, Logged};
 use meshwork_protocols::wire::MessageId;
 use meshwork_router::{
-    CommandError, Explanation, GroupSummary, InvitationSummary, PrekeyStatus, Request, Status,
-    Trial,
+    CommandError, Explanation, GroupStatus, GroupSummary, InvitationSummary, PrekeyStatus, Request,
+    Status, Trial,
 };
 use meshwork_state::StoreError;
 use tokio::sync::oneshot;
@@ -30,6 +30,8 @@ pub(crate) enum Order {
     Bundle { answer: oneshot::Sender<Result<Option<Vec<u8>>, StoreError>> },
     /// The groups that the agent is in.
     Groups { answer: oneshot::Sender<Result<Vec<GroupSummary>, StoreError>> },
+    /// How far a message to a group got.
+    GroupStatus { id: MessageId, answer: oneshot::Sender<Result<Option<GroupStatus>, StoreError>> },
     /// The groups that it is invited to.
     Invitations { answer: oneshot::Sender<Result<Vec<InvitationSummary>, StoreError>> },
     /// What the log of a group has behind this place.

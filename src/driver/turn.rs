@@ -114,6 +114,9 @@ impl Driver {
             Order::Groups { answer } => {
                 let _ = answer.send(self.router.groups());
             }
+            Order::GroupStatus { id, answer } => {
+                let _ = answer.send(self.router.group_status(id));
+            }
             Order::Invitations { answer } => {
                 let _ = answer.send(self.router.invitations());
             }

@@ -192,6 +192,7 @@ fn send(state: &Path, body: &str) -> Result<(), Fault> {
         group: "crew".into(),
         body: Body(body.as_bytes().to_vec()),
         content_type: Default::default(),
+        message: None,
         lifetime_seconds: None,
         wait_seconds: None,
     };

@@ -75,7 +75,7 @@ fn a_group_is_created_added_to_sent_to_and_read() {
     assert!(created.ok().contains("(this agent)  admin"), "{created:?}");
     crew.bring_in("alice", "crew", &["bob", "carol"]);
     let sent = home.run("alice", &["group", "send", "crew", "hello, crew"]);
-    assert!(sent.ok().starts_with("logged  "), "{sent:?}");
+    assert!(sent.ok().starts_with("relayed  "), "{sent:?}");
     for reader in ["bob", "carol"] {
         let shown = until("the message", || {
             let shown = home.run(reader, &["inbox", "--keep"]);

@@ -146,6 +146,19 @@ pub(crate) struct MessageRow {
     pub(crate) entry: Vec<u8>,
 }
 
+impl MessageRow {
+    /// That of a message whose time is over: no more than what tells it when it is read in the log
+    /// all the same.
+    pub(crate) fn over(self) -> Self {
+        let message = self.message.map(|message| Prepared { encoded: Vec::new(), ..message });
+        Self { message, entry: Vec::new(), ..self }
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        self.entry.is_empty()
+    }
+}
+
 /// A message as it is sealed, and sealed anew.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Prepared {

@@ -136,9 +136,12 @@ impl Desk {
         }
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
         member.caught_up = member.row.read >= last.0;
-        let read = member.row.read;
+        let (read, is_at_the_end) = (member.row.read, member.caught_up);
         if read > before {
             member.write(step, &group);
+        }
+        if is_at_the_end {
+            self.read_to_the_end(step, group);
         }
         if read / PASS_EVERY > before / PASS_EVERY {
             self.pass(step, group, EntryIndex(read));
@@ -294,8 +297,8 @@ impl Desk {
         };
         // 1. One of our own is known by its hash.
         let hash = fleet.provider().digest(&[&sealed]);
-        let own = member.messages.iter().find(|(_, known)| **known == hash);
-        if let Some((number, _)) = own.map(|(number, known)| (*number, *known)) {
+        let own = member.messages.iter().find(|(_, known)| known.hash() == &hash);
+        if let Some(number) = own.map(|(number, _)| *number) {
             self.message_stands(step, id, number)?;
             return Ok(Taken::Yes);
         }
@@ -452,9 +455,7 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.remove(&id) else { return Ok(()) };
         step.delete(Namespace::Group, key::group(&id));
-        for number in member.messages.keys() {
-            step.delete(Namespace::Group, key::message(&id, *number));
-        }
+        Self::end_messages(step, id, &member)?;
         for entry in member.summons {
             step.delete(Namespace::Group, key::summons(&id, entry));
         }

@@ -1,18 +1,24 @@
-//! Messages of our own: sealed when they are accepted, appended in their order, done when they are
-//! read in the log. One that the group has left behind meanwhile is sealed anew under its id.
+//! Messages of our own: sealed when they are accepted, appended in their order, there for everybody
+//! when they are read in the log. One that the group has left behind meanwhile is sealed anew under
+//! its id; one whose time is over before is given up.
+
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use meshwork_protocols::fleet::{GroupError, GroupId, LogEntry, MAX_PAST};
 use meshwork_protocols::relay::{Answer, Append, Entry, MAX_COMMIT, Request};
+use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::{MAX_LIFETIME, Message, MessageId};
 use meshwork_state::{Namespace, StoreError};
 
-use super::Errand;
 use super::following::log_of;
 use super::requests::Sent;
+use super::{Errand, Member};
 use crate::command::{Answer as Done, CommandError};
 use crate::desk::Desk;
-use crate::event::GroupEvent;
-use crate::fleet::{MessageRow, Prepared, key};
+use crate::event::{GroupEvent, Level};
+use crate::fleet::{MessageRow, Prepared, SentToGroupRow, key};
+use crate::outbox::fingerprint_to;
 use crate::outgoing::MIN_LIFETIME;
 use crate::transition::Transition;
 
@@ -21,6 +27,60 @@ pub const GROUP_MESSAGES: usize = 256;
 
 /// The longest body: sealed it fits an entry of the log.
 pub const MAX_GROUP_BODY: usize = MAX_COMMIT - 4 * 1024;
+
+/// A message of ours that was not read in the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    /// SHA-256 of the sealed bytes, by which the log gives it back.
+    hash: [u8; 32],
+    /// When its time is over; never for a wish to leave.
+    expires: Option<WallTime>,
+    /// Whether that was told. It may have come into the log all the same, and is known there until
+    /// the log was read to its end.
+    is_over: bool,
+}
+
+impl Waiting {
+    pub(super) fn of(row: &MessageRow) -> Self {
+        let expires = row.message.as_ref().map(|message| message.expires);
+        Self { hash: row.hash, expires, is_over: row.is_over() }
+    }
+
+    pub(super) const fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+}
+
+impl Member {
+    /// Whether a message is being appended.
+    fn is_appending(&self) -> bool {
+        self.under_way.iter().any(|errand| matches!(errand, Errand::Message { .. }))
+    }
+
+    /// Forgets so many of those that are over, the oldest first.
+    fn forget_over(&mut self, step: &mut Transition<'_>, id: &GroupId, most: usize) {
+        let over = self.messages.iter().filter(|(_, message)| message.is_over);
+        for number in over.map(|(number, _)| *number).take(most).collect::<Vec<_>>() {
+            self.messages.remove(&number);
+            self.appended.remove(&number);
+            step.delete(Namespace::Group, key::message(id, number));
+        }
+    }
+
+    /// How many messages wait for the log.
+    pub(super) fn waiting(&self) -> usize {
+        self.messages.values().filter(|message| !message.is_over).count()
+    }
+
+    /// When the time of one of them is over.
+    pub(super) fn next_expiry(&self, now: Timestamp) -> Option<Duration> {
+        let wait = self.messages.values().filter(|message| !message.is_over);
+        let at = wait.filter_map(|message| message.expires).min()?;
+        // A millisecond later it is over.
+        let left = at.saturating_since(now.wall) + Duration::from_millis(1);
+        Some(now.monotonic.saturating_add(left))
+    }
+}
 
 impl Desk {
     /// Takes a message on.
@@ -31,27 +91,113 @@ impl Desk {
         sent: Sent,
         congested: bool,
     ) -> Result<Done, CommandError> {
-        let Sent { content_type, body, lifetime } = sent;
+        let Sent { id: name, content_type, body, lifetime } = sent;
+        // 1. Is it a message that may be sent at all?
         let member = self.fleets.members.get(&id).ok_or(CommandError::UnknownGroup)?;
-        if member.row.stage.is_lost() {
-            return Err(CommandError::Stranded);
-        }
         if body.len() > MAX_GROUP_BODY {
             return Err(CommandError::TooLarge);
         }
         if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
             return Err(CommandError::BadLifetime);
         }
-        if congested || member.messages.len() >= GROUP_MESSAGES {
-            return Err(CommandError::Busy);
-        }
-        let (created, name) = (step.now.wall, MessageId::random(&mut *self.random));
+        let (is_lost, waiting) = (member.row.stage.is_lost(), member.waiting());
+        let drawn = name.is_none();
+        let name = name.unwrap_or_else(|| MessageId::random(&mut *self.random));
+        let created = step.now.wall;
         let expires = created + lifetime;
         let message = Message { id: name, created, expires, order: None, content_type, body };
+        let fingerprint = fingerprint_to(&*self.config.provider, id.as_bytes(), &message);
+        // 2. Was it sent before?
+        if !drawn && let Some(before) = self.fingerprint_of(step, name)? {
+            return if before == fingerprint {
+                Ok(Done::Accepted(name))
+            } else {
+                Err(CommandError::IdReused)
+            };
+        }
+        // 3. Is there room?
+        if is_lost {
+            return Err(CommandError::Stranded);
+        }
+        if congested || waiting >= GROUP_MESSAGES {
+            return Err(CommandError::Busy);
+        }
+        // 4. It is taken on.
         let encoded = message.encode().expose().to_vec();
         let prepared = Prepared { id: name, expires, encoded };
         self.seal_for_group(step, id, Some(prepared))?;
+        SentToGroupRow::new(id, expires, fingerprint).write(step, name);
+        Self::tell_of_group(step, id, GroupEvent::Moved { id: name, level: Level::Queued });
         Ok(Done::Accepted(name))
+    }
+
+    /// Tells how far a message got, where that is news.
+    pub(super) fn move_in_group(
+        step: &mut Transition<'_>,
+        group: GroupId,
+        id: MessageId,
+        level: Level,
+    ) -> Result<(), StoreError> {
+        let Some(mut row) = SentToGroupRow::read(step, id)? else { return Ok(()) };
+        if row.moves(level) {
+            row.write(step, id);
+            Self::tell_of_group(step, group, GroupEvent::Moved { id, level });
+        }
+        Ok(())
+    }
+
+    /// Gives up what was not read in the log when its time is over. What came there all the same is
+    /// still known by its hash.
+    pub(super) fn expire_messages(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
+        let now = step.now.wall;
+        let ends = |message: &Waiting| {
+            !message.is_over && message.expires.is_some_and(|expires| expires < now)
+        };
+        let over = member.messages.iter().filter(|(_, message)| ends(message));
+        for number in over.map(|(number, _)| *number).collect::<Vec<_>>() {
+            let row = MessageRow::read(step, &key::message(&id, number))?;
+            let row = row.ok_or(StoreError::Damaged)?.over();
+            row.write(step, key::message(&id, number));
+            if let Some(member) = self.fleets.members.get_mut(&id) {
+                member.messages.insert(number, Waiting::of(&row));
+            }
+            if let Some(message) = row.message {
+                Self::move_in_group(step, id, message.id, Level::Expired)?;
+            }
+        }
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        let excess = (member.messages.len() - member.waiting()).saturating_sub(GROUP_MESSAGES);
+        member.forget_over(step, &id, excess);
+        Ok(())
+    }
+
+    /// The log was read to its end: what is not there of what was given up does not come any more.
+    pub(super) fn read_to_the_end(&mut self, step: &mut Transition<'_>, id: GroupId) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        if !member.is_appending() {
+            member.forget_over(step, &id, usize::MAX);
+        }
+    }
+
+    /// What waits ends with the group.
+    pub(super) fn end_messages(
+        step: &mut Transition<'_>,
+        id: GroupId,
+        member: &Member,
+    ) -> Result<(), StoreError> {
+        for number in member.messages.keys() {
+            let row = MessageRow::read(step, &key::message(&id, *number))?;
+            step.delete(Namespace::Group, key::message(&id, *number));
+            if let Some(message) = row.and_then(|row| row.message) {
+                Self::move_in_group(step, id, message.id, Level::Expired)?;
+            }
+        }
+        Ok(())
     }
 
     /// Seals a message, or a wish to leave, behind those that wait.
@@ -65,7 +211,7 @@ impl Desk {
         let number = member.row.next_message;
         let row = self.sealed(step, id, message)?;
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
-        member.messages.insert(number, row.hash);
+        member.messages.insert(number, Waiting::of(&row));
         member.row.next_message = number + 1;
         member.write(step, &id);
         row.write(step, key::message(&id, number));
@@ -104,12 +250,14 @@ impl Desk {
         id: GroupId,
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
-        let is_under_way = |errand: &Errand| matches!(errand, Errand::Message { .. });
-        if member.under_way.iter().any(is_under_way) {
+        if member.is_appending() {
             return Ok(());
         }
-        let waits = |number: &&u64| !member.appended.contains(*number);
-        let Some(number) = member.messages.keys().find(waits).copied() else { return Ok(()) };
+        let waits = |(number, message): &(&u64, &Waiting)| {
+            !message.is_over && !member.appended.contains(*number)
+        };
+        let next = member.messages.iter().find(waits).map(|(number, _)| *number);
+        let Some(number) = next else { return Ok(()) };
         let row = MessageRow::read(step, &key::message(&id, number))?;
         let row = row.ok_or(StoreError::Damaged)?;
         // What was sealed in an epoch that is over is sealed for whoever is there now.
@@ -136,7 +284,7 @@ impl Desk {
         };
         row.write(step, key::message(&id, number));
         if let Some(member) = self.fleets.members.get_mut(&id) {
-            member.messages.insert(number, row.hash);
+            member.messages.insert(number, Waiting::of(&row));
         }
         Ok(row)
     }
@@ -179,16 +327,17 @@ impl Desk {
         member.appended.remove(&number);
         let kept = u64::try_from(MAX_PAST).unwrap_or(0);
         let is_late = sight.epoch.saturating_sub(row.epoch) > kept;
-        let over = row.message.as_ref().is_none_or(|message| message.expires < step.now.wall);
-        if is_late && !over {
+        if is_late && !row.is_over() {
             self.reseal(step, id, number, row)?;
             return Ok(());
         }
         member.messages.remove(&number);
         step.delete(Namespace::Group, key::message(&id, number));
-        if let Some(message) = row.message {
-            Self::tell_of_group(step, id, GroupEvent::Logged(message.id));
+        match row.message {
+            // It expired, and nobody can open what came there of it.
+            Some(_) if is_late => Ok(()),
+            Some(message) => Self::move_in_group(step, id, message.id, Level::Relayed),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use meshwork_protocols::fleet::summons::is_group_name;
 use meshwork_protocols::fleet::{Charter, Group, GroupError, GroupId, Summons};
 use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::time::WallTime;
-use meshwork_protocols::wire::ContentType;
+use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_state::StoreError;
 
 use super::joining::sight_of;
@@ -17,6 +17,7 @@ use super::{MAX_GROUPS, Member, Sight};
 use crate::choice::{Choice, Situation, choose};
 use crate::command::{Answer, CommandError, Ticket};
 use crate::desk::Desk;
+use crate::event::Level;
 use crate::fleet::{Cards, GroupRow, InvitationRow, Stage, Wish, WishState, key};
 use crate::peer::Standing;
 use crate::transition::Transition;
@@ -74,6 +75,8 @@ pub enum GroupRequest {
     Send {
         /// Where.
         group: GroupId,
+        /// An id of the caller's choice makes a repeated send safe; `None` draws one.
+        id: Option<MessageId>,
         /// What the body is.
         content_type: ContentType,
         /// The body.
@@ -86,6 +89,7 @@ pub enum GroupRequest {
 /// A message for a group.
 #[derive(Debug)]
 pub(super) struct Sent {
+    pub(super) id: Option<MessageId>,
     pub(super) content_type: ContentType,
     pub(super) body: Vec<u8>,
     pub(super) lifetime: Duration,
@@ -119,6 +123,16 @@ pub struct GroupSummary {
     pub changes: usize,
     /// How a message to it would go now, and why.
     pub choice: Choice,
+}
+
+/// How far a message of ours to a group got.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GroupStatus {
+    /// To which.
+    pub group: GroupId,
+    /// How far: [`Level::Queued`], [`Level::Relayed`] once it stands in the log, or
+    /// [`Level::Expired`] where it did not come there in time.
+    pub level: Level,
 }
 
 /// What the owner sees of a summons.
@@ -181,8 +195,8 @@ impl Desk {
                 self.fleets.members.get(&group).ok_or(CommandError::UnknownGroup)?;
                 self.erase_group(step, group)?;
             }
-            GroupRequest::Send { group, content_type, body, lifetime } => {
-                let sent = Sent { content_type, body, lifetime };
+            GroupRequest::Send { group, id, content_type, body, lifetime } => {
+                let sent = Sent { id, content_type, body, lifetime };
                 return self.send_to_group(step, group, sent, congested).map(Some);
             }
         }
@@ -323,7 +337,7 @@ impl Desk {
             let sight = self.sight(step, group)?;
             let Some(member) = self.fleets.members.get(&group) else { continue };
             let situation = Situation { fleet: Some(member.log()), ..Situation::default() };
-            let Member { row, messages, .. } = member;
+            let Member { row, .. } = member;
             let (epoch, members, admins) = match sight {
                 Ok(sight) => {
                     let members = sight.members.iter().map(|leaf| leaf.credential.agent);
@@ -341,7 +355,7 @@ impl Desk {
                 members,
                 admins,
                 read: row.read,
-                waiting: messages.len(),
+                waiting: member.waiting(),
                 changes: row.wishes.len(),
                 choice: choose(&situation).choice,
             });

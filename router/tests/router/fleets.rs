@@ -1,6 +1,8 @@
 //! Groups of agents over a log that a relay holds: several routers, the relay's own code in memory,
 //! and what becomes of crashes, lost answers, races and members that break the rules.
 
+mod sending;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use meshwork_relay::storage::MemoryStorage;
 use meshwork_relay::{Asked as Call, Limits, Outcome, Relay};
 use meshwork_router::{
     Answer, AskId, CommandError, Event, GroupEvent, GroupRequest, GroupSummary, INVITATIONS_OF_ONE,
-    Input, Output, PathChange, PathId, PathKind, PathOpened, Policy, Protocol, RelayFailure,
+    Input, Level, Output, PathChange, PathId, PathKind, PathOpened, Policy, Protocol, RelayFailure,
     RelayNews, Request, Stored, Ticket,
 };
 use meshwork_state::Namespace;
@@ -154,6 +156,7 @@ impl World {
         let outgoing = text(RELAY, body);
         let send = GroupRequest::Send {
             group: self.group,
+            id: None,
             content_type: outgoing.content_type,
             body: outgoing.body,
             lifetime: outgoing.lifetime,
@@ -434,7 +437,8 @@ fn a_group_is_founded_and_joined_and_everybody_hears_each_message_once() {
     let mut world = World::with_group(3);
     let Ok(Answer::Accepted(id)) = world.send(0, "hello") else { panic!("not accepted") };
     world.settle();
-    assert!(world.saw(0, |what| *what == GroupEvent::Logged(id)));
+    let relayed = GroupEvent::Moved { id, level: Level::Relayed };
+    assert!(world.saw(0, |what| *what == relayed));
     for place in [1, 2] {
         assert_eq!(world.nodes[place].bodies(), ["hello"]);
         let delivery = &world.nodes[place].inbox()[0];

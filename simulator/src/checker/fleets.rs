@@ -8,7 +8,7 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Answer, Append, Entry, Logged, Refusal, Request};
 use meshwork_protocols::wire::MessageId;
 use meshwork_relay::Asked;
-use meshwork_router::{Delivery, GroupEvent};
+use meshwork_router::{Delivery, GroupEvent, Level};
 
 use super::Violation;
 use crate::happening::Sending;
@@ -141,7 +141,7 @@ impl FleetPromises {
                     self.violated(Violation::TwoWinners { epoch });
                 }
             }
-            GroupEvent::Logged(id) => {
+            GroupEvent::Moved { id, level: Level::Relayed } => {
                 let of_host = |message: &&mut Message| {
                     message.sending.from == host
                         && message.accepted.is_some_and(|(_, known)| known == id)

@@ -84,6 +84,7 @@ impl Process {
                 seen?;
                 GroupRequest::Send {
                     group,
+                    id: None,
                     content_type: "text/plain".parse().unwrap_or_default(),
                     body: sending.body(),
                     lifetime: sending.lifetime,

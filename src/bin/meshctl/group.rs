@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use meshwork::control::{
-    ChangeGroup, Group as Facts, GroupChange, GroupMessage, Reply, Request, SendToGroup,
+    ChangeGroup, Code, Fault, Group as Facts, GroupChange, GroupMessage, Progress, Reply, Request,
+    SendToGroup,
 };
 
 use crate::access::Access;
@@ -12,7 +13,7 @@ use crate::context::Context;
 use crate::output::Halt;
 use crate::plain::Plain;
 use crate::send::Content;
-use crate::{show, span};
+use crate::{show, span, status};
 
 /// Found, join and use groups: one encrypted channel for many
 #[derive(Args, Debug)]
@@ -90,7 +91,7 @@ Example:
     /// Send a message to everybody in a group
     #[command(after_help = "\
 When it returns without an error the message is durable here, and stands in the log, where each member
-finds it, or will: `logged` or `queued`.
+finds it, or will: `relayed` or `queued`. `meshctl status` tells of it later.
 
 Example:
   $ meshctl group send crew 'are you all there?'
@@ -158,6 +159,9 @@ struct Send {
     group: String,
     #[command(flatten)]
     content: Content,
+    /// An id of your own: the same message under the same id is sent once
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
     /// How long it counts, up to 30d [default: 7d]
     #[arg(long, value_parser = span::parse, value_name = "SPAN")]
     expires: Option<Duration>,
@@ -227,6 +231,7 @@ impl Send {
             group: self.group.clone(),
             body,
             content_type,
+            message: self.id.as_deref().map(status::message_id).transpose()?,
             lifetime_seconds: self.expires.map(|span| span.as_secs()),
             wait_seconds: Some(self.timeout.as_secs()),
         })
@@ -261,12 +266,14 @@ fn groups(replies: &[Reply]) -> impl Iterator<Item = &Facts> {
 }
 
 fn sent(context: &Context, message: &GroupMessage, running: bool) -> Result<(), Halt> {
-    let GroupMessage { group, message, logged } = message;
-    let level = if *logged { "logged" } else { "queued" };
-    context.output.say(format_args!("{level}  {message}  to group {}", show::short(group)))?;
-    if *logged || running {
-        return Ok(());
+    context.output.say(show::group_message(message))?;
+    match message.level {
+        Progress::Expired => Err(Fault::new(Code::Expired, "the message expired").into()),
+        Progress::Queued if !running => {
+            let up = context.command("up");
+            let line = "Kept here. No agent runs: it goes out with the next";
+            context.output.say(format_args!("{line} `{up}`."))
+        }
+        _ => Ok(()),
     }
-    let up = context.command("up");
-    context.output.say(format_args!("Kept here. No agent runs: it goes out with the next `{up}`."))
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use meshwork::control::{
-    Delivery, Event, Group, GroupEntry, GroupMember, GroupState, Happening, Invitation, Moment,
-    Named, Peer, Progress, RelayFigures, Reply, Route, Status, Transfer, TransferState, Via,
+    Delivery, Event, Group, GroupEntry, GroupMember, GroupMessage, GroupState, Happening,
+    Invitation, Moment, Named, Peer, Progress, RelayFigures, Reply, Route, Status, Transfer,
+    TransferState, Via,
 };
 use meshwork::{GroupId, Standing};
 
@@ -20,6 +21,12 @@ pub(crate) fn status(status: &Status) -> String {
         |refusal| format!("{} by the peer: {}", level.as_str(), Plain(refusal)),
     );
     format!("{:<9}  {message}  to {}  {end}", level.as_str(), Plain(&to.to_string()))
+}
+
+/// How far a message to a group got.
+pub(crate) fn group_message(message: &GroupMessage) -> String {
+    let GroupMessage { group, message, level } = message;
+    format!("{:<9}  {message}  to group {}", level.as_str(), short(group))
 }
 
 /// What a relay does, a line for each kind of thing.

@@ -14,6 +14,7 @@ use crate::show;
 #[command(after_help = "\
 queued     durable here
 sent       on its way
+relayed    with a relay that keeps the peer's mail, or in the log of the group
 delivered  durable in the peer's inbox
 processed  marked by the peer's application (`meshctl inbox` marks what it shows)
 expired    no longer tried; a late receipt can still move it on
@@ -45,8 +46,10 @@ impl Status {
 async fn of_message(context: &Context, message: MessageId) -> Result<(), Halt> {
     for reply in Access::once(context, Request::Status { message }).await? {
         context.output.object(&reply)?;
-        if let Reply::Status(status) = reply {
-            context.output.say(show::status(&status))?;
+        match reply {
+            Reply::Status(status) => context.output.say(show::status(&status))?,
+            Reply::GroupMessage(message) => context.output.say(show::group_message(&message))?,
+            _ => {}
         }
     }
     Ok(())

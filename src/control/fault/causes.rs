@@ -210,6 +210,8 @@ impl From<GroupError> for Fault {
             GroupError::Stranded => Code::GroupStranded,
             GroupError::Unreachable => Code::LogAway,
             GroupError::Busy => Code::Busy,
+            GroupError::IdReused => Code::IdReused,
+            GroupError::UnknownMessage => Code::UnknownMessage,
             GroupError::Rule(rule) => code_of_rule(&rule),
             GroupError::Store(_) | GroupError::CommitFailed => Code::Disk,
             GroupError::Stopped(_) => Code::Stopping,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Contact, Relay, Transport};
-use meshwork_router::{GroupEvent, GroupSummary};
+use meshwork_protocols::wire::MessageId;
+use meshwork_router::{GroupEvent, GroupStatus, GroupSummary};
 
 use super::{Ended, Out};
-use crate::agent::LIFETIME;
 use crate::control::groups::{
     EntryKind, EntryTrial, Group, GroupEntry, GroupMember, GroupMessage, GroupState, Invitation,
 };
@@ -194,24 +194,36 @@ fn failure(agent: &Agent, wanted: &Wanted<'_>, what: GroupEvent) -> Option<Fault
 }
 
 pub(super) async fn send(agent: &Agent, message: SendToGroup, out: &Out) -> Result<(), Ended> {
-    let SendToGroup { group, body, content_type, lifetime_seconds, wait_seconds } = message;
+    let SendToGroup { group, body, content_type, message, lifetime_seconds, wait_seconds } =
+        message;
     let group = roster::find_group(agent, &group).await?.group;
-    let lifetime = lifetime_seconds.map_or(LIFETIME, Duration::from_secs);
-    let mut watch = agent.watch();
-    let sent = agent.groups().send_as(group, content_type, body.0, lifetime).await;
-    let message = sent.map_err(Fault::from)?;
-    let is_logged = |event: &Event| matches!(event, Event::Group { what: GroupEvent::Logged(id), .. } if *id == message);
-    let logged = async {
-        while let Some(event) = watch.next().await {
-            if is_logged(&event) {
-                return true;
-            }
-        }
-        false
-    };
+    let groups = agent.groups();
+    let mut outgoing = groups.message(group).content_type(content_type);
+    if let Some(id) = message {
+        outgoing = outgoing.id(id);
+    }
+    if let Some(seconds) = lifetime_seconds {
+        outgoing = outgoing.lifetime(Duration::from_secs(seconds));
+    }
+    let id = outgoing.send(body.0).await.map_err(Fault::from)?;
     let wait = Duration::from_secs(wait_seconds.unwrap_or(0));
-    let logged = tokio::time::timeout(wait, logged).await.unwrap_or(false);
-    out.say(Reply::GroupMessage(GroupMessage { group, message, logged })).await
+    match tokio::time::timeout(wait, groups.settled(id)).await {
+        Ok(settled) => {
+            out.say(Reply::GroupMessage(how_far(id, &settled.map_err(Fault::from)?))).await
+        }
+        Err(_elapsed) => status(agent, id, out).await,
+    }
+}
+
+/// How far a message to a group got.
+pub(super) async fn status(agent: &Agent, id: MessageId, out: &Out) -> Result<(), Ended> {
+    let status = agent.groups().status(id).await.map_err(Fault::from)?;
+    let unknown = || Fault::new(Code::UnknownMessage, format!("no message {id} is known"));
+    out.say(Reply::GroupMessage(how_far(id, &status.ok_or_else(unknown)?))).await
+}
+
+fn how_far(message: MessageId, status: &GroupStatus) -> GroupMessage {
+    GroupMessage { group: status.group, message, level: status.level.into() }
 }
 
 /// The log, from a place to its end.

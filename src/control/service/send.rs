@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use meshwork_protocols::wire::MessageId;
 
-use super::{Ended, Out};
+use super::{Ended, Out, groups};
 use crate::control::request::{Send, Wait, WaitFor};
-use crate::control::{Code, Fault, Reply, reply, roster};
+use crate::control::{Fault, Reply, reply, roster};
 use crate::{Agent, Status};
 
 pub(super) async fn send(agent: &Agent, message: Send, out: &Out) -> Result<(), Ended> {
@@ -30,9 +30,10 @@ pub(super) async fn send(agent: &Agent, message: Send, out: &Out) -> Result<(), 
 }
 
 pub(super) async fn status(agent: &Agent, id: MessageId, out: &Out) -> Result<(), Ended> {
-    let status = agent.status(id).await.map_err(Fault::from)?;
-    let unknown = || Fault::new(Code::UnknownMessage, format!("no message {id} is known"));
-    tell(agent, id, status.ok_or_else(unknown)?, out).await
+    match agent.status(id).await.map_err(Fault::from)? {
+        Some(status) => tell(agent, id, status, out).await,
+        None => groups::status(agent, id, out).await,
+    }
 }
 
 /// Waits, and tells how far it got by then.

@@ -240,6 +240,7 @@ async fn say<'a>(
             group: GROUP.to_owned(),
             body: Body((*text).into()),
             content_type: Default::default(),
+            message: None,
             lifetime_seconds: None,
             wait_seconds: Some(PATIENCE.as_secs()),
         };

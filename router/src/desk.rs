@@ -392,6 +392,7 @@ impl Desk {
         self.owed.schedule(&peer, step.now.monotonic);
         self.gaps.ask_at(peer, step.now.monotonic);
         self.dirty.insert(peer);
+        self.heard_of(&peer);
         match self.cards.get(path).cloned() {
             Some(card) => self.say_what_is_held(step, path, &card),
             None => Ok(()),
@@ -561,7 +562,9 @@ impl Desk {
     ) -> Result<(), CommandError> {
         let peer = card.agent();
         let standing = meeting.standing;
+        let held = Peers::facts(step, &peer)?.map(|facts| facts.card);
         match self.peers.meet(step, card, meeting)? {
+            Shown::Usable if held.as_deref() != Some(card.as_bytes()) => self.heard_of(&peer),
             Shown::Usable => {}
             Shown::Contradicted => {
                 step.tell(Event::Equivocation(peer));

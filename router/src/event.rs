@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use meshwork_protocols::fleet::{GroupError, GroupId};
+use meshwork_protocols::fleet::{GroupError, GroupId, OfferError};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::{MessageId, RefusalReason};
 use meshwork_state::StoreError;
@@ -122,9 +122,21 @@ pub enum GroupEvent {
         /// How far it got.
         level: Level,
     },
-    /// Somebody was not added, or not told of it: none of its relays has an offer of it that
-    /// counts. Invite it again later.
+    /// Somebody was not added, or not told of it: for a week none of its relays had an offer of it
+    /// that counts. Invite it again later.
     NotAdded(AgentId),
+    /// Somebody is not added yet: no relay of its own gives an offer of it. It is asked for again.
+    WaitsFor(AgentId),
+    /// An offer does not count, and another is asked for.
+    BadOffer {
+        /// Of whom it is said to be.
+        peer: AgentId,
+        /// What is wrong with it.
+        why: OfferError,
+    },
+    /// This agent came in by its last resort, which its relays give when they have no other offer of
+    /// it, and which others may have come by too. They get others.
+    LastResort,
     /// A change was not made: only an admin may.
     NotAdmin,
     /// A change was not made.
@@ -170,6 +182,16 @@ impl fmt::Display for GroupEvent {
             Self::Leaving(agent) => write!(f, "{agent} wants to leave"),
             Self::Moved { id, level } => write!(f, "message {id} {}", so_far(*level)),
             Self::NotAdded(peer) => write!(f, "{peer} was not added; no offer of it was found"),
+            Self::WaitsFor(peer) => {
+                write!(
+                    f,
+                    "{peer} is not added yet; no offer of it is to be had, it is asked for again"
+                )
+            }
+            Self::BadOffer { peer, why } => {
+                write!(f, "an offer of {peer} does not count, another is asked for: {why}")
+            }
+            Self::LastResort => f.write_str("this agent came in by the last resort of its offers"),
             Self::NotAdmin => f.write_str("a change was not made; only an admin may"),
             Self::NotChanged { why } => write!(f, "a change was not made: {why}"),
             Self::PassedOver { author, why } => {

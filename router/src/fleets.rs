@@ -6,7 +6,8 @@
 //! costs a repetition and nothing else, and who was away reads on where it stopped.
 //!
 //! - `following` reads the log, `committing` offers commits to it, `posting` messages.
-//! - `summoning` brings in those whom a commit added, `joining` answers a summons.
+//! - `seeking` looks for what those are added with who are to come in, `summoning` brings in whom a
+//!   commit added, `joining` answers a summons.
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
 //! - `renewing` draws new keys in time.
 //! - `offering` gives relays what others add this agent with.
@@ -21,6 +22,7 @@ mod posting;
 mod renewing;
 mod requests;
 mod returning;
+mod seeking;
 mod summoning;
 mod trial;
 
@@ -38,6 +40,7 @@ use meshwork_state::{Namespace, Row, StoreError};
 
 use self::joining::{Join, sight_of};
 use self::posting::Waiting;
+use self::seeking::Sought;
 use crate::choice::LogSituation;
 use crate::command::{CommandError, Ticket};
 use crate::desk::Desk;
@@ -143,10 +146,8 @@ struct Member {
     /// The commit of another that is to be confirmed, and when.
     confirm: Option<(u64, Duration)>,
     under_way: BTreeSet<Errand>,
-    /// Cards of those who are to come in.
-    found: BTreeMap<AgentId, Vec<u8>>,
-    /// How often the relays of one of them did not answer.
-    tries: BTreeMap<AgentId, u32>,
+    /// Those who are to come in.
+    sought: BTreeMap<AgentId, Sought>,
     /// How often the way back was asked for, and when it is next.
     way: Option<(u32, Duration)>,
     /// Whom this agent told the way back, and when.
@@ -176,8 +177,7 @@ impl Member {
             caught_up: false,
             confirm: None,
             under_way: BTreeSet::new(),
-            found: BTreeMap::new(),
-            tries: BTreeMap::new(),
+            sought: BTreeMap::new(),
             way: None,
             told: BTreeMap::new(),
             renews: None,
@@ -204,12 +204,15 @@ impl Member {
     fn due(&self, now: Timestamp) -> Option<Duration> {
         let asked = |commit| self.under_way.contains(&Errand::State(commit));
         let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
+        let seeks = self.seeks_at().filter(|_| self.row.stage == Stage::Member);
         let with_the_log = match self.row.stage {
             Stage::Stranded => self.way.map(|(_, at)| at),
-            _ => self.rests.or([confirm, self.doubt.filter(|_| self.caught_up), self.renews]
-                .into_iter()
-                .flatten()
-                .min()),
+            _ => {
+                self.rests.or([confirm, self.doubt.filter(|_| self.caught_up), self.renews, seeks]
+                    .into_iter()
+                    .flatten()
+                    .min())
+            }
         };
         // Time goes on for messages whether the log answers or not.
         with_the_log.into_iter().chain(self.next_expiry(now)).min()
@@ -374,7 +377,7 @@ impl Desk {
         Ok(())
     }
 
-    /// The holder of a log rests, or a relay of somebody who is to come in.
+    /// The holder of a log rests; a relay of somebody who is to come in keeps nobody else waiting.
     fn errand_failed(
         &mut self,
         step: &mut Transition<'_>,
@@ -382,10 +385,8 @@ impl Desk {
         errand: Errand,
         why: RelayFailure,
     ) {
-        if let Errand::Card(peer) | Errand::Offer(peer) = errand
-            && self.is_given_up(group, peer)
-        {
-            self.not_added(step, group, peer);
+        if let Errand::Card(peer) | Errand::Offer(peer) = errand {
+            self.relay_of_peer_failed(step, group, peer, why);
             return;
         }
         let now = step.now.monotonic;
@@ -484,7 +485,7 @@ impl Desk {
                 self.append_commit(step, group);
                 self.append_message(step, group)?;
                 self.upload(step, group)?;
-                self.seek_offers(step, group)?;
+                self.seek_offers(step, group);
                 self.confirm(step, group);
                 self.read_on(step, group);
             }

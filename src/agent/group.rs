@@ -53,7 +53,8 @@ impl Groups {
     }
 
     /// Brings peers in: each gets an invitation when the log has the commit that adds it. Many are
-    /// added by few commits.
+    /// added by few commits. Whoever has left no keys at its relays is waited for, a week long:
+    /// [`GroupSummary::wanted`] names it, and [`Groups::remove`] gives it up.
     pub async fn invite(
         &self,
         group: GroupId,
@@ -147,7 +148,8 @@ impl Groups {
         }
     }
 
-    /// Takes members out. What is sent from then on they cannot read.
+    /// Takes members out. What is sent from then on they cannot read. Whoever is waited for comes in
+    /// no more.
     pub async fn remove(
         &self,
         group: GroupId,

@@ -29,8 +29,11 @@ pub struct Group {
     pub read: u64,
     /// Messages of this agent that are not known to stand in the log.
     pub waiting: usize,
-    /// Changes that this agent asked for and that are not made.
+    /// Changes that this agent asked for and that are under way.
     pub changes: usize,
+    /// Whom this agent invites as soon as a relay of theirs has keys of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<Named>,
     /// What would protect a message to it now.
     pub protocol: Protocol,
     /// Why.

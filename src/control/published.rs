@@ -389,6 +389,7 @@ fn group(state: GroupState) -> Group {
         read: 9,
         waiting: 1,
         changes: 2,
+        wanted: vec![nameless()],
         protocol: Protocol::Fleet,
         reason: Reason::GroupLog,
         why: "words".into(),

@@ -102,7 +102,7 @@ pub(super) async fn find_member(
 ) -> Result<AgentId, Fault> {
     // Members need not be peers of this agent.
     match text.parse::<AgentId>() {
-        Ok(id) if group.members.contains(&id) => Ok(id),
+        Ok(id) if group.members.contains(&id) || group.wanted.contains(&id) => Ok(id),
         _ => find(agent, text).await,
     }
 }

@@ -29,14 +29,7 @@ impl Crew {
 
     /// Brings peers in, however long their keys take to reach the relay; they join.
     pub(crate) fn bring_in(&self, admin: &str, group: &str, peers: &[&str]) {
-        for peer in peers {
-            until("the invitation", || {
-                let invited = self.home.run(admin, &["group", "add", group, peer]);
-                // Once it is a member, it need not be added again.
-                let is_in = invited.code == Some(0) || invited.err.contains("MESH-0709");
-                is_in.then_some(())
-            });
-        }
+        self.home.run(admin, &[&["group", "add", group], peers].concat()).ok();
         for peer in peers {
             self.join(peer, group);
         }
@@ -186,8 +179,36 @@ fn what_a_person_gets_wrong_is_told_with_what_to_do() {
     let erin = home.up("erin");
     home.run("bob", &["peers", "add", &erin.contact, "--name", "erin"]).ok();
     home.run("bob", &["group", "create", "others"]).ok();
-    home.run("bob", &["group", "add", "others", "erin"]).failed("MESH-0711", 3, &["erin", "relay"]);
+    let late = home.run("bob", &["group", "add", "others", "erin", "--timeout", "1s"]);
+    late.failed("MESH-0714", 4, &["no relay has keys of erin yet", "it is kept and made while"]);
     home.run("erin", &["group", "create", "none"]).failed("MESH-0705", 1, &["--relay CONTACT"]);
+}
+
+#[test]
+fn who_has_left_no_keys_yet_is_waited_for_or_given_up() {
+    let mut crew = Crew::new(&["alice"]);
+    let home = &crew.home;
+    home.run("alice", &["group", "create", "crew"]).ok();
+    for late in ["bob", "carol"] {
+        home.run(late, &["init", "--name", late, "--relay", &crew.relay.contact]).ok();
+        // Its card is there, and it was never up.
+        let file = home.path(&format!("{late}.card"));
+        let file = file.to_str().unwrap();
+        home.run(late, &["card", "export", "--out", file]).ok();
+        home.run("alice", &["card", "import", file, "--name", late]).ok();
+    }
+    let add = home.run("alice", &["group", "add", "crew", "bob", "carol", "--timeout", "1s"]);
+    add.failed("MESH-0714", 4, &["bob", "carol", "it is kept and made while"]);
+    let shown = home.run("alice", &["group", "members", "crew"]);
+    assert_eq!(shown.ok().matches("waited for").count(), 2, "{shown:?}");
+    home.run("alice", &["group", "remove", "crew", "carol"]).ok();
+    assert_eq!(crew.group("alice")["wanted"][0]["name"], "bob");
+    assert_eq!(crew.group("alice")["wanted"].as_array().unwrap().len(), 1);
+    // It comes up, and is invited by itself.
+    crew.ups.push(crew.home.up("bob"));
+    crew.home.run("bob", &["peers", "add", &crew.ups[0].contact, "--name", "alice"]).ok();
+    crew.join("bob", "crew");
+    assert!(crew.group("alice").get("wanted").is_none());
 }
 
 #[test]

@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use openmls::group::{StagedWelcome, WelcomeError};
+use openmls::key_packages::KeyPackageBundle;
+use openmls::messages::Welcome as MlsWelcome;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::treesync::RatchetTreeIn;
 
@@ -31,6 +33,7 @@ pub struct Invitation<'a> {
     charter: Charter,
     inviter: AgentId,
     members: Vec<AgentId>,
+    by_last_resort: bool,
 }
 
 impl<'a> Invitation<'a> {
@@ -44,6 +47,7 @@ impl<'a> Invitation<'a> {
         let welcome = welcome::read(around.suite, bytes)?;
         let tree = read_tree(tree)?;
         let mls = around.mls();
+        let by_last_resort = is_by_last_resort(&mls, &welcome)?;
         let staged = StagedWelcome::build_from_welcome(&mls, &join_config(), welcome)
             .map_err(of_welcome)?
             .with_ratchet_tree(tree)
@@ -68,7 +72,7 @@ impl<'a> Invitation<'a> {
         if !charter.is_admin(&inviter) {
             return Err(Refusal::NotAdmin(inviter).into());
         }
-        Ok(Self { mls, staged, id, charter, inviter, members })
+        Ok(Self { mls, staged, id, charter, inviter, members, by_last_resort })
     }
 
     /// Which group.
@@ -91,6 +95,11 @@ impl<'a> Invitation<'a> {
         &self.members
     }
 
+    /// Whether the inviter had no other offer than the last resort, which stays as it is.
+    pub fn by_last_resort(&self) -> bool {
+        self.by_last_resort
+    }
+
     /// Joins. The key package is used up in the same transaction.
     pub fn accept(self) -> Result<Step<Group>, GroupError> {
         let mls_group = self.staged.into_group(&self.mls).map_err(of_welcome)?;
@@ -105,6 +114,17 @@ impl fmt::Debug for Invitation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Invitation({:?} by {})", self.id, self.inviter)
     }
+}
+
+fn is_by_last_resort(mls: &Mls<'_>, welcome: &MlsWelcome) -> Result<bool, GroupError> {
+    for secrets in welcome.secrets() {
+        let name = secrets.new_member();
+        let ours: Option<KeyPackageBundle> = mls.overlay().get(Label::KeyPackage, &name)?;
+        if let Some(ours) = ours {
+            return Ok(ours.key_package().last_resort());
+        }
+    }
+    Ok(false)
 }
 
 /// Reads a tree.

@@ -94,8 +94,9 @@ pub(crate) struct Passed {
 /// A change that this agent wants made.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Wish {
-    /// Somebody is to come in; `anew` where it is there already and lost its state.
-    Add { peer: AgentId, anew: bool, state: WishState },
+    /// Somebody is to come in; `anew` where it is there already and lost its state. It is waited for
+    /// from `since` on.
+    Add { peer: AgentId, anew: bool, since: WallTime, state: WishState },
     /// Somebody is to go.
     Remove(AgentId),
     /// A member is to be an admin.
@@ -104,6 +105,26 @@ pub(crate) enum Wish {
     Dismiss(AgentId),
     /// New keys of our own.
     Rotate,
+}
+
+impl Wish {
+    /// Who comes in by it.
+    pub(crate) const fn adds(&self) -> Option<AgentId> {
+        match self {
+            Self::Add { peer, .. } => Some(*peer),
+            _ => None,
+        }
+    }
+
+    /// Whether it wishes for the same, whenever it was made and however far it is.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Add { peer, anew, .. }, Self::Add { peer: of, anew: as_well, .. }) => {
+                (peer, anew) == (of, as_well)
+            }
+            _ => self == other,
+        }
+    }
 }
 
 /// What is there of somebody who is to come in.

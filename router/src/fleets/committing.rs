@@ -5,7 +5,8 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use meshwork_protocols::fleet::{
-    Charter, GroupError, GroupId, LogEntry, MAX_ADDED_AT_ONCE, Offer, Plan, Posting, Step,
+    Charter, GroupError, GroupId, LogEntry, MAX_ADDED_AT_ONCE, Offer, OfferError, Plan, Posting,
+    Step,
 };
 use meshwork_protocols::identity::{AgentId, Card, Unverified};
 use meshwork_protocols::relay::{
@@ -20,7 +21,8 @@ use crate::event::GroupEvent;
 use crate::fleet::{Fleet, Offered, Wish, WishState};
 use crate::transition::Transition;
 
-/// The most changes that wait in one group: those whom one request names, twice.
+/// The most changes that wait in one group for its owner: those whom one request names, twice. What
+/// this agent wishes for by itself is one thing for each member at most.
 pub(super) const MAX_WISHES: usize = 2 * super::requests::MAX_NAMED;
 
 /// What one commit is to do, out of what is wished for.
@@ -34,17 +36,27 @@ struct Pick {
     charter: Option<Charter>,
     /// What there is nothing to do for any more, and why, where it cannot be done.
     dropped: Vec<(Wish, Option<GroupEvent>)>,
+    /// Whose offers do not count, and why.
+    bad: Vec<(AgentId, OfferError)>,
 }
 
 impl Desk {
-    /// Something is to be changed.
+    /// Something is to be changed. Whoever is waited for already is sought soon, and for as long as
+    /// if it were wished for now.
     pub(super) fn wish(&mut self, step: &mut Transition<'_>, group: GroupId, wish: Wish) {
+        let now = step.now.wall;
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
-        if member.row.wishes.len() < MAX_WISHES && !member.row.wishes.contains(&wish) {
-            member.row.wishes.push(wish);
-            member.write(step, &group);
-            self.fleets.dirty.insert(group);
+        match member.row.wishes.iter_mut().find(|known| known.is_as(&wish)) {
+            Some(Wish::Add { peer, since, state: WishState::Wanted, .. }) => {
+                *since = now;
+                let peer = *peer;
+                member.hurry(&peer);
+            }
+            Some(_) => return,
+            None => member.row.wishes.push(wish),
         }
+        member.write(step, &group);
+        self.fleets.dirty.insert(group);
     }
 
     /// Makes a commit of what is wished for, if it would build on the log's last entry.
@@ -64,7 +76,16 @@ impl Desk {
         let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
         let pick = self.pick(step, id, &sight)?;
         self.drop_wishes(step, id, &pick.dropped);
-        if pick.wishes.is_empty() { Ok(()) } else { self.commit(step, id, &sight, pick) }
+        for bad in &pick.bad {
+            self.offer_is_bad(step, id, *bad);
+        }
+        if !pick.wishes.is_empty() {
+            return self.commit(step, id, &sight, pick);
+        }
+        if let Some(member) = self.fleets.members.get_mut(&id) {
+            member.apart = false;
+        }
+        Ok(())
     }
 
     fn drop_wishes(
@@ -111,16 +132,17 @@ impl Desk {
                 Wish::Remove(agent) => pick.remove(wish, sight, *agent),
                 Wish::Appoint(agent) => pick.admin(wish, sight, *agent, true),
                 Wish::Dismiss(agent) => pick.admin(wish, sight, *agent, false),
-                Wish::Add { state: WishState::Wanted, peer, anew } => {
-                    if sight.has(peer) && !anew {
-                        pick.dropped.push((wish.clone(), None));
-                    }
+                Wish::Add { peer, anew: false, .. } if sight.has(peer) => {
+                    pick.dropped.push((wish.clone(), None));
                 }
+                Wish::Add { state: WishState::Wanted, .. } => {}
                 // Those whose offers are about to come are added with them.
                 Wish::Add { .. } if waits => {}
-                Wish::Add { peer, anew, state: WishState::Ready { offer, card } } => {
-                    let verified = verify(fleet, step, &mut **random, offer, card)?;
-                    pick.add(wish, sight, (*peer, *anew), verified);
+                Wish::Add { peer, state: WishState::Ready { offer, card }, .. } => {
+                    match verify(fleet, step, &mut **random, *peer, (offer, card))? {
+                        Ok(verified) => pick.add(wish, sight, verified),
+                        Err(why) => pick.bad.push((*peer, why)),
+                    }
                 }
             }
         }
@@ -262,11 +284,9 @@ impl Desk {
 impl Member {
     /// Whether more offers are under way, and fewer came than one commit takes.
     fn waits_for_offers(&self) -> bool {
-        let is_sought = |errand: &Errand| matches!(errand, Errand::Card(_) | Errand::Offer(_));
         let is_ready =
             |wish: &&Wish| matches!(wish, Wish::Add { state: WishState::Ready { .. }, .. });
-        self.under_way.iter().any(is_sought)
-            && self.row.wishes.iter().filter(is_ready).count() < MAX_ADDED_AT_ONCE
+        self.seeks_first() && self.row.wishes.iter().filter(is_ready).count() < MAX_ADDED_AT_ONCE
     }
 }
 
@@ -292,24 +312,10 @@ impl Pick {
         }
     }
 
-    fn add(
-        &mut self,
-        wish: &Wish,
-        sight: &Sight,
-        (peer, anew): (AgentId, bool),
-        verified: Option<(Offer, Card)>,
-    ) {
-        let is_there = sight.has(&peer);
-        if is_there && !anew {
-            self.dropped.push((wish.clone(), None));
-            return;
-        }
-        let Some(verified) = verified.filter(|(offer, _)| offer.agent() == peer) else {
-            self.dropped.push((wish.clone(), Some(GroupEvent::NotAdded(peer))));
-            return;
-        };
+    fn add(&mut self, wish: &Wish, sight: &Sight, verified: (Offer, Card)) {
+        let peer = verified.0.agent();
         if self.add.len() < MAX_ADDED_AT_ONCE {
-            if is_there {
+            if sight.has(&peer) {
                 self.remove.push(peer);
             }
             self.add.push(verified);
@@ -349,22 +355,26 @@ pub(super) fn append_of(group: GroupId, commit: Logged) -> Vec<u8> {
     Request::Append(append).encode()
 }
 
-/// An offer and the card that it names, if both count.
+/// An offer of a peer and the card that it names, if both count.
 fn verify(
     fleet: &Fleet,
     step: &mut Transition<'_>,
     random: &mut dyn meshwork_protocols::random::Random,
-    offer: &[u8],
-    card: &[u8],
-) -> Result<Option<(Offer, Card)>, StoreError> {
+    peer: AgentId,
+    (offer, card): (&[u8], &[u8]),
+) -> Result<Result<(Offer, Card), OfferError>, StoreError> {
     let now = step.now.wall;
     let card = Unverified::<Card>::parse(card).and_then(|card| card.verify(fleet.provider(), now));
-    let Ok(card) = card else { return Ok(None) };
+    let Ok(card) = card else { return Ok(Err(OfferError::CardNotValid)) };
     let verified = fleet.run(step, random, |around, _| {
-        let offer = Unverified::<Offer>::parse(fleet.provider(), offer);
-        let offer = offer.and_then(|offer| offer.verify(around, &card));
-        let output = offer.map_err(|_| GroupError::Malformed)?;
+        let output = Unverified::<Offer>::parse(fleet.provider(), offer)
+            .and_then(|offer| offer.verify(around, &card));
         Ok(Step { output, changes: Vec::new() })
     })?;
-    Ok(verified.ok().map(|offer| (offer, card)))
+    Ok(match verified {
+        Ok(Ok(offer)) if offer.agent() == peer => Ok((offer, card)),
+        Ok(Ok(_)) => Err(OfferError::WrongCard),
+        Ok(Err(why)) => Err(why),
+        Err(_) => Err(OfferError::Internal),
+    })
 }

@@ -197,13 +197,18 @@ impl Desk {
             if invitation.group() != id || invitation.inviter() != by {
                 return Err(GroupError::NotForUs);
             }
+            let by_last_resort = invitation.by_last_resort();
             let Step { output: mut group, changes } = invitation.accept()?;
             let sight = sight_of(&group.view(around)?)?;
-            Ok(Step { output: (group, sight), changes })
+            Ok(Step { output: (group, sight, by_last_resort), changes })
         })?;
         match entered {
-            Ok((group, sight)) => {
+            Ok((group, sight, by_last_resort)) => {
                 self.joined(step, &summons, group, cards, &sight);
+                if by_last_resort {
+                    Self::tell_of_group(step, id, GroupEvent::LastResort);
+                    self.replace_offers(step)?;
+                }
                 Ok(Ok(()))
             }
             Err(why) => Ok(Err(why)),

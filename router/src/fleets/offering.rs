@@ -111,6 +111,19 @@ impl Desk {
         Ok(row)
     }
 
+    /// The last resort was used: each relay of ours gets other offers when it is met again, and
+    /// another last resort with them.
+    pub(super) fn replace_offers(&self, step: &mut Transition<'_>) -> Result<(), StoreError> {
+        let Some(fleet) = &self.config.fleet else { return Ok(()) };
+        for relay in fleet.card().relays() {
+            let key = key::offer(&relay.agent);
+            if let Some(row) = OfferRow::read(step, &key)? {
+                OfferRow { given: None, ..row }.write(step, key);
+            }
+        }
+        Ok(())
+    }
+
     fn publish_offers(&mut self, step: &mut Transition<'_>, relay: Relay, publish: Publish) {
         let agent = relay.agent;
         self.ask_of(step, relay, Ask::Offers(agent), Request::Publish(publish));

@@ -36,7 +36,8 @@ pub enum GroupRequest {
         /// Who holds its log; `None` is the first relay of the own card.
         holder: Option<Relay>,
     },
-    /// Bring peers in. Each is sent a summons when the log has the commit.
+    /// Bring peers in. Each is sent a summons when the log has the commit. One of which nothing is
+    /// to be had that it could be added with is waited for, for a week.
     Invite {
         /// Where.
         group: GroupId,
@@ -49,7 +50,7 @@ pub enum GroupRequest {
     Join(GroupId),
     /// Give a summons up.
     Decline(GroupId),
-    /// Take members out.
+    /// Take members out, and wait no more for whoever is waited for.
     Remove {
         /// Where.
         group: GroupId,
@@ -119,8 +120,10 @@ pub struct GroupSummary {
     pub read: u64,
     /// Messages that are not known to stand in the log.
     pub waiting: usize,
-    /// Changes that are not made yet.
+    /// Changes that are under way and not made yet.
     pub changes: usize,
+    /// Whom this agent wants in, and waits for: none of its relays gave keys of it yet.
+    pub wanted: Vec<AgentId>,
     /// How a message to it would go now, and why.
     pub choice: Choice,
 }
@@ -167,7 +170,8 @@ impl Desk {
                 return self.create_group(step, name, holder).map(Some);
             }
             GroupRequest::Invite { group, peers, anew } => {
-                let add = |peer| Wish::Add { peer, anew, state: WishState::Wanted };
+                let since = step.now.wall;
+                let add = |peer| Wish::Add { peer, anew, since, state: WishState::Wanted };
                 for peer in &peers {
                     if self.peers.standing(peer) != Some(Standing::Known) {
                         return Err(CommandError::UnknownPeer);
@@ -276,6 +280,7 @@ impl Desk {
                 }
                 // Who goes says so, and another takes it out.
                 Wish::Remove(agent) if *agent == own => Some(GroupError::LastAdmin),
+                Wish::Remove(agent) if self.is_wished_for(&group, agent) => None,
                 Wish::Remove(agent) | Wish::Appoint(agent) | Wish::Dismiss(agent) => {
                     (!sight.has(agent)).then_some(GroupError::NoMember(*agent))
                 }
@@ -289,9 +294,20 @@ impl Desk {
             return Err(CommandError::Busy);
         }
         for wish in wishes {
-            self.wish(step, group, wish);
+            let is_for_nobody = match &wish {
+                Wish::Remove(agent) => !self.take_back(step, group, agent) && !sight.has(agent),
+                _ => false,
+            };
+            if !is_for_nobody {
+                self.wish(step, group, wish);
+            }
         }
         Ok(())
+    }
+
+    fn is_wished_for(&self, group: &GroupId, peer: &AgentId) -> bool {
+        let wishes = self.fleets.members.get(group).map(|member| &member.row.wishes);
+        wishes.is_some_and(|wishes| wishes.iter().any(|wish| wish.adds() == Some(*peer)))
     }
 
     fn follows(&self, group: &GroupId) -> Result<(), CommandError> {
@@ -311,9 +327,10 @@ impl Desk {
         let own = self.config.own;
         let groups: Vec<_> = self.fleets.members.keys().copied().collect();
         for group in groups {
+            let comes = self.take_back(step, group, &peer);
             if let Ok(sight) = self.sight(step, group)?
                 && sight.charter.is_admin(&own)
-                && sight.has(&peer)
+                && (sight.has(&peer) || comes)
             {
                 self.wish(step, group, Wish::Remove(peer));
             }
@@ -337,6 +354,7 @@ impl Desk {
             let sight = self.sight(step, group)?;
             let Some(member) = self.fleets.members.get(&group) else { continue };
             let situation = Situation { fleet: Some(member.log()), ..Situation::default() };
+            let wanted: Vec<_> = member.wanted().collect();
             let Member { row, .. } = member;
             let (epoch, members, admins) = match sight {
                 Ok(sight) => {
@@ -356,7 +374,8 @@ impl Desk {
                 admins,
                 read: row.read,
                 waiting: member.waiting(),
-                changes: row.wishes.len(),
+                changes: row.wishes.len() - wanted.len(),
+                wanted,
                 choice: choose(&situation).choice,
             });
         }

@@ -8,22 +8,18 @@ use core::time::Duration;
 use meshwork_protocols::fleet::summons::{CONTENT_TYPE, PART_LENGTH};
 use meshwork_protocols::fleet::{GroupId, Roster, Step, Summons};
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, KeyKind, Request, TakeId, Taken};
+use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, Request};
 use meshwork_state::{Namespace, StoreError};
 
-use super::{Ask, Errand, Sight};
+use super::{Errand, Sight};
 use crate::command::{CommandError, Outgoing};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
-use crate::fleet::{Offered, SummonsRow, Wish, WishState, key};
-use crate::peer::PeerFacts;
+use crate::fleet::{Offered, SummonsRow, Wish, key};
 use crate::transition::Transition;
 
 /// How long a summons is tried, and what it needs is kept: as long as an offer counts.
 pub(super) const SUMMONED: Duration = Duration::from_secs(29 * 24 * 60 * 60);
-
-/// So often the relay of somebody who is to come in is asked: the others wait for it.
-const TRIES: u32 = 3;
 
 impl Desk {
     /// A commit of our own was read in the log: what it was to do is done.
@@ -180,121 +176,5 @@ impl Desk {
         }
         self.fleets.dirty.insert(id);
         Ok(())
-    }
-
-    /// Asks the relays of those who are to come in for their cards and offers.
-    pub(super) fn seek_offers(
-        &mut self,
-        step: &mut Transition<'_>,
-        id: GroupId,
-    ) -> Result<(), StoreError> {
-        let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
-        let wanted: Vec<AgentId> = member
-            .row
-            .wishes
-            .iter()
-            .filter_map(|wish| match wish {
-                Wish::Add { peer, state: WishState::Wanted, .. } => Some(*peer),
-                _ => None,
-            })
-            .filter(|peer| !member.under_way.contains(&Errand::Card(*peer)))
-            .filter(|peer| !member.under_way.contains(&Errand::Offer(*peer)))
-            .collect();
-        for peer in wanted {
-            self.ask_peers_relay(step, id, peer, Errand::Card(peer), Request::GetCard(peer));
-        }
-        Ok(())
-    }
-
-    fn ask_peers_relay(
-        &mut self,
-        step: &mut Transition<'_>,
-        id: GroupId,
-        peer: AgentId,
-        errand: Errand,
-        request: Request,
-    ) {
-        let relays = self.peers.relays(&peer);
-        let Some(relay) = self.relays.usable(&relays, &peer, 0).cloned() else {
-            self.not_added(step, id, peer);
-            return;
-        };
-        let Some(member) = self.fleets.members.get_mut(&id) else { return };
-        if member.under_way.insert(errand) {
-            self.ask_of(step, relay, Ask::Errand(id, errand), request);
-        }
-    }
-
-    pub(super) fn card_came(
-        &mut self,
-        step: &mut Transition<'_>,
-        id: GroupId,
-        peer: AgentId,
-        answer: Answer,
-    ) -> Result<(), StoreError> {
-        let card = match answer {
-            Answer::Card(Some(card)) => {
-                self.take_card(step, &peer, &card.0)?;
-                card.0
-            }
-            // The relay has none: the one that is held.
-            _ => match step.get(Namespace::Peer, peer.as_bytes())? {
-                Some(facts) => PeerFacts::decode(&facts)?.card,
-                None => {
-                    self.not_added(step, id, peer);
-                    return Ok(());
-                }
-            },
-        };
-        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
-        member.found.insert(peer, card);
-        let take = TakeId(self.random.array());
-        let request = Request::Take { target: peer, kind: KeyKind::KeyPackages, id: take };
-        self.ask_peers_relay(step, id, peer, Errand::Offer(peer), request);
-        Ok(())
-    }
-
-    pub(super) fn offer_came(
-        &mut self,
-        step: &mut Transition<'_>,
-        id: GroupId,
-        peer: AgentId,
-        answer: Answer,
-    ) {
-        let Some(member) = self.fleets.members.get_mut(&id) else { return };
-        let card = member.found.remove(&peer);
-        let (Answer::Taken(Taken::KeyPackage { package, .. }), Some(card)) = (answer, card) else {
-            self.not_added(step, id, peer);
-            return;
-        };
-        member.tries.remove(&peer);
-        for wish in &mut member.row.wishes {
-            if let Wish::Add { peer: wanted, state, .. } = wish
-                && *wanted == peer
-            {
-                let (offer, card) = (package.0.clone(), card.clone());
-                *state = WishState::Ready { offer, card };
-            }
-        }
-        member.write(step, &id);
-    }
-
-    /// Whether the relays of somebody who is to come in were asked in vain as often as they are.
-    pub(super) fn is_given_up(&mut self, id: GroupId, peer: AgentId) -> bool {
-        let Some(member) = self.fleets.members.get_mut(&id) else { return false };
-        let tries = member.tries.entry(peer).or_default();
-        *tries += 1;
-        *tries >= TRIES
-    }
-
-    /// Somebody cannot come in now.
-    pub(super) fn not_added(&mut self, step: &mut Transition<'_>, id: GroupId, peer: AgentId) {
-        let Some(member) = self.fleets.members.get_mut(&id) else { return };
-        let is_of = |wish: &Wish| matches!(wish, Wish::Add { peer: wanted, .. } if *wanted == peer);
-        member.row.wishes.retain(|wish| !is_of(wish));
-        member.tries.remove(&peer);
-        member.found.remove(&peer);
-        member.write(step, &id);
-        Self::tell_of_group(step, id, GroupEvent::NotAdded(peer));
     }
 }

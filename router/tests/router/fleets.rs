@@ -2,6 +2,7 @@
 //! and what becomes of crashes, lost answers, races and members that break the rules.
 
 mod sending;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::random::Random;
 use meshwork_protocols::relay::{
     Answer as Said, Append, Commit, Entry, EntryIndex, LogId, Logged, ReadLog, Request as Asked,
+    Taken,
 };
 use meshwork_relay::storage::MemoryStorage;
 use meshwork_relay::{Asked as Call, Limits, Outcome, Relay};
@@ -56,6 +58,8 @@ struct World {
     tampered: Option<(usize, Tampering)>,
     /// Of whom the relay says nothing, as if it were another that is away.
     silent: Option<AgentId>,
+    /// Whose offers the relay changes.
+    spoilt: Option<AgentId>,
     /// Parts that agents left with the relay.
     uploads: usize,
     /// Loses answers, where it is set.
@@ -65,6 +69,11 @@ struct World {
 
 impl World {
     fn new(count: u8) -> Self {
+        Self::without_offers_of(count, None)
+    }
+
+    /// The same, where one did not come to its relay yet.
+    fn without_offers_of(count: u8, late: Option<usize>) -> Self {
         let mut nodes: Vec<_> = (1..=count).map(node).collect();
         let cards: Vec<_> = nodes.iter().map(|node| Arc::clone(&node.card)).collect();
         for (place, node) in nodes.iter_mut().enumerate() {
@@ -74,14 +83,16 @@ impl World {
         let relay = Relay::new(MemoryStorage::new(), Arc::new(Pure), Limits::default());
         let group = GroupId::from_bytes([0; 32]);
         let (waiting, parted) = (Vec::new(), Vec::new());
-        let (tampered, silent, uploads, loses) = (None, None, 0, None);
+        let (tampered, silent, spoilt, uploads, loses) = (None, None, None, 0, None);
         let mut this =
-            Self { nodes, relay, waiting, parted, tampered, silent, uploads, loses, group };
+            Self { nodes, relay, waiting, parted, tampered, silent, spoilt, uploads, loses, group };
         for place in 0..this.nodes.len() {
             this.connect(place);
             let card = this.nodes[place].card.as_bytes().to_vec().into();
             assert_eq!(this.say(place, Asked::PutCard(card)), Some(Said::Done));
-            this.meet_relay(place);
+            if late != Some(place) {
+                this.meet_relay(place);
+            }
         }
         this.settle();
         this
@@ -258,7 +269,12 @@ impl World {
             let answer = if is_silent || self.parted.contains(&place) {
                 Some(Err(RelayFailure::Gone))
             } else {
-                self.say(place, request.clone()).map(|said| Ok(self.tamper(place, said)))
+                let of = match &request {
+                    Asked::Take { target, .. } => Some(*target),
+                    _ => None,
+                };
+                let said = self.say(place, request.clone());
+                said.map(|said| Ok(self.tamper(place, self.spoil(of, said))))
             };
             let lost = self.loses.as_mut().is_some_and(|random| below(random, 4) == 0);
             match answer {
@@ -272,6 +288,17 @@ impl World {
             moved = true;
         }
         moved
+    }
+
+    /// The relay changes a byte of an offer's signature.
+    fn spoil(&self, of: Option<AgentId>, mut said: Said) -> Said {
+        if let Said::Taken(Taken::KeyPackage { package, .. }) = &mut said
+            && of.is_some()
+            && of == self.spoilt
+        {
+            package.0[100] ^= 1;
+        }
+        said
     }
 
     fn tamper(&self, place: usize, mut said: Said) -> Said {
@@ -698,9 +725,9 @@ fn a_relay_that_does_not_answer_keeps_nobody_else_waiting() {
     assert_eq!(world.ask(0, invite), Some(Ok(Answer::Done)));
     world.settle_for(15);
     let (one, other) = (world.id(1), world.id(2));
-    assert!(world.saw(0, |what| *what == GroupEvent::NotAdded(other)));
+    assert!(world.saw(0, |what| *what == GroupEvent::WaitsFor(other)));
     assert_eq!(world.summary(0).members, [world.id(0), one]);
-    assert_eq!(world.summary(0).epoch, 1);
+    assert_eq!((world.summary(0).epoch, world.summary(0).wanted), (1, vec![other]));
     assert_eq!(world.summary(0).changes, 0);
 }
 

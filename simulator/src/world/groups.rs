@@ -77,6 +77,9 @@ impl World {
                 let (waiting, changes) = (group.waiting, group.changes);
                 return left(format!("{waiting} message(s) and {changes} change(s) of its group"));
             }
+            if !group.wanted.is_empty() {
+                return left(format!("{} that it waits for", group.wanted.len()));
+            }
             let leader = *first.get_or_insert(group);
             if (leader.epoch, &leader.members) != (group.epoch, &group.members) {
                 return left(format!("epoch {}, where another has {}", group.epoch, leader.epoch));

@@ -57,7 +57,8 @@ Example:
         visible_alias = "add",
         after_help = "\
 Many are brought in by one commit. A relay of each must have keys of it, which it leaves there by
-itself while it is up; nothing of them is used up before it joins.
+itself while it is up; nothing of them is used up before it joins. Whoever has left none yet is waited
+for, a week long, while `meshctl up` runs: `group members` shows it, `group remove` gives it up.
 
 Example:
   $ meshctl group add crew bob carol"

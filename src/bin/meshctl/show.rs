@@ -213,6 +213,10 @@ pub(crate) fn group(output: Output, group: &Group) -> Result<(), Halt> {
             who.agent.to_string(),
         ]);
     }
+    for who in &group.wanted {
+        let named = who.name.as_deref().map_or_else(|| "-".into(), |it| Plain(it).to_string());
+        table.row([named, "waited for".into(), who.agent.to_string()]);
+    }
     table.lines().try_for_each(|line| output.say(line))
 }
 

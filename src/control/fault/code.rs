@@ -288,7 +288,7 @@ codes! {
         "It is no member of the group.",
         "see who is with `meshctl group members GROUP`";
     NotAdded = 711, true,
-        "There are no keys of it at a relay of its own, so that it cannot be brought in.",
+        "For a week there were no keys of it at a relay of its own, by which it could be brought in.",
         "its card must name a relay (`meshctl init --relay`); have it run `meshctl up`, then try again";
     GroupStranded = 712, false,
         "This agent cannot follow the group's log any more.",

@@ -90,13 +90,25 @@ pub(super) async fn change(agent: &Agent, asked: ChangeGroup, out: &Out) -> Resu
             Duration::from_secs(seconds),
             made(agent, &mut watch, before.group, &wanted),
         );
-        let late = || {
-            let name = &before.name;
-            Fault::new(Code::ChangeNotYet, format!("the change of {name} is not made yet"))
-        };
-        made.await.map_err(|_elapsed| late())??;
+        match made.await {
+            Ok(made) => made?,
+            Err(_elapsed) => return Err(late(agent, &before, &whom).await?.into()),
+        }
     }
     tell(agent, before.group, out).await
+}
+
+/// What is told of a change that is not made in time.
+async fn late(agent: &Agent, before: &GroupSummary, whom: &[AgentId]) -> Result<Fault, Fault> {
+    let (now, name) = (agent.groups().one(before.group).await?, &before.name);
+    let waits = now.wanted.iter().filter(|agent| whom.contains(agent));
+    let waits: Vec<_> = waits.map(|id| roster::named(agent, *id).to_string()).collect();
+    let cause = if waits.is_empty() {
+        format!("the change of {name} is not made yet")
+    } else {
+        format!("no relay has keys of {} yet, by which to come into {name}", waits.join(", "))
+    };
+    Ok(Fault::new(Code::ChangeNotYet, cause))
 }
 
 async fn ask(
@@ -134,11 +146,14 @@ impl Wanted<'_> {
         let all = |holds: &dyn Fn(&AgentId) -> bool| self.whom.iter().all(holds);
         match self.change {
             GroupChange::Invite => all(&|agent| now.members.contains(agent)),
-            GroupChange::Remove => all(&|agent| !now.members.contains(agent)),
+            GroupChange::Remove => {
+                all(&|agent| !now.members.contains(agent) && !now.wanted.contains(agent))
+            }
             GroupChange::Appoint => all(&|agent| now.admins.contains(agent)),
             GroupChange::Dismiss => all(&|agent| !now.admins.contains(agent)),
             GroupChange::Heal | GroupChange::Rotate => {
-                now.epoch > self.before.epoch && now.changes == 0
+                let is_made = now.epoch > self.before.epoch && now.changes == 0;
+                is_made && all(&|agent| !now.wanted.contains(agent))
             }
             GroupChange::Leave => !now.members.contains(&self.own),
         }
@@ -181,7 +196,7 @@ fn failure(agent: &Agent, wanted: &Wanted<'_>, what: GroupEvent) -> Option<Fault
     let code = match what {
         GroupEvent::NotAdded(peer) if wanted.whom.contains(&peer) => {
             let peer = roster::named(agent, peer);
-            let cause = format!("no relay of {peer} has keys of it by which it could be added");
+            let cause = format!("for a week no relay of {peer} had keys of it to add it by");
             return Some(Fault::new(Code::NotAdded, cause));
         }
         GroupEvent::NotAdmin => Code::NotAdmin,
@@ -340,6 +355,7 @@ pub(super) fn facts(agent: &Agent, summary: GroupSummary) -> Group {
         read: summary.read,
         waiting: summary.waiting,
         changes: summary.changes,
+        wanted: summary.wanted.into_iter().map(|id| roster::named(agent, id)).collect(),
         protocol: summary.choice.protocol,
         reason: summary.choice.reason,
         why: summary.choice.reason.to_string(),

@@ -112,27 +112,9 @@ async fn found(members: &[Member]) -> Result<Group, Fault> {
     let founder = &at(members, FAY)?.state;
     let create = Request::CreateGroup { name: GROUP.to_owned(), relay: None };
     ask(founder, &create).await?;
-    soon("the others are added", async || {
-        let group = group(founder).await?;
-        let is_in =
-            |name: &&&str| group.members.iter().any(|it| it.who.name.as_deref() == Some(**name));
-        let wanted: Vec<_> = NAMES.iter().skip(1).filter(|name| !is_in(name)).collect();
-        if wanted.is_empty() {
-            return Ok(Some(()));
-        }
-        // Where the keys of one are not at the relay yet, it is asked again.
-        let members = wanted.into_iter().map(|name| (*name).to_owned()).collect();
-        match change(founder, GroupChange::Invite, members).await {
-            Err(fault) if fault.code != Code::NotAdded => Err(fault),
-            Err(_) => {
-                // Relays count how often they are asked.
-                tokio::time::sleep(A_WHILE).await;
-                Ok(None)
-            }
-            Ok(()) => Ok(None),
-        }
-    })
-    .await?;
+    // Those whose keys are not at the relay yet are waited for.
+    let others = NAMES.iter().skip(1).map(|name| (*name).to_owned()).collect();
+    change(founder, GroupChange::Invite, others).await?;
     for member in members.iter().take(NAMES.len()).skip(1) {
         soon("an agent joins", async || {
             let join = Request::JoinGroup { group: GROUP.to_owned() };
@@ -315,9 +297,6 @@ fn missing() -> Fault {
 
 /// Many times what each step takes.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Before a relay is asked again for what it had not.
-const A_WHILE: Duration = Duration::from_millis(300);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use meshwork::{Agent, Contact, GroupId, RelaySettings};
+use meshwork::{Agent, Asks, Contact, GroupId, RelaySettings};
 
 /// An agent whose card names the relay, which hands out what it is added by.
 async fn member(relay: &Contact) -> Result<Agent, Box<dyn Error>> {
@@ -46,12 +46,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let now = alice.groups().until(group, |now| now.members.len() == 3).await?;
     println!("{}: {} members in epoch {}", now.name, now.members.len(), now.epoch);
 
-    alice.groups().send(group, "hello, crew").await?;
+    let hello = alice.groups().message(group).asks(Asks::Delivered).send("hello, crew").await?;
     for agent in [&bob, &carol] {
         let delivery = agent.inbox().next().await.ok_or("it has stopped")?;
         println!("{} reads: {}", agent.id(), delivery.text().unwrap_or("?"));
         delivery.processed().await?;
     }
+    let settled = alice.groups().settled(hello).await?;
+    let all = settled.delivered as usize + settled.undelivered.len();
+    println!("delivered {} of {all}", settled.delivered);
 
     alice.groups().remove(group, [carol.id()]).await?;
     alice.groups().until(group, |now| now.members.len() == 2).await?;

@@ -48,7 +48,7 @@ pub use runtime::runtime;
 pub use streams::{OpenStreamError, Stream, StreamError, Streams, TakeStreamsError};
 
 pub use meshwork_protocols::deferred::agent::{BundleError, BundleNumber};
-pub use meshwork_protocols::fleet::GroupId;
+pub use meshwork_protocols::fleet::{Asks, GroupId};
 pub use meshwork_protocols::identity::{Address, AgentId, Card, Contact, ServiceName, Transport};
 pub use meshwork_protocols::live::call::{MAX_CALL_BODY, MAX_DEADLINE, Refusal};
 pub use meshwork_protocols::live::datagram::MAX_DATAGRAM;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use meshwork_protocols::fleet::{
-    Charter, Evidence, FleetKey, Group, GroupId, Invitation, Local, LogEntry, Offer, Plan, Posting,
-    Received, Roster, RowChange, Rows, StoreError, Suite, Summons, Surroundings,
+    Asks, Charter, Evidence, FleetKey, Group, GroupId, Invitation, Local, LogEntry,
+    MAX_RECEIPT_SPAN, Offer, Payload, Plan, Posting, Receipt, Received, Roster, RowChange, Rows,
+    Said, StoreError, Suite, Summons, Surroundings,
 };
 use meshwork_protocols::identity::{Card, CardHash, SigningPair, Unverified, Validity};
 use meshwork_protocols::provider::pure::Pure;
@@ -33,6 +34,17 @@ pub fn fleet_offer(data: &[u8]) {
     let rows = Memory::default();
     if FOUNDER.with(&rows, |around, _| offer.verify(around, &JOINER.card)).is_ok() {
         assert_eq!(data, FLEET.offer);
+    }
+}
+
+/// What is sealed to a group has one encoding, and a receipt says what it was gathered from.
+pub fn fleet_payload(data: &[u8]) {
+    let Ok(payload) = Payload::decode(data) else { return };
+    assert_eq!(payload.encode(), data);
+    if let Payload::Receipt(receipt) = payload {
+        let said: Vec<_> = receipt.said().collect();
+        assert!(said.len() as u64 <= MAX_RECEIPT_SPAN);
+        assert_eq!(Receipt::gather(said.iter().copied()), Some((receipt, said.len())));
     }
 }
 
@@ -103,6 +115,18 @@ pub(crate) fn posting() -> Vec<u8> {
     let entry = LogEntry::decode(&FLEET.entries[1]).unwrap();
     let cards = vec![FOUNDER.card.as_bytes().to_vec().into()];
     Posting { entry, cards }.encode().unwrap()
+}
+
+pub(crate) fn payloads() -> Vec<(&'static str, Vec<u8>)> {
+    let message = |asks| Payload::Message { asks, message: vec![1, 2, 3] };
+    let said =
+        [(7, Said::Delivered), (9, Said::Processed), (7 + MAX_RECEIPT_SPAN - 1, Said::Delivered)];
+    let (receipt, _) = Receipt::gather(said).unwrap();
+    vec![
+        ("message", message(Asks::Nothing).encode()),
+        ("asking", message(Asks::Processed).encode()),
+        ("receipt", Payload::Receipt(receipt).encode()),
+    ]
 }
 
 pub(crate) fn summons() -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::fleet::{Asks, GroupId};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::relay::{
@@ -119,6 +119,7 @@ impl Node {
                 content_type: "text/plain".parse().unwrap(),
                 body: content.to_vec(),
                 lifetime: Duration::from_secs(3_600),
+                asks: asks(content),
             }),
             6 => {
                 self.process.commit();
@@ -162,4 +163,13 @@ fn config() -> Config {
     let (card, key, pair) = fleet::founder();
     let fleet = Fleet::new(Arc::new(Pure), key, pair, Arc::new(card)).expect("the card names both");
     Config { fleet: Some(Box::new(fleet)), ..process::config() }
+}
+
+/// What a message asks for, by its first byte.
+fn asks(content: &[u8]) -> Asks {
+    match content.first().map_or(0, |byte| byte % 3) {
+        0 => Asks::Nothing,
+        1 => Asks::Delivered,
+        _ => Asks::Processed,
+    }
 }

@@ -42,8 +42,8 @@ pub use deferred::{
     introduction, plaintext, pool, pool_key, prekey_store, ratchet_message, repair, session_list,
 };
 pub use fleet::{
-    fleet_charter, fleet_entry, fleet_invitation, fleet_offer, fleet_posting, fleet_receive,
-    fleet_roster, fleet_summons,
+    fleet_charter, fleet_entry, fleet_invitation, fleet_offer, fleet_payload, fleet_posting,
+    fleet_receive, fleet_roster, fleet_summons,
 };
 pub use groups::groups;
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
@@ -88,6 +88,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fleet_entry", fleet_entry),
     ("fleet_invitation", fleet_invitation),
     ("fleet_offer", fleet_offer),
+    ("fleet_payload", fleet_payload),
     ("fleet_posting", fleet_posting),
     ("fleet_receive", fleet_receive),
     ("fleet_roster", fleet_roster),

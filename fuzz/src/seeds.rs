@@ -67,6 +67,7 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "fleet_entry" | "fleet_receive" => fleet::entries(),
         "fleet_invitation" => vec![("welcome", fleet::welcome())],
         "fleet_offer" => vec![("genuine", fleet::offer())],
+        "fleet_payload" => fleet::payloads(),
         "fleet_posting" => vec![("commit", fleet::posting())],
         "fleet_roster" => vec![("founder", fleet::roster())],
         "fleet_summons" => vec![("welcome", fleet::summons())],
@@ -243,6 +244,7 @@ pub(crate) fn delivery() -> Delivery {
         received: NOW.wall,
         message: message(1, Some(PLACE)),
         group: None,
+        asked_at: None,
     }
 }
 

@@ -115,7 +115,7 @@ pub enum GroupEvent {
     /// A member wants to go; an admin takes it out.
     Leaving(AgentId),
     /// A message of ours moved on: it waits for the log, stands there ([`Level::Relayed`]), or its
-    /// time was over before.
+    /// time was over before; and where it asked, every member has it, or dealt with it.
     Moved {
         /// The message.
         id: MessageId,
@@ -214,6 +214,8 @@ impl fmt::Display for GroupEvent {
 const fn so_far(level: Level) -> &'static str {
     match level {
         Level::Relayed => "stands in the log",
+        Level::Delivered => "is in the inbox of each member",
+        Level::Processed => "was dealt with by each member",
         Level::Expired => "expired before it stood in the log",
         _ => "waits for the log",
     }

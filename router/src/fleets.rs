@@ -6,6 +6,7 @@
 //! costs a repetition and nothing else, and who was away reads on where it stopped.
 //!
 //! - `following` reads the log, `committing` offers commits to it, `posting` messages.
+//! - `receipts` says what became of messages, and hears it.
 //! - `seeking` looks for what those are added with who are to come in, `summoning` brings in whom a
 //!   commit added, `joining` answers a summons.
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
@@ -19,6 +20,7 @@ mod forking;
 mod joining;
 mod offering;
 mod posting;
+mod receipts;
 mod renewing;
 mod requests;
 mod returning;
@@ -32,10 +34,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::{Charter, Group, GroupId, Member as Leaf, Step};
+use meshwork_protocols::fleet::{Charter, Group, GroupId, Member as Leaf, Said, Step};
 use meshwork_protocols::identity::{AgentId, Card, Relay};
 use meshwork_protocols::relay::{Answer, Refusal, Request};
 use meshwork_protocols::time::{Timestamp, WallTime};
+use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Namespace, Row, StoreError};
 
 use self::joining::{Join, sight_of};
@@ -45,7 +48,7 @@ use crate::choice::LogSituation;
 use crate::command::{CommandError, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, GroupEvent};
-use crate::fleet::{Cards, GroupRow, MessageRow, OfferRow, Stage, key, number};
+use crate::fleet::{AskedRow, Cards, GroupRow, MessageRow, OfferRow, OwedRow, Stage, key, number};
 use crate::input::RelayFailure;
 use crate::ledger::Ledger;
 use crate::row;
@@ -54,6 +57,7 @@ use crate::transition::Transition;
 
 pub use self::joining::{INVITATIONS_OF_ONE, MAX_INVITATIONS};
 pub use self::posting::{GROUP_MESSAGES, MAX_GROUP_BODY};
+pub use self::receipts::ASKED_MESSAGES;
 pub use self::requests::{GroupRequest, GroupStatus, GroupSummary, InvitationSummary, MAX_NAMED};
 pub use self::trial::Trial;
 
@@ -131,6 +135,13 @@ struct Member {
     messages: BTreeMap<u64, Waiting>,
     /// Those among them whose append was answered.
     appended: BTreeSet<u64>,
+    /// Those whose receipts are waited for, up to [`ASKED_MESSAGES`].
+    asked: BTreeMap<MessageId, AskedRow>,
+    /// What is to be said of messages of others, by their places. It grows with what is read of the
+    /// log, which takes what is said, and with what the owner marks in its inbox, which has a bound.
+    owed: BTreeMap<u64, Said>,
+    /// When that is to be said.
+    says: Option<Duration>,
     /// Entries whose new members were not sent their summons.
     summons: BTreeSet<u64>,
     /// Numbers our commits: one is read in the log before or after its append is answered, and the
@@ -170,6 +181,9 @@ impl Member {
             cards: Cards::default(),
             messages: BTreeMap::new(),
             appended: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            says: None,
             summons: BTreeSet::new(),
             commit_number: 0,
             commit_answered: false,
@@ -207,12 +221,16 @@ impl Member {
         let seeks = self.seeks_at().filter(|_| self.row.stage == Stage::Member);
         let with_the_log = match self.row.stage {
             Stage::Stranded => self.way.map(|(_, at)| at),
-            _ => {
-                self.rests.or([confirm, self.doubt.filter(|_| self.caught_up), self.renews, seeks]
-                    .into_iter()
-                    .flatten()
-                    .min())
-            }
+            _ => self.rests.or([
+                confirm,
+                self.doubt.filter(|_| self.caught_up),
+                self.renews,
+                self.says_at(),
+                seeks,
+            ]
+            .into_iter()
+            .flatten()
+            .min()),
         };
         // Time goes on for messages whether the log answers or not.
         with_the_log.into_iter().chain(self.next_expiry(now)).min()
@@ -228,6 +246,10 @@ struct Sight {
 }
 
 impl Sight {
+    fn agents(&self) -> BTreeSet<AgentId> {
+        self.members.iter().map(|member| member.credential.agent).collect()
+    }
+
     fn has(&self, agent: &AgentId) -> bool {
         self.members.iter().any(|member| member.credential.agent == *agent)
     }
@@ -269,6 +291,14 @@ impl Fleets {
             key::MESSAGE => {
                 let row: MessageRow = row::decode(value)?;
                 member.messages.insert(number(rest)?, Waiting::of(&row));
+            }
+            key::ASKED => {
+                let message = rest.try_into().map_err(|_| StoreError::Damaged)?;
+                member.asked.insert(MessageId::from_bytes(message), row::decode(value)?);
+            }
+            key::OWED => {
+                let row: OwedRow = row::decode(value)?;
+                member.owed.insert(number(rest)?, row.said);
             }
             key::SUMMONS => {
                 member.summons.insert(number(rest)?);
@@ -372,7 +402,7 @@ impl Desk {
             }
             Errand::Card(peer) => return self.card_came(step, group, peer, answer),
             Errand::Offer(peer) => self.offer_came(step, group, peer, answer),
-            Errand::Return => self.return_answered(step, group, &answer),
+            Errand::Return => return self.return_answered(step, group, &answer),
         }
         Ok(())
     }
@@ -470,6 +500,7 @@ impl Desk {
             return Ok(());
         }
         self.expire_messages(step, group)?;
+        self.end_waits(step, group);
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
         member.rests = member.rests.filter(|until| *until > step.now.monotonic);
         if member.rests.is_some() {
@@ -483,6 +514,7 @@ impl Desk {
                 self.renew(step, group);
                 self.offer_commit(step, group)?;
                 self.append_commit(step, group);
+                self.say_receipts(step, group)?;
                 self.append_message(step, group)?;
                 self.upload(step, group)?;
                 self.seek_offers(step, group);

@@ -39,6 +39,10 @@ pub struct Delivery {
     /// that rows of earlier versions are read as before.
     #[serde(skip)]
     pub group: Option<GroupId>,
+    /// Its place in the log of the group, where its sender asks to be told when the application has
+    /// dealt with it.
+    #[serde(skip)]
+    pub asked_at: Option<u64>,
 }
 
 impl Delivery {
@@ -46,18 +50,25 @@ impl Delivery {
     pub fn decode(value: &SecretBytes) -> Result<Self, StoreError> {
         let (delivery, rest) =
             postcard::take_from_bytes::<Self>(value.expose()).map_err(|_| StoreError::Damaged)?;
-        let group = match <[u8; GroupId::LENGTH]>::try_from(rest) {
-            Ok(bytes) => Some(GroupId::from_bytes(bytes)),
-            Err(_) if rest.is_empty() => None,
-            Err(_) => return Err(StoreError::Damaged),
+        if rest.is_empty() {
+            return Ok(delivery);
+        }
+        let (group, rest) = rest.split_first_chunk().ok_or(StoreError::Damaged)?;
+        let group = Some(GroupId::from_bytes(*group));
+        let asked_at = match rest {
+            [] => None,
+            place => Some(place.try_into().map_err(|_| StoreError::Damaged)?),
         };
-        Ok(Self { group, ..delivery })
+        Ok(Self { group, asked_at: asked_at.map(u64::from_be_bytes), ..delivery })
     }
 
     /// The row, as [`decode`](Self::decode) reads it.
     pub fn encode(&self) -> SecretBytes {
         let mut row = row::encode(self).expose().to_vec();
-        row.extend(self.group.iter().flat_map(|group| *group.as_bytes()));
+        if let Some(group) = &self.group {
+            row.extend_from_slice(group.as_bytes());
+            row.extend(self.asked_at.iter().flat_map(|place| place.to_be_bytes()));
+        }
         SecretBytes::new(row)
     }
 
@@ -124,6 +135,20 @@ impl Inbox {
         step.put(Namespace::Inbox, Delivery::key(arrival).to_vec(), delivery.encode());
         self.count(step);
         arrival
+    }
+
+    /// A message of a group that is here stands at another place in its log too, and its sender asks
+    /// there.
+    pub(crate) fn move_to(
+        step: &mut Transition<'_>,
+        arrival: u64,
+        place: u64,
+    ) -> Result<(), StoreError> {
+        let key = Delivery::key(arrival);
+        let Some(value) = step.get(Namespace::Inbox, &key)? else { return Ok(()) };
+        let delivery = Delivery { asked_at: Some(place), ..Delivery::decode(&value)? };
+        step.put(Namespace::Inbox, key.to_vec(), delivery.encode());
+        Ok(())
     }
 
     /// Takes a processed message out, durably with this step; the message, if it was there.

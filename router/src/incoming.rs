@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use meshwork_protocols::fleet::Said;
 use meshwork_protocols::identity::{AgentId, Card};
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::time::CLOCK_TOLERANCE;
@@ -117,7 +118,10 @@ impl Desk {
         let taken = self.inbox.take(step, arrival)?.ok_or(CommandError::UnknownMessage)?;
         seen.verdict = Verdict::Processed;
         seen.write(step, &sender, id);
-        // What came over a group's log is not answered.
+        // Over a group's log the sender is told with the next receipt, if it wants to know.
+        if let (Some(group), Some(place)) = (taken.group, taken.asked_at) {
+            self.owe_receipt(step, group, (place, Said::Processed));
+        }
         if taken.group.is_none() && self.peers.is_known(&sender) {
             self.say(step, &sender, &one_receipt(id, Verdict::Processed))?;
             self.owe_processed(step, sender, id, &seen);
@@ -352,6 +356,7 @@ impl Desk {
             received: step.now.wall,
             message,
             group: None,
+            asked_at: None,
         };
         // 2. Does the owner know its sender?
         if !self.peers.is_known(&sender)

@@ -67,8 +67,9 @@ pub use errand::{ERRANDS, Errand, Errands};
 pub use event::{Event, GroupEvent, Level, Misbehaviour};
 pub use fleet::Fleet;
 pub use fleets::{
-    AskId, GROUP_MESSAGES, GroupRequest, GroupStatus, GroupSummary, INVITATIONS_OF_ONE,
-    InvitationSummary, MAX_GROUP_BODY, MAX_GROUPS, MAX_INVITATIONS, MAX_NAMED, Trial,
+    ASKED_MESSAGES, AskId, GROUP_MESSAGES, GroupRequest, GroupStatus, GroupSummary,
+    INVITATIONS_OF_ONE, InvitationSummary, MAX_GROUP_BODY, MAX_GROUPS, MAX_INVITATIONS, MAX_NAMED,
+    Trial,
 };
 pub use group_commit::{Group, GroupCommit};
 pub use heartbeat::HEARTBEAT;

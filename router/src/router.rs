@@ -165,8 +165,7 @@ impl Router {
     /// How far a message of ours to a group got.
     pub fn group_status(&self, id: MessageId) -> Result<Option<GroupStatus>, StoreError> {
         let step = Transition::new(&self.ledger, self.now);
-        let row = SentToGroupRow::read(&step, id)?;
-        Ok(row.map(|SentToGroupRow { group, level, .. }| GroupStatus { group, level }))
+        self.desk.group_status(&step, id)
     }
 
     /// The strangers that wrote, and how many of their messages are held.

@@ -16,7 +16,7 @@ use meshwork_protocols::live::udp::packet::Packet;
 use meshwork_protocols::provider::TAG_LENGTH;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::{MessageId, Receipt, Verdict};
-use meshwork_router::{Delivery, Level, PeerFacts, Router, Standing, Suspicion};
+use meshwork_router::{Delivery, GroupStatus, Level, PeerFacts, Router, Standing, Suspicion};
 use meshwork_state::{Namespace, Rows, State};
 
 pub use self::fleets::FleetCounts;
@@ -392,6 +392,21 @@ impl Checker {
         {
             self.violated(Violation::OutOfOrder { host, from, id });
         }
+    }
+
+    /// So many members said that they have a message of this host: at least as many have it, durably.
+    pub(crate) fn heard_of_members(&mut self, host: Host, id: MessageId, status: &GroupStatus) {
+        let have = self.hosts.values().filter(|it| it.has_come((host, id))).count();
+        let (said, all) = (status.delivered.max(status.processed), status.undelivered.is_empty());
+        if have < said as usize || !all {
+            self.violated(Violation::ReceiptsLie { host, id });
+        }
+        self.fleets.heard();
+    }
+
+    /// Whether a member has a message of this host.
+    pub(crate) fn has_come(&self, member: Host, message: (Host, MessageId)) -> bool {
+        self.hosts.get(&member).is_some_and(|it| it.has_come(message))
     }
 
     /// The run is over: who has which message of the group.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use meshwork_protocols::fleet::Asks;
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::MessageId;
 
@@ -92,6 +93,15 @@ impl Sending {
         let filler = self.number.to_le_bytes();
         body.extend(filler.iter().cycle().take(self.length.saturating_sub(body.len())));
         body
+    }
+
+    /// What it asks of the members of a group: two of three ask something.
+    pub const fn asks(&self) -> Asks {
+        match self.number % 3 {
+            0 => Asks::Nothing,
+            1 => Asks::Delivered,
+            _ => Asks::Processed,
+        }
     }
 
     /// The number of the message with this body.

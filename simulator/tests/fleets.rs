@@ -15,16 +15,17 @@ fn some_seeds_of_fleets_hold_and_see_what_they_are_about() {
     for seed in (0..6).chain([A_CROWD]) {
         let Outcome { violation, counts, .. } = outcome(seed);
         assert_eq!(violation, None, "seed {seed}");
-        let FleetCounts { commits, races, delivered, .. } = counts.fleets;
+        let FleetCounts { commits, races, delivered, heard, .. } = counts.fleets;
         crowds += counts.fleets.crowds;
         crashes += counts.crashes;
         sum.commits += commits;
         sum.races += races;
         sum.delivered += delivered;
+        sum.heard += heard;
     }
     println!("{sum:?}, {crowds} crowds, {crashes} crashes");
     assert!(crashes > 20 && crowds > 10);
-    assert!(sum.commits > 20 && sum.races > 10 && sum.delivered > 30);
+    assert!(sum.commits > 20 && sum.races > 10 && sum.delivered > 30 && sum.heard > 10);
 }
 
 #[test]

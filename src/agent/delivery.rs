@@ -48,8 +48,9 @@ impl Delivery {
         repeat: bool,
         shared: Arc<Shared>,
     ) -> Self {
-        let meshwork_router::Delivery { sender, protocol, posture, received, message, group } =
-            delivery;
+        let meshwork_router::Delivery {
+            sender, protocol, posture, received, message, group, ..
+        } = delivery;
         Self {
             sender,
             id: message.id,

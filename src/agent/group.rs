@@ -6,12 +6,12 @@ mod message;
 pub use self::log::{Logged, LoggedKind, SealedEntry};
 pub use self::message::GroupMessage;
 
-use meshwork_protocols::fleet::{GroupError as Rule, GroupId};
+use meshwork_protocols::fleet::{Asks, GroupError as Rule, GroupId};
 use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::wire::MessageId;
 use meshwork_router::{
     Answer, CommandError, GroupEvent, GroupRequest, GroupStatus, GroupSummary, InvitationSummary,
-    Level, Request, Trial,
+    Request, Trial,
 };
 use meshwork_state::StoreError;
 
@@ -124,13 +124,17 @@ impl Groups {
         Ok(self.agent.shared.ask(|answer| Order::GroupStatus { id, answer }).await??)
     }
 
-    /// Waits until a message of this agent's to a group stands in the log, or has expired.
+    /// Waits until a message of this agent's to a group is where it is meant to get: it stands in the
+    /// log, and where it asks, everybody has said so who was a member when it was sealed and still
+    /// is; or it has expired. One for which somebody did not speak in time stays where it is, and is
+    /// not waited for: see [`GroupStatus::is_waited_for`].
     pub async fn settled(&self, id: MessageId) -> Result<GroupStatus, GroupError> {
         // Watched before it is asked, so that nothing falls between.
         let mut watch = self.agent.watch();
         loop {
             let status = self.status(id).await?.ok_or(GroupError::UnknownMessage)?;
-            if status.level != Level::Queued {
+            let is_over = status.asks != Asks::Nothing && !status.is_waited_for;
+            if status.is_settled() || is_over {
                 return Ok(status);
             }
             loop {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::named::Named;
 use super::reply::Progress;
+use super::request::WaitFor;
 use super::{Body, Moment, text};
 
 /// A group that the agent is in.
@@ -92,8 +93,22 @@ pub struct GroupMessage {
     /// Its id.
     #[serde(with = "text")]
     pub message: MessageId,
-    /// How far: `relayed` is what stands in the log, where each member finds it.
+    /// How far: `relayed` is what stands in the log, where each member finds it; where it asks,
+    /// `delivered` and `processed` follow once every member has said so.
     pub level: Progress,
+    /// What it asks of the members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<WaitFor>,
+    /// How many said that it is in their inboxes.
+    pub delivered: u32,
+    /// How many said that their applications have dealt with it.
+    pub processed: u32,
+    /// Who did not say the first, where it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undelivered: Vec<Named>,
+    /// Who did not say the second, where it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unprocessed: Vec<Named>,
 }
 
 /// An entry of a group's log, as its holder sees it.

@@ -83,6 +83,7 @@ fn requests() -> Vec<Request> {
         content_type: ContentType::default(),
         message: None,
         lifetime_seconds: None,
+        asks: None,
         wait_seconds: None,
     };
     let change = |change| {
@@ -151,6 +152,7 @@ fn requests() -> Vec<Request> {
             content_type: "text/plain".parse().unwrap(),
             message: Some(MESSAGE),
             lifetime_seconds: Some(60),
+            asks: Some(WaitFor::Delivered),
             wait_seconds: Some(5),
             ..to_group.clone()
         }),
@@ -359,6 +361,11 @@ fn replies() -> Vec<Reply> {
             group: GROUP,
             message: MESSAGE,
             level: Progress::Relayed,
+            asks: Some(WaitFor::Processed),
+            delivered: 2,
+            processed: 1,
+            undelivered: vec![named()],
+            unprocessed: vec![named(), nameless()],
         }),
         Reply::Done {},
     ];

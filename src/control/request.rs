@@ -299,7 +299,11 @@ pub struct SendToGroup {
     /// How long it counts, at most 30 days; 7 days where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime_seconds: Option<u64>,
-    /// How long to wait until it stands in the log; not at all where it does not say.
+    /// What every member is to say of it; nothing where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<WaitFor>,
+    /// How long to wait until it stands in the log, or every member has said what it asks; not at all
+    /// where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_seconds: Option<u64>,
 }
@@ -377,7 +381,7 @@ pub struct Wait {
     pub seconds: u64,
 }
 
-/// A level that can be waited for.
+/// A level that can be waited for, or asked of the members of a group.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitFor {

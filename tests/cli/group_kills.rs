@@ -194,6 +194,7 @@ fn send(state: &Path, body: &str) -> Result<(), Fault> {
         content_type: Default::default(),
         message: None,
         lifetime_seconds: None,
+        asks: None,
         wait_seconds: None,
     };
     ask(state, &Request::SendToGroup(message)).map(drop)

@@ -230,3 +230,39 @@ fn while_the_log_is_away_what_was_asked_is_kept_and_done_later() {
     });
     until("the change", || (crew.group("alice")["changes"] == 0).then_some(()));
 }
+
+#[test]
+fn who_sends_to_a_group_learns_who_has_it_and_who_is_missing() {
+    let crew = Crew::new(&["alice", "bob", "carol"]);
+    let home = &crew.home;
+    home.run("alice", &["group", "create", "crew"]).ok();
+    crew.bring_in("alice", "crew", &["bob", "carol"]);
+    let id = "07".repeat(16);
+    let all_in = ["group", "send", "crew", "all in?", "--wait", "delivered", "--id", &id];
+    for _ in 0..2 {
+        let sent = home.run("alice", &all_in);
+        assert!(sent.ok().starts_with("delivered  "), "{sent:?}");
+        assert!(sent.out.contains("  delivered 2 of 2\n"), "{sent:?}");
+    }
+    let told = home.run("alice", &["status", &id]);
+    assert!(told.ok().contains("  delivered 2 of 2\n"), "{told:?}");
+    home.run("alice", &["group", "send", "crew", "else", "--id", &id]).failed("MESH-0303", 1, &[]);
+
+    home.run("carol", &["down"]).ok();
+    let id = "08".repeat(16);
+    let asks = ["group", "send", "crew", "still?", "--wait", "processed", "--id", &id];
+    let sent = home.run("alice", &[&asks[..], &["--timeout", "8s"]].concat());
+    assert_eq!(sent.code, Some(4), "{sent:?}");
+    until("who is missing", || {
+        let told = home.run("alice", &["status", &id]);
+        told.ok().contains("  delivered 1 of 2, missing: carol\n").then_some(())
+    });
+    let _up = home.up("carol");
+    for reader in ["bob", "carol"] {
+        until("the message", || home.run(reader, &["inbox"]).ok().contains("still?").then_some(()));
+    }
+    until("all of them", || {
+        let told = home.run("alice", &["status", &id]);
+        told.ok().ends_with("  delivered 2 of 2  processed 2 of 2\n").then_some(())
+    });
+}

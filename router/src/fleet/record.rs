@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use meshwork_protocols::fleet::{GroupId, Roster};
+use meshwork_protocols::fleet::{GroupId, Roster, Said};
 use meshwork_protocols::identity::{AgentId, CardHash, Relay};
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::random::Random;
@@ -189,6 +189,20 @@ pub(crate) struct Prepared {
     pub(crate) encoded: Vec<u8>,
 }
 
+/// A message of ours whose receipts are waited for.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct AskedRow {
+    /// Where it stands in the log, once it was read there.
+    pub(crate) place: Option<u64>,
+    pub(crate) expires: WallTime,
+}
+
+/// What this agent has to say of a message of another.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct OwedRow {
+    pub(crate) said: Said,
+}
+
 /// Those whom a commit of ours added, until each was sent its summons. A key stands in it, so it is
 /// never shown.
 #[derive(Deserialize, Serialize)]
@@ -229,7 +243,16 @@ macro_rules! row_of_group {
             ) -> Result<Option<Self>, StoreError> {
                 step.get(Namespace::Group, key)?.as_ref().map(row::decode).transpose()
             }
+        }
 
+        row_read_at_a_start!($row);
+    };
+}
+
+/// One that is in memory from then on.
+macro_rules! row_read_at_a_start {
+    ($row:ty) => {
+        impl $row {
             pub(crate) fn write(&self, step: &mut Transition<'_>, key: Vec<u8>) {
                 step.put(Namespace::Group, key, row::encode(self));
             }
@@ -242,6 +265,8 @@ row_of_group!(MessageRow);
 row_of_group!(SummonsRow);
 row_of_group!(InvitationRow);
 row_of_group!(OfferRow);
+row_read_at_a_start!(AskedRow);
+row_read_at_a_start!(OwedRow);
 
 impl SummonsRow {
     /// The row of what comes in behind an entry, with the roster sealed under a key of its own.
@@ -269,17 +294,28 @@ pub(crate) mod key {
 
     use meshwork_protocols::fleet::GroupId;
     use meshwork_protocols::identity::{AgentId, CardHash};
+    use meshwork_protocols::wire::MessageId;
 
+    pub(crate) const ASKED: u8 = b'q';
     pub(crate) const CARD: u8 = b'c';
     /// Smaller than the others, so that a group is read before what belongs to it.
     pub(crate) const GROUP: u8 = b'G';
     pub(crate) const INVITATION: u8 = b'i';
     pub(crate) const MESSAGE: u8 = b'm';
     pub(crate) const OFFER: u8 = b'o';
+    pub(crate) const OWED: u8 = b'r';
     pub(crate) const SUMMONS: u8 = b's';
 
     pub(crate) fn group(group: &GroupId) -> Vec<u8> {
         of(GROUP, group, &[])
+    }
+
+    pub(crate) fn asked(group: &GroupId, message: MessageId) -> Vec<u8> {
+        of(ASKED, group, message.as_bytes())
+    }
+
+    pub(crate) fn owed(group: &GroupId, place: u64) -> Vec<u8> {
+        of(OWED, group, &place.to_be_bytes())
     }
 
     pub(crate) fn card(group: &GroupId, card: &CardHash) -> Vec<u8> {

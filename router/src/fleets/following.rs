@@ -4,7 +4,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::{Change, GroupError, GroupId, LogEntry, Posting, Received, Step};
+use meshwork_protocols::fleet::{
+    Asks, Change, GroupError, GroupId, LogEntry, Payload, Posting, Received, Said, Step,
+};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::posture::{Posture, Strength};
 use meshwork_protocols::relay::{
@@ -223,6 +225,7 @@ impl Desk {
             Err(_) => return Err(StoreError::Damaged),
         };
         self.keep_cards(step, id, cards, &sight);
+        self.wait_for_those_left(step, id, &sight)?;
         match came {
             None => self.own_commit_stands(step, id, logged.index, &sight)?,
             Some(Change { author, epoch, added, .. }) => {
@@ -299,7 +302,7 @@ impl Desk {
         let hash = fleet.provider().digest(&[&sealed]);
         let own = member.messages.iter().find(|(_, known)| known.hash() == &hash);
         if let Some(number) = own.map(|(number, _)| *number) {
-            self.message_stands(step, id, number)?;
+            self.message_stands(step, id, (number, logged.index.0))?;
             return Ok(Taken::Yes);
         }
         // 2. There is room for what is inside.
@@ -315,7 +318,7 @@ impl Desk {
         })?;
         match received {
             Ok(Received::Message { sender, payload, .. }) => {
-                self.group_message(step, id, sender, payload.expose())?;
+                self.payload_of(step, id, (sender, logged.index.0), payload.expose())?;
             }
             Ok(Received::Leaving(agent)) => self.leaving(step, id, agent)?,
             Ok(_) => {}
@@ -330,34 +333,66 @@ impl Desk {
         Ok(Taken::Yes)
     }
 
-    /// A message of a member enters the inbox, once.
-    fn group_message(
+    /// A member says something, at this place of the log.
+    fn payload_of(
         &mut self,
         step: &mut Transition<'_>,
         group: GroupId,
-        sender: AgentId,
-        encoded: &[u8],
+        (sender, place): (AgentId, u64),
+        payload: &[u8],
     ) -> Result<(), StoreError> {
-        if self.peers.standing(&sender) == Some(Standing::Blocked) {
-            return Ok(());
-        }
-        let Ok(message) = Message::decode(encoded) else {
+        let message = match Payload::decode(payload) {
+            Ok(Payload::Receipt(receipt)) => return self.heard(step, group, sender, &receipt),
+            Ok(Payload::Message { asks, message }) => {
+                Message::decode(&message).map(|message| (asks, message)).ok()
+            }
+            Err(_) => None,
+        };
+        let Some((asks, message)) = message else {
             let why = GroupError::Malformed;
             Self::tell_of_group(step, group, GroupEvent::NotOpened { author: sender, why });
             return Ok(());
         };
+        self.group_message(step, group, (sender, place), asks, message)
+    }
+
+    /// A message of a member enters the inbox, once.
+    fn group_message(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        (sender, place): (AgentId, u64),
+        asks: Asks,
+        message: Message,
+    ) -> Result<(), StoreError> {
+        if self.peers.standing(&sender) == Some(Standing::Blocked) {
+            return Ok(());
+        }
         let now = step.now.wall;
         let in_time = now <= message.expires + CLOCK_TOLERANCE
             && message.expires <= now + MAX_LIFETIME + CLOCK_TOLERANCE;
-        if !in_time || SeenRow::read(step, &sender, message.id)?.is_some() {
+        if !in_time {
             return Ok(());
         }
-        let (protocol, posture) = (Protocol::Fleet, POSTURE);
         let message = Message { order: None, ..message };
-        let group = Some(group);
-        let delivery = Delivery { sender, protocol, posture, received: now, message, group };
-        let content = self.content(&delivery.message);
-        self.enter(step, delivery, 0, content).map(drop)
+        let content = self.content(&message);
+        if let Some(seen) = SeenRow::read(step, &sender, message.id)? {
+            // One id for two contents is never receipted.
+            return if seen.content == content {
+                self.receipt_again(step, id, (place, asks), &seen)
+            } else {
+                Ok(())
+            };
+        }
+        let (protocol, posture, group) = (Protocol::Fleet, POSTURE, Some(id));
+        let asked_at = (asks == Asks::Processed).then_some(place);
+        let received = now;
+        let delivery = Delivery { sender, protocol, posture, received, message, group, asked_at };
+        self.enter(step, delivery, 0, content)?;
+        if asks != Asks::Nothing {
+            self.owe_receipt(step, id, (place, Said::Delivered));
+        }
+        Ok(())
     }
 
     /// A member wants to go: an admin sees to it.
@@ -456,6 +491,12 @@ impl Desk {
         let Some(member) = self.fleets.members.remove(&id) else { return Ok(()) };
         step.delete(Namespace::Group, key::group(&id));
         Self::end_messages(step, id, &member)?;
+        for message in member.asked.keys() {
+            step.delete(Namespace::Group, key::asked(&id, *message));
+        }
+        for place in member.owed.keys() {
+            step.delete(Namespace::Group, key::owed(&id, *place));
+        }
         for entry in member.summons {
             step.delete(Namespace::Group, key::summons(&id, entry));
         }

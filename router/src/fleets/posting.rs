@@ -5,19 +5,20 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::{GroupError, GroupId, LogEntry, MAX_PAST};
+use meshwork_protocols::fleet::{Asks, GroupError, GroupId, LogEntry, MAX_PAST, Payload};
 use meshwork_protocols::relay::{Answer, Append, Entry, MAX_COMMIT, Request};
-use meshwork_protocols::time::{Timestamp, WallTime};
+use meshwork_protocols::time::{CLOCK_TOLERANCE, Timestamp, WallTime};
 use meshwork_protocols::wire::{MAX_LIFETIME, Message, MessageId};
 use meshwork_state::{Namespace, StoreError};
 
 use super::following::log_of;
+use super::receipts::ASKED_MESSAGES;
 use super::requests::Sent;
 use super::{Errand, Member};
 use crate::command::{Answer as Done, CommandError};
 use crate::desk::Desk;
 use crate::event::{GroupEvent, Level};
-use crate::fleet::{MessageRow, Prepared, SentToGroupRow, key};
+use crate::fleet::{AskedRow, MessageRow, Prepared, SentToGroupRow, key};
 use crate::outbox::fingerprint_to;
 use crate::outgoing::MIN_LIFETIME;
 use crate::transition::Transition;
@@ -38,12 +39,19 @@ pub(super) struct Waiting {
     /// Whether that was told. It may have come into the log all the same, and is known there until
     /// the log was read to its end.
     is_over: bool,
+    is_receipt: bool,
 }
 
 impl Waiting {
     pub(super) fn of(row: &MessageRow) -> Self {
         let expires = row.message.as_ref().map(|message| message.expires);
-        Self { hash: row.hash, expires, is_over: row.is_over() }
+        let is_receipt = |message: &Prepared| Payload::is_receipt(&message.encoded);
+        let is_receipt = row.message.as_ref().is_some_and(is_receipt);
+        Self { hash: row.hash, expires, is_over: row.is_over(), is_receipt }
+    }
+
+    pub(super) const fn is_receipt(&self) -> bool {
+        self.is_receipt
     }
 
     pub(super) const fn hash(&self) -> &[u8; 32] {
@@ -69,13 +77,15 @@ impl Member {
 
     /// How many messages wait for the log.
     pub(super) fn waiting(&self) -> usize {
-        self.messages.values().filter(|message| !message.is_over).count()
+        let waits = |message: &&Waiting| !message.is_over && !message.is_receipt;
+        self.messages.values().filter(waits).count()
     }
 
     /// When the time of one of them is over.
     pub(super) fn next_expiry(&self, now: Timestamp) -> Option<Duration> {
         let wait = self.messages.values().filter(|message| !message.is_over);
-        let at = wait.filter_map(|message| message.expires).min()?;
+        let asked = self.asked.values().map(|asked| asked.expires + CLOCK_TOLERANCE);
+        let at = wait.filter_map(|message| message.expires).chain(asked).min()?;
         // A millisecond later it is over.
         let left = at.saturating_since(now.wall) + Duration::from_millis(1);
         Some(now.monotonic.saturating_add(left))
@@ -91,7 +101,7 @@ impl Desk {
         sent: Sent,
         congested: bool,
     ) -> Result<Done, CommandError> {
-        let Sent { id: name, content_type, body, lifetime } = sent;
+        let Sent { id: name, content_type, body, lifetime, asks } = sent;
         // 1. Is it a message that may be sent at all?
         let member = self.fleets.members.get(&id).ok_or(CommandError::UnknownGroup)?;
         if body.len() > MAX_GROUP_BODY {
@@ -101,6 +111,7 @@ impl Desk {
             return Err(CommandError::BadLifetime);
         }
         let (is_lost, waiting) = (member.row.stage.is_lost(), member.waiting());
+        let waits_for_many = asks != Asks::Nothing && member.asked.len() >= ASKED_MESSAGES;
         let drawn = name.is_none();
         let name = name.unwrap_or_else(|| MessageId::random(&mut *self.random));
         let created = step.now.wall;
@@ -119,14 +130,20 @@ impl Desk {
         if is_lost {
             return Err(CommandError::Stranded);
         }
-        if congested || waiting >= GROUP_MESSAGES {
+        if congested || waiting >= GROUP_MESSAGES || waits_for_many {
             return Err(CommandError::Busy);
         }
         // 4. It is taken on.
-        let encoded = message.encode().expose().to_vec();
+        let message = message.encode().expose().to_vec();
+        let encoded = Payload::Message { asks, message }.encode();
         let prepared = Prepared { id: name, expires, encoded };
+        SentToGroupRow::new(id, expires, fingerprint, asks).write(step, name);
         self.seal_for_group(step, id, Some(prepared))?;
-        SentToGroupRow::new(id, expires, fingerprint).write(step, name);
+        if let Some(member) = self.fleets.members.get_mut(&id).filter(|_| asks != Asks::Nothing) {
+            let row = AskedRow { place: None, expires };
+            row.write(step, key::asked(&id, name));
+            member.asked.insert(name, row);
+        }
         Self::tell_of_group(step, id, GroupEvent::Moved { id: name, level: Level::Queued });
         Ok(Done::Accepted(name))
     }
@@ -171,7 +188,8 @@ impl Desk {
             }
         }
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
-        let excess = (member.messages.len() - member.waiting()).saturating_sub(GROUP_MESSAGES);
+        let over = member.messages.values().filter(|message| message.is_over).count();
+        let excess = over.saturating_sub(GROUP_MESSAGES);
         member.forget_over(step, &id, excess);
         Ok(())
     }
@@ -225,7 +243,8 @@ impl Desk {
         id: GroupId,
         message: Option<Prepared>,
     ) -> Result<MessageRow, CommandError> {
-        let epoch = self.sight(step, id)??.epoch;
+        let sight = self.sight(step, id)??;
+        let epoch = sight.epoch;
         let Self { config, fleets, random, .. } = self;
         let fleet = config.fleet.as_ref().ok_or(CommandError::NoFleets)?;
         let member = fleets.members.get_mut(&id).ok_or(CommandError::UnknownGroup)?;
@@ -240,6 +259,16 @@ impl Desk {
             return Err(CommandError::Group(GroupError::Internal));
         };
         let hash = fleet.provider().digest(&[bytes]);
+        let own = config.own;
+        if let Some(message) = &message
+            && let Some(mut row) = SentToGroupRow::read(step, message.id)?
+            && row.asks != Asks::Nothing
+        {
+            let mut others = sight.agents();
+            others.remove(&own);
+            row.sealed_to(&others);
+            row.write(step, message.id);
+        }
         Ok(MessageRow { message, epoch, hash, entry: entry.encode() })
     }
 
@@ -318,7 +347,7 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
-        number: u64,
+        (number, place): (u64, u64),
     ) -> Result<(), StoreError> {
         let row = MessageRow::read(step, &key::message(&id, number))?;
         let row = row.ok_or(StoreError::Damaged)?;
@@ -336,7 +365,10 @@ impl Desk {
         match row.message {
             // It expired, and nobody can open what came there of it.
             Some(_) if is_late => Ok(()),
-            Some(message) => Self::move_in_group(step, id, message.id, Level::Relayed),
+            Some(message) => {
+                Self::move_in_group(step, id, message.id, Level::Relayed)?;
+                self.asked_at(step, id, (message.id, place), &sight)
+            }
             None => Ok(()),
         }
     }

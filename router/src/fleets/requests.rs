@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::summons::is_group_name;
-use meshwork_protocols::fleet::{Charter, Group, GroupError, GroupId, Summons};
+use meshwork_protocols::fleet::{Asks, Charter, Group, GroupError, GroupId, Summons};
 use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::{ContentType, MessageId};
@@ -18,7 +18,7 @@ use crate::choice::{Choice, Situation, choose};
 use crate::command::{Answer, CommandError, Ticket};
 use crate::desk::Desk;
 use crate::event::Level;
-use crate::fleet::{Cards, GroupRow, InvitationRow, Stage, Wish, WishState, key};
+use crate::fleet::{Cards, GroupRow, InvitationRow, SentToGroupRow, Stage, Wish, WishState, key};
 use crate::peer::Standing;
 use crate::transition::Transition;
 
@@ -84,6 +84,8 @@ pub enum GroupRequest {
         body: Vec<u8>,
         /// How long it counts.
         lifetime: Duration,
+        /// What the members are to say of it.
+        asks: Asks,
     },
 }
 
@@ -94,6 +96,7 @@ pub(super) struct Sent {
     pub(super) content_type: ContentType,
     pub(super) body: Vec<u8>,
     pub(super) lifetime: Duration,
+    pub(super) asks: Asks,
 }
 
 /// What the owner sees of a group.
@@ -134,8 +137,41 @@ pub struct GroupStatus {
     /// To which.
     pub group: GroupId,
     /// How far: [`Level::Queued`], [`Level::Relayed`] once it stands in the log, or
-    /// [`Level::Expired`] where it did not come there in time.
+    /// [`Level::Expired`] where it did not come there in time. Where that was asked for,
+    /// [`Level::Delivered`] and [`Level::Processed`] once everybody has said so who was a member when
+    /// it was sealed and still is.
     pub level: Level,
+    /// What was asked of the members.
+    pub asks: Asks,
+    /// How many said that it is in their inboxes.
+    pub delivered: u32,
+    /// How many said that their applications have dealt with it.
+    pub processed: u32,
+    /// Who did not say the first, where it was asked.
+    pub undelivered: BTreeSet<AgentId>,
+    /// Who did not say the second, where it was asked.
+    pub unprocessed: BTreeSet<AgentId>,
+    /// Whether they are still waited for: until the message's time is over, and as long as this agent
+    /// is in the group.
+    pub is_waited_for: bool,
+}
+
+impl GroupStatus {
+    pub(crate) fn of(row: SentToGroupRow, is_waited_for: bool) -> Self {
+        let SentToGroupRow { group, level, asks, delivered, processed, .. } = row;
+        let SentToGroupRow { undelivered, unprocessed, .. } = row;
+        Self { group, level, asks, delivered, processed, undelivered, unprocessed, is_waited_for }
+    }
+
+    /// Whether it got as far as it is meant to, or has expired.
+    pub const fn is_settled(&self) -> bool {
+        match self.level {
+            Level::Queued => false,
+            Level::Relayed => matches!(self.asks, Asks::Nothing),
+            Level::Delivered => !matches!(self.asks, Asks::Processed),
+            _ => true,
+        }
+    }
 }
 
 /// What the owner sees of a summons.
@@ -199,8 +235,8 @@ impl Desk {
                 self.fleets.members.get(&group).ok_or(CommandError::UnknownGroup)?;
                 self.erase_group(step, group)?;
             }
-            GroupRequest::Send { group, id, content_type, body, lifetime } => {
-                let sent = Sent { id, content_type, body, lifetime };
+            GroupRequest::Send { group, id, content_type, body, lifetime, asks } => {
+                let sent = Sent { id, content_type, body, lifetime, asks };
                 return self.send_to_group(step, group, sent, congested).map(Some);
             }
         }

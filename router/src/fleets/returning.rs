@@ -228,10 +228,10 @@ impl Desk {
         step: &mut Transition<'_>,
         id: GroupId,
         answer: &Answer,
-    ) {
-        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         if member.row.stage != Stage::Returning {
-            return;
+            return Ok(());
         }
         member.row.offered = None;
         (member.commit_answered, member.caught_up, member.way) = (false, false, None);
@@ -244,11 +244,15 @@ impl Desk {
                 member.appended.clear();
                 self.renewed(step, id);
                 Self::tell_of_group(step, id, GroupEvent::Returned { missed });
+                if let Ok(sight) = self.sight(step, id)? {
+                    self.wait_for_those_left(step, id, &sight)?;
+                }
             }
             _ => member.row.stage = Stage::Stranded,
         }
         if let Some(member) = self.fleets.members.get(&id) {
             member.write(step, &id);
         }
+        Ok(())
     }
 }

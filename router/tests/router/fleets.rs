@@ -1,6 +1,7 @@
 //! Groups of agents over a log that a relay holds: several routers, the relay's own code in memory,
 //! and what becomes of crashes, lost answers, races and members that break the rules.
 
+mod receipts;
 mod sending;
 mod waiting;
 
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::fleet::{GroupError, GroupId, LogEntry, way_back};
+use meshwork_protocols::fleet::{Asks, GroupError, GroupId, LogEntry, way_back};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::identity::Transport;
 use meshwork_protocols::lineage::Lineage;
@@ -171,6 +172,7 @@ impl World {
             content_type: outgoing.content_type,
             body: outgoing.body,
             lifetime: outgoing.lifetime,
+            asks: Asks::Nothing,
         };
         let ticket = self.request(place, send);
         self.nodes[place].commit();

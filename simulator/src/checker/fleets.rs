@@ -48,6 +48,8 @@ pub struct FleetCounts {
     pub accepted: u64,
     /// Messages and members that had to have them, and have.
     pub delivered: u64,
+    /// How often a sender was told that every member has its message, or has dealt with it.
+    pub heard: u64,
     /// States of members that were copied before they were removed, and tried on all that came after.
     pub thefts: u64,
 }
@@ -59,6 +61,7 @@ impl FleetCounts {
         self.crowds += other.crowds;
         self.accepted += other.accepted;
         self.delivered += other.delivered;
+        self.heard += other.heard;
         self.thefts += other.thefts;
     }
 }
@@ -169,6 +172,17 @@ impl FleetPromises {
             message.accepted = Some((epoch, id));
             self.counts.accepted += 1;
         }
+    }
+
+    /// A sender was told what all members said of its message.
+    pub(super) const fn heard(&mut self) {
+        self.counts.heard += 1;
+    }
+
+    /// Messages that were accepted: from whom, and their ids.
+    pub(crate) fn all_accepted(&self) -> impl Iterator<Item = (Host, MessageId)> {
+        let accepted = |message: &Message| Some((message.sending.from, message.accepted?.1));
+        self.messages.values().filter_map(accepted)
     }
 
     /// Whether a message in an inbox is one that was sent, as it was sent.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use meshwork_protocols::fleet::{GroupId, LogEntry, Posting};
 use meshwork_protocols::relay::{Append, Entry, LogId, Request as Asking};
-use meshwork_router::{Answer, CommandError, GroupEvent, GroupRequest, GroupSummary, Request};
+use meshwork_router::{
+    Answer, CommandError, GroupEvent, GroupRequest, GroupSummary, Level, Request,
+};
 use meshwork_state::{Namespace, Rows};
 
 use super::Crash;
@@ -88,6 +90,7 @@ impl Process {
                     content_type: "text/plain".parse().unwrap_or_default(),
                     body: sending.body(),
                     lifetime: sending.lifetime,
+                    asks: sending.asks(),
                 }
             }
             GroupAct::Create => return None,
@@ -116,6 +119,11 @@ impl Process {
     /// The owner is told of the group.
     pub(super) fn told_of_group(&mut self, around: &mut Surroundings<'_>, what: GroupEvent) {
         around.checker.fleets.told(around.host, what);
+        if let GroupEvent::Moved { id, level: Level::Delivered | Level::Processed } = what
+            && let Ok(Some(status)) = self.router.group_status(id)
+        {
+            around.checker.heard_of_members(around.host, id, &status);
+        }
         self.look_at_group(around);
         let host = around.host;
         match what {

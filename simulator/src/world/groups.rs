@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use meshwork_protocols::fleet::Surroundings as FleetSurroundings;
 use meshwork_protocols::fleet::{Group, GroupId, Rows as FleetRows, StoreError, Suite};
+use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::secret::SecretBytes;
-use meshwork_router::GroupSummary;
+use meshwork_protocols::wire::MessageId;
+use meshwork_router::{GroupSummary, Level};
 use meshwork_state::{Namespace, Rows, State};
 
 use super::{STORM_BEGINS, World};
@@ -56,9 +58,26 @@ impl World {
             || {
                 group?;
                 let seen: Vec<_> = self.nodes.iter_mut().map(crate::node::Node::group).collect();
-                self.left_of(&seen)
+                self.left_of(&seen).or_else(|| self.receipts_left())
             },
         )
+    }
+
+    /// A member that has a message, and of whom its sender has not heard it though it waits for it.
+    fn receipts_left(&self) -> Option<(Host, String)> {
+        let silent = |(from, id): (Host, MessageId)| {
+            let (router, _) = self.nodes.get(from.0)?.inside()?;
+            let status = router.group_status(id).ok().flatten()?;
+            let stands = !matches!(status.level, Level::Queued | Level::Expired);
+            let mut waits = status.undelivered.iter().filter(|_| status.is_waited_for && stands);
+            let owes = |agent: &&AgentId| {
+                let host = self.mesh.host(agent);
+                host.is_some_and(|host| self.checker.has_come(host, (from, id)))
+            };
+            let member = self.mesh.host(waits.find(owes)?)?;
+            Some((member, format!("a receipt for message {id} of {from}")))
+        };
+        self.checker.fleets.all_accepted().find_map(silent)
     }
 
     fn left_of(&self, seen: &[(Option<GroupSummary>, bool)]) -> Option<(Host, String)> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::fleet::{Asks, GroupId};
 use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_router::{Answer, GroupRequest};
 
@@ -18,12 +18,14 @@ pub struct GroupMessage<'a> {
     id: Option<MessageId>,
     content_type: ContentType,
     lifetime: Duration,
+    asks: Asks,
 }
 
 impl<'a> GroupMessage<'a> {
     pub(super) fn new(groups: &'a Groups, group: GroupId) -> Self {
         let content_type = ContentType::default();
-        Self { groups, group, id: None, content_type, lifetime: LIFETIME }
+        let asks = Asks::Nothing;
+        Self { groups, group, id: None, content_type, lifetime: LIFETIME, asks }
     }
 
     /// An id of the sender's own, which makes a repeated send safe: the same message under the
@@ -44,10 +46,18 @@ impl<'a> GroupMessage<'a> {
         Self { lifetime, ..self }
     }
 
+    /// What every member is to say of it. The default is nothing: that it stands in the log is
+    /// enough. Each member says it some seconds later, and in a large group up to a minute, for
+    /// all messages at once.
+    pub fn asks(self, asks: Asks) -> Self {
+        Self { asks, ..self }
+    }
+
     /// Takes the message on, as [`Groups::send`] does.
     pub async fn send(self, body: impl Into<Vec<u8>>) -> Result<MessageId, GroupError> {
-        let Self { groups, group, id, content_type, lifetime } = self;
-        let send = GroupRequest::Send { group, id, content_type, body: body.into(), lifetime };
+        let Self { groups, group, id, content_type, lifetime, asks } = self;
+        let body = body.into();
+        let send = GroupRequest::Send { group, id, content_type, body, lifetime, asks };
         match groups.ask(send).await? {
             Answer::Accepted(id) => Ok(id),
             _ => Err(GroupError::Broken),

@@ -12,7 +12,7 @@ use crate::access::Access;
 use crate::context::Context;
 use crate::output::Halt;
 use crate::plain::Plain;
-use crate::send::Content;
+use crate::send::{Content, Level};
 use crate::{show, span, status};
 
 /// Found, join and use groups: one encrypted channel for many
@@ -92,10 +92,12 @@ Example:
     /// Send a message to everybody in a group
     #[command(after_help = "\
 When it returns without an error the message is durable here, and stands in the log, where each member
-finds it, or will: `relayed` or `queued`. `meshctl status` tells of it later.
+finds it, or will: `relayed` or `queued`. `meshctl status` tells of it later. With --wait every member
+is asked to say that it has the message, which each does some seconds later.
 
 Example:
   $ meshctl group send crew 'are you all there?'
+  $ meshctl group send crew 'all in?' --wait delivered
   $ meshctl group send crew --file plan.pdf --type application/pdf")]
     Send(Send),
     /// Show what stands in the log of a group, as the relay that holds it sees it
@@ -166,9 +168,14 @@ struct Send {
     /// How long it counts, up to 30d [default: 7d]
     #[arg(long, value_parser = span::parse, value_name = "SPAN")]
     expires: Option<Duration>,
-    /// How long to wait until it stands in the log
-    #[arg(long, default_value = "5s", value_parser = span::parse, value_name = "SPAN")]
-    timeout: Duration,
+    /// Ask every member to say that it is in its inbox, or that its application has dealt with it, and
+    /// wait for them; exit code 4 if it has not come so far
+    #[arg(long, value_name = "LEVEL")]
+    wait: Option<Level>,
+    /// How long to wait until it stands in the log, or the members have said so [default: 5s, or 30s
+    /// with --wait]
+    #[arg(long, value_parser = span::parse, value_name = "SPAN")]
+    timeout: Option<Duration>,
 }
 
 impl Group {
@@ -228,13 +235,15 @@ fn of_change(change: GroupChange, group: &str, members: &[String], wait: &Patien
 impl Send {
     fn message(&self) -> Result<SendToGroup, Halt> {
         let (content_type, body) = self.content.read()?;
+        let patience = if self.wait.is_some() { PATIENCE } else { BRIEFLY };
         Ok(SendToGroup {
             group: self.group.clone(),
             body,
             content_type,
             message: self.id.as_deref().map(status::message_id).transpose()?,
             lifetime_seconds: self.expires.map(|span| span.as_secs()),
-            wait_seconds: Some(self.timeout.as_secs()),
+            asks: self.wait.map(Level::wait_for),
+            wait_seconds: Some(self.timeout.unwrap_or(patience).as_secs()),
         })
     }
 }
@@ -251,8 +260,10 @@ fn tell(context: &Context, what: &What, replies: &[Reply], running: bool) -> Res
             output.say(format_args!("This agent is in no group. Found one with `{create}`."))
         }
         What::List => show::groups(output, replies, &|rest| context.command(rest)),
-        What::Send(_) => replies.iter().try_for_each(|reply| match reply {
-            Reply::GroupMessage(message) => sent(context, message, running),
+        What::Send(it) => replies.iter().try_for_each(|reply| match reply {
+            Reply::GroupMessage(message) => {
+                sent(context, message, it.wait.map(Level::progress), running)
+            }
             _ => Ok(()),
         }),
         _ => groups(replies).try_for_each(|group| show::group(output, group)),
@@ -266,10 +277,21 @@ fn groups(replies: &[Reply]) -> impl Iterator<Item = &Facts> {
     })
 }
 
-fn sent(context: &Context, message: &GroupMessage, running: bool) -> Result<(), Halt> {
+fn sent(
+    context: &Context,
+    message: &GroupMessage,
+    wanted: Option<Progress>,
+    running: bool,
+) -> Result<(), Halt> {
     context.output.say(show::group_message(message))?;
     match message.level {
         Progress::Expired => Err(Fault::new(Code::Expired, "the message expired").into()),
+        Progress::Queued | Progress::Relayed | Progress::Delivered
+            if wanted.is_some_and(|wanted| message.level < wanted) =>
+        {
+            let cause = format!("the message is {} so far", message.level.as_str());
+            Err(Fault::new(Code::NotYet, cause).into())
+        }
         Progress::Queued if !running => {
             let up = context.command("up");
             let line = "Kept here. No agent runs: it goes out with the next";
@@ -278,3 +300,9 @@ fn sent(context: &Context, message: &GroupMessage, running: bool) -> Result<(), 
         _ => Ok(()),
     }
 }
+
+/// How long a message is waited for that asks for nothing: the log answers at once, or not now.
+const BRIEFLY: Duration = Duration::from_secs(5);
+
+/// How long the members are waited for.
+const PATIENCE: Duration = Duration::from_secs(30);

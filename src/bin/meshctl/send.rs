@@ -80,9 +80,25 @@ impl Content {
 
 /// What can be waited for.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Level {
+pub(crate) enum Level {
     Delivered,
     Processed,
+}
+
+impl Level {
+    pub(crate) const fn wait_for(self) -> WaitFor {
+        match self {
+            Self::Delivered => WaitFor::Delivered,
+            Self::Processed => WaitFor::Processed,
+        }
+    }
+
+    pub(crate) const fn progress(self) -> Progress {
+        match self {
+            Self::Delivered => Progress::Delivered,
+            Self::Processed => Progress::Processed,
+        }
+    }
 }
 
 impl Send {
@@ -117,11 +133,7 @@ impl Send {
     }
 
     fn wait_for(&self, level: Level) -> Wait {
-        let level = match level {
-            Level::Delivered => WaitFor::Delivered,
-            Level::Processed => WaitFor::Processed,
-        };
-        Wait { level, seconds: self.timeout.as_secs() }
+        Wait { level: level.wait_for(), seconds: self.timeout.as_secs() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use meshwork::control::{
     Delivery, Event, Group, GroupEntry, GroupMember, GroupMessage, GroupState, Happening,
     Invitation, Moment, Named, Peer, Progress, RelayFigures, Reply, Route, Status, Transfer,
-    TransferState, Via,
+    TransferState, Via, WaitFor,
 };
 use meshwork::{GroupId, Standing};
 
@@ -25,9 +25,29 @@ pub(crate) fn status(status: &Status) -> String {
 
 /// How far a message to a group got.
 pub(crate) fn group_message(message: &GroupMessage) -> String {
-    let GroupMessage { group, message, level } = message;
-    format!("{:<9}  {message}  to group {}", level.as_str(), short(group))
+    let GroupMessage { group, message: id, level, asks, .. } = message;
+    let heard = |word: &str, said: u32, missing: &[Named]| {
+        let all = usize::try_from(said).unwrap_or(usize::MAX).saturating_add(missing.len());
+        let heard = format!("  {word} {said} of {all}");
+        let names: Vec<_> = missing.iter().take(MISSING).map(name).collect();
+        match missing.len().saturating_sub(MISSING) {
+            _ if missing.is_empty() => heard,
+            0 => format!("{heard}, missing: {}", names.join(", ")),
+            more => format!("{heard}, missing: {} and {more} more", names.join(", ")),
+        }
+    };
+    let mut line = format!("{:<9}  {id}  to group {}", level.as_str(), short(group));
+    if asks.is_some() && *level != Progress::Queued {
+        line += &heard("delivered", message.delivered, &message.undelivered);
+    }
+    if *asks == Some(WaitFor::Processed) && message.undelivered.is_empty() {
+        line += &heard("processed", message.processed, &message.unprocessed);
+    }
+    line
 }
+
+/// How many of those who said nothing are named on a line.
+const MISSING: usize = 8;
 
 /// What a relay does, a line for each kind of thing.
 pub(crate) fn relay(figures: &RelayFigures) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::fleet::{Asks, GroupId};
 use meshwork_protocols::identity::{AgentId, Contact, Relay, Transport};
 use meshwork_protocols::wire::MessageId;
 use meshwork_router::{GroupEvent, GroupStatus, GroupSummary};
@@ -12,7 +12,7 @@ use super::{Ended, Out};
 use crate::control::groups::{
     EntryKind, EntryTrial, Group, GroupEntry, GroupMember, GroupMessage, GroupState, Invitation,
 };
-use crate::control::request::{ChangeGroup, GroupChange, SendToGroup};
+use crate::control::request::{ChangeGroup, GroupChange, SendToGroup, WaitFor};
 use crate::control::{Body, Code, Fault, Reply, roster};
 use crate::{Agent, Event, GroupError, Logged, LoggedKind, SealedEntry, Stopped, Watch};
 
@@ -209,7 +209,7 @@ fn failure(agent: &Agent, wanted: &Wanted<'_>, what: GroupEvent) -> Option<Fault
 }
 
 pub(super) async fn send(agent: &Agent, message: SendToGroup, out: &Out) -> Result<(), Ended> {
-    let SendToGroup { group, body, content_type, message, lifetime_seconds, wait_seconds } =
+    let SendToGroup { group, body, content_type, message, lifetime_seconds, asks, wait_seconds } =
         message;
     let group = roster::find_group(agent, &group).await?.group;
     let groups = agent.groups();
@@ -220,11 +220,16 @@ pub(super) async fn send(agent: &Agent, message: SendToGroup, out: &Out) -> Resu
     if let Some(seconds) = lifetime_seconds {
         outgoing = outgoing.lifetime(Duration::from_secs(seconds));
     }
+    let outgoing = outgoing.asks(match asks {
+        None => Asks::Nothing,
+        Some(WaitFor::Delivered) => Asks::Delivered,
+        Some(WaitFor::Processed) => Asks::Processed,
+    });
     let id = outgoing.send(body.0).await.map_err(Fault::from)?;
     let wait = Duration::from_secs(wait_seconds.unwrap_or(0));
     match tokio::time::timeout(wait, groups.settled(id)).await {
         Ok(settled) => {
-            out.say(Reply::GroupMessage(how_far(id, &settled.map_err(Fault::from)?))).await
+            out.say(Reply::GroupMessage(how_far(agent, id, settled.map_err(Fault::from)?))).await
         }
         Err(_elapsed) => status(agent, id, out).await,
     }
@@ -234,11 +239,27 @@ pub(super) async fn send(agent: &Agent, message: SendToGroup, out: &Out) -> Resu
 pub(super) async fn status(agent: &Agent, id: MessageId, out: &Out) -> Result<(), Ended> {
     let status = agent.groups().status(id).await.map_err(Fault::from)?;
     let unknown = || Fault::new(Code::UnknownMessage, format!("no message {id} is known"));
-    out.say(Reply::GroupMessage(how_far(id, &status.ok_or_else(unknown)?))).await
+    out.say(Reply::GroupMessage(how_far(agent, id, status.ok_or_else(unknown)?))).await
 }
 
-fn how_far(message: MessageId, status: &GroupStatus) -> GroupMessage {
-    GroupMessage { group: status.group, message, level: status.level.into() }
+fn how_far(agent: &Agent, message: MessageId, status: GroupStatus) -> GroupMessage {
+    let named = |agents: BTreeSet<AgentId>| {
+        agents.into_iter().map(|id| roster::named(agent, id)).collect::<Vec<_>>()
+    };
+    GroupMessage {
+        group: status.group,
+        message,
+        level: status.level.into(),
+        asks: match status.asks {
+            Asks::Nothing => None,
+            Asks::Delivered => Some(WaitFor::Delivered),
+            Asks::Processed => Some(WaitFor::Processed),
+        },
+        delivered: status.delivered,
+        processed: status.processed,
+        undelivered: named(status.undelivered),
+        unprocessed: named(status.unprocessed),
+    }
 }
 
 /// The log, from a place to its end.

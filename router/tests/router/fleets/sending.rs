@@ -20,7 +20,8 @@ impl World {
         lifetime: Duration,
     ) -> Result<MessageId, CommandError> {
         let Outgoing { content_type, body, .. } = text(RELAY, body);
-        let send = GroupRequest::Send { group: self.group, id, content_type, body, lifetime };
+        let (group, asks) = (self.group, Asks::Nothing);
+        let send = GroupRequest::Send { group, id, content_type, body, lifetime, asks };
         let ticket = self.request(place, send);
         self.nodes[place].commit();
         match self.nodes[place].answer(ticket).expect("an answer once it is durable") {
@@ -188,6 +189,7 @@ fn a_message_whose_commit_failed_is_answered_as_what_became_of_its_rows() {
             content_type: outgoing.content_type,
             body: outgoing.body,
             lifetime: A_MINUTE,
+            asks: Asks::Nothing,
         };
         let ticket = world.request(0, send);
         world.nodes[0].fail_commit(there);

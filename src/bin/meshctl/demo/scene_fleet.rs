@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use meshwork::MessageId;
 use meshwork::control::{
-    Body, ChangeGroup, Code, Fault, Group, GroupChange, GroupEntry, Reply, Request, SendToGroup,
+    Body, ChangeGroup, Code, Fault, Group, GroupChange, GroupEntry, GroupMessage, Progress, Reply,
+    Request, SendToGroup, WaitFor,
 };
 use serde::Serialize;
 
@@ -149,6 +150,8 @@ async fn killed(mesh: &mut Mesh, output: Output) -> Result<usize, Halt> {
         ask(&state, &Request::Processed { sender, message }).await?;
         arrived.push((message, delivery.body.0));
     }
+    output.say(format_args!("\nhal asks who is there, and every member says that it has it:"))?;
+    output.say(format_args!("  {}", show::group_message(&asked(&mesh.members).await?)))?;
     let once = |(id, text): &(MessageId, &str)| {
         let mut same = arrived.iter().filter(|(message, _)| message == id);
         same.next().is_some_and(|(_, body)| body == text.as_bytes()) && same.next().is_none()
@@ -224,6 +227,7 @@ async fn say<'a>(
             content_type: Default::default(),
             message: None,
             lifetime_seconds: None,
+            asks: None,
             wait_seconds: Some(PATIENCE.as_secs()),
         };
         for reply in ask(&at(members, *who)?.state, &Request::SendToGroup(message)).await? {
@@ -233,6 +237,30 @@ async fn say<'a>(
         }
     }
     Ok(sent)
+}
+
+/// One asks all others to say that they have what it sends.
+async fn asked(members: &[Member]) -> Result<GroupMessage, Fault> {
+    let message = SendToGroup {
+        group: GROUP.to_owned(),
+        body: Body("all there?".into()),
+        content_type: Default::default(),
+        message: None,
+        lifetime_seconds: None,
+        asks: Some(WaitFor::Delivered),
+        wait_seconds: Some(PATIENCE.as_secs()),
+    };
+    let replies = ask(&at(members, HAL)?.state, &Request::SendToGroup(message)).await?;
+    let message = replies.into_iter().find_map(|reply| match reply {
+        Reply::GroupMessage(message) => Some(message),
+        _ => None,
+    });
+    let message = message.ok_or_else(|| Fault::new(Code::Broken, "no answer came"))?;
+    if message.level != Progress::Delivered {
+        let cause = format!("a message to the group is {} so far", message.level.as_str());
+        return Err(Fault::new(Code::DemoFailed, cause));
+    }
+    Ok(message)
 }
 
 async fn change(state: &Path, change: GroupChange, members: Vec<String>) -> Result<(), Fault> {

@@ -27,6 +27,8 @@ pub(crate) struct FleetPromises {
     /// When each host was in.
     spans: BTreeMap<Host, Vec<Span>>,
     messages: BTreeMap<u64, Message>,
+    /// Who could not follow the log at some time, and did not read all of it.
+    lost: BTreeSet<Host>,
     /// The log, as members were given it.
     log: BTreeMap<u64, Logged>,
     /// The latest epoch that anybody may have been in.
@@ -153,6 +155,9 @@ impl FleetPromises {
                     message.logged = true;
                 }
             }
+            GroupEvent::Stranded => {
+                self.lost.insert(host);
+            }
             GroupEvent::PassedOver { .. } | GroupEvent::CannotProcess(_) => {
                 self.violated(Violation::GroupBroken { host, how: what.to_string() });
             }
@@ -177,6 +182,11 @@ impl FleetPromises {
     /// A sender was told what all members said of its message.
     pub(super) const fn heard(&mut self) {
         self.counts.heard += 1;
+    }
+
+    /// Whether a host missed a part of the log, and what was said there.
+    pub(crate) fn was_lost(&self, host: Host) -> bool {
+        self.lost.contains(&host)
     }
 
     /// Messages that were accepted: from whom, and their ids.

@@ -66,6 +66,10 @@ impl World {
     /// A member that has a message, and of whom its sender has not heard it though it waits for it.
     fn receipts_left(&self) -> Option<(Host, String)> {
         let silent = |(from, id): (Host, MessageId)| {
+            // Whoever missed entries of the log missed what was said there.
+            if self.checker.fleets.was_lost(from) {
+                return None;
+            }
             let (router, _) = self.nodes.get(from.0)?.inside()?;
             let status = router.group_status(id).ok().flatten()?;
             let stands = !matches!(status.level, Level::Queued | Level::Expired);

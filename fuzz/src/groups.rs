@@ -8,7 +8,7 @@ use meshwork_protocols::fleet::{Asks, GroupId};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::relay::{
-    Answer as Said, Commit, Entry, EntryIndex, Logged, Opaque, Statement, StatementKind,
+    Answer as Said, Commit, Entry, EntryIndex, LogChain, Logged, Opaque, Statement, StatementKind,
 };
 use meshwork_router::{
     Answer, AskId, Config, Event, Fleet, GroupRequest, Input, Output, RelayFailure, RelayNews,
@@ -60,7 +60,8 @@ pub(crate) fn stories() -> Vec<(&'static str, Vec<u8>)> {
         entry,
     });
     let entries = logged.collect();
-    let read = Said::Entries { first: EntryIndex(1), last: EntryIndex(5), entries };
+    let (first, last) = (EntryIndex(1), EntryIndex(5));
+    let read = Said::Entries { first, last, chain: LogChain::START, entries };
     let appended = Said::Appended(EntryIndex(2));
     let answer = |said: &Said| step(0, &said.encode());
     // Long enough that not each bit is flipped under `cargo test`: every step here is MLS.

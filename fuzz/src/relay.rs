@@ -2,10 +2,10 @@
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{
-    Answer, Append, Commit, Deposit, Entry, EntryIndex, Fetch, Kept, KeyKind, LogId, Logged,
-    MAX_ANSWER, MAX_REQUEST, MailNumber, MayAppend, Nudge, Publication, Publish, PublishMode,
-    ReadLog, Refounding, Refusal, Request, Rules, RulesKey, SenderTag, Statement, StatementKind,
-    StrangerQuota, TakeId, Taken,
+    Answer, Append, Commit, Deposit, Entry, EntryIndex, Fetch, Kept, KeyKind, LogChain, LogId,
+    Logged, MAX_ANSWER, MAX_REQUEST, MailNumber, MayAppend, Nudge, Publication, Publish,
+    PublishMode, ReadLog, Refounding, Refusal, Request, Rules, RulesKey, SenderTag, Statement,
+    StatementKind, StrangerQuota, TakeId, Taken,
 };
 use meshwork_protocols::time::WallTime;
 
@@ -82,7 +82,15 @@ pub(crate) fn answers() -> Vec<(&'static str, Vec<u8>)> {
         ("deposited", Answer::Deposited(vec![Ok(MailNumber(3)), Err(refusal)])),
         ("mail", Answer::Mail(vec![kept])),
         ("appended", Answer::Appended(EntryIndex(2))),
-        ("entries", Answer::Entries { first: EntryIndex(1), last: EntryIndex(2), entries }),
+        (
+            "entries",
+            Answer::Entries {
+                first: EntryIndex(1),
+                last: EntryIndex(2),
+                chain: LogChain::START,
+                entries,
+            },
+        ),
         ("blob", Answer::Blob(None)),
         ("refused", Answer::Refused(Refusal::NotLast { last: EntryIndex(2) })),
     ]

@@ -8,7 +8,7 @@ mod standing;
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{
-    Answer, Entry, EntryIndex, LogId, Logged, MAX_ANSWER, ReadLog, Refusal,
+    Answer, Entry, EntryIndex, LogChain, LogId, Logged, MAX_ANSWER, ReadLog, Refusal,
 };
 use meshwork_protocols::time::WallTime;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub(crate) struct LogRecord {
     author: AgentId,
     pub(crate) since: WallTime,
     hash: [u8; 32],
+    /// The chain up to the entry before this one, and up to this one.
+    chain: (LogChain, LogChain),
     entry: Entry,
 }
 
@@ -54,8 +56,9 @@ impl Log {
             }
             for record in &records {
                 let length = record.bytes.len() as u64;
-                let LogRecord { author, hash, entry, .. } = entry::decode(&record.bytes)?;
+                let LogRecord { author, hash, chain, entry, .. } = entry::decode(&record.bytes)?;
                 log.state.adopt(record.sequence, author, hash, &entry, length);
+                log.state.chain = chain.1;
                 log.since_checkpoint += 1;
             }
         }
@@ -87,8 +90,10 @@ impl Log {
         // 2. It is the author's to append, now.
         self.state.check(&author, entry)?;
         // 3. There is room.
-        let record =
-            entry::encode(&LogRecord { author, since: now.wall, hash, entry: entry.clone() });
+        let (before, index) = (self.state.chain, EntryIndex(self.last + 1));
+        let chain = (before, before.with(provider, index, &author, entry));
+        let since = now.wall;
+        let record = entry::encode(&LogRecord { author, since, hash, chain, entry: entry.clone() });
         let length = record.len() as u64;
         if self.state.bytes + length > limits.log_bytes {
             return Err(Refusal::NotNow { retry_after: FULL_RETRY }.into());
@@ -96,6 +101,7 @@ impl Log {
         // 4. It is appended.
         self.last += 1;
         self.state.adopt(self.last, author, hash, entry, length);
+        self.state.chain = chain.1;
         self.since_checkpoint += 1;
         let subject = entry::log(&self.id);
         let condition = Some(Condition::Append { subject, sequence: self.last, record });
@@ -117,12 +123,20 @@ impl Log {
         let most = Most { entries: read.most.into(), bytes: MAX_ANSWER - ANSWER_ROOM };
         let records = storage.read(&entry::log(&self.id), read.after.0, most)?;
         let mut entries = Vec::with_capacity(records.len());
-        for record in records.iter().take_while(|record| record.sequence <= through) {
-            let LogRecord { author, since, entry, .. } = entry::decode(&record.bytes)?;
+        let mut chain = None;
+        for record in &records {
+            let LogRecord { author, since, chain: (before, _), entry, .. } =
+                entry::decode(&record.bytes)?;
+            // Of who may not read on the first is the one behind its last.
+            chain.get_or_insert(before);
+            if record.sequence > through {
+                break;
+            }
             entries.push(Logged { index: EntryIndex(record.sequence), author, since, entry });
         }
         let first = EntryIndex(self.state.first);
-        Ok(Answer::Entries { first, last: EntryIndex(through), entries })
+        let chain = chain.unwrap_or(self.state.chain);
+        Ok(Answer::Entries { first, last: EntryIndex(through), chain, entries })
     }
 
     /// Notes what somebody needs no more, and drops what nobody needs.

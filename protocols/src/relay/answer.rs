@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bounded, Depth, EntryIndex, Kept, Logged, MAX_ANSWER, MAX_BLOB, MAX_DEPOSITS, MAX_ENTRIES,
-    MAX_FETCHED, MailNumber, Opaque, Refusal, RelayWireError, Taken, decode, encode,
+    Bounded, Depth, EntryIndex, Kept, LogChain, Logged, MAX_ANSWER, MAX_BLOB, MAX_DEPOSITS,
+    MAX_ENTRIES, MAX_FETCHED, MailNumber, Opaque, Refusal, RelayWireError, Taken, decode, encode,
 };
 use crate::identity::card::MAX_CARD_LENGTH;
 
@@ -34,6 +34,9 @@ pub enum Answer {
         first: EntryIndex,
         /// The last.
         last: EntryIndex,
+        /// The chain up to the entry right before the first of these, or up to the last where
+        /// there are none.
+        chain: LogChain,
         /// Those asked for.
         entries: Vec<Logged>,
     },

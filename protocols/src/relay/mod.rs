@@ -8,6 +8,7 @@
 mod answer;
 mod blob;
 mod bounds;
+mod chain;
 mod log;
 mod mail;
 mod nudge;
@@ -25,6 +26,7 @@ use serde::de::DeserializeOwned;
 pub use answer::Answer;
 pub use blob::{BlobHash, MAX_BLOB};
 pub use bounds::{MAX_ANSWER, MAX_REQUEST, MAX_WAIT};
+pub use chain::LogChain;
 pub use log::{
     Append, Commit, Entry, EntryIndex, LogId, Logged, MAX_COMMIT, MAX_ENTRIES, MAX_LISTED,
     MAX_STATEMENT, MayAppend, ReadLog, Refounding, Statement, StatementKind,

@@ -179,7 +179,8 @@ fn taken(bundle: usize, path: usize) -> Answer {
 fn entries(entries: Vec<Entry>) -> Answer {
     let logged = |entry| Logged { index: EntryIndex(4), author: AGENT, since: THEN, entry };
     let (first, last) = (EntryIndex(1), EntryIndex(u64::MAX));
-    Answer::Entries { first, last, entries: entries.into_iter().map(logged).collect() }
+    let entries = entries.into_iter().map(logged).collect();
+    Answer::Entries { first, last, chain: LogChain::START, entries }
 }
 
 fn answers() -> Vec<Answer> {

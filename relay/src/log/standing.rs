@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{
-    Commit, Entry, EntryIndex, MayAppend, Refounding, Refusal, Statement, StatementKind,
+    Commit, Entry, EntryIndex, LogChain, MayAppend, Refounding, Refusal, Statement, StatementKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub(super) struct LogState {
     /// Entries up to this one are in it.
     pub(super) through: u64,
+    /// The chain up to there.
+    pub(super) chain: LogChain,
     /// The first entry that was not dropped.
     pub(super) first: u64,
     /// The last commit or re-founding.

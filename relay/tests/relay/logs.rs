@@ -196,7 +196,9 @@ fn entries_go_when_all_have_passed_them_or_after_30_days_and_the_state_stays() {
     }
     let answer = ask(&mut fleet.0, someone(1), read(0));
     let (first, last) = (EntryIndex(602), EntryIndex(601));
-    assert_eq!(answer, Answer::Entries { first, last, entries: vec![] });
+    let Answer::Entries { chain, .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(answer, Answer::Entries { first, last, chain, entries: vec![] });
+    assert_ne!(chain, LogChain::START);
     fleet.refused(2, commit(Some(7), &[], &[]), LAST(1));
     assert_eq!(fleet.append(2, commit(Some(1), &[], &[])), appended(602));
 }
@@ -214,4 +216,55 @@ fn of_two_commits_in_one_batch_the_first_is_taken_and_readers_are_told() {
     assert_eq!(outcomes, answers);
     let told: Vec<AgentId> = fleet.0.take_nudges().into_iter().map(|(agent, _)| agent).collect();
     assert_eq!(told, [2, 3, 4].map(someone));
+}
+
+#[test]
+fn the_chain_that_is_told_is_the_one_that_readers_compute_over_drops_and_reopenings() {
+    let mut fleet = Fleet::founded();
+    let read_from = |fleet: &mut Fleet, reader: u16, after: u64| match ask(
+        &mut fleet.0,
+        someone(reader),
+        read(after),
+    ) {
+        Answer::Entries { first, chain, entries, .. } => (first, chain, entries),
+        other => panic!("{other:?}"),
+    };
+    let computed = |mut chain: LogChain, entries: &[Logged]| {
+        for logged in entries {
+            chain = chain.with(PROVIDER, logged.index, &logged.author, &logged.entry);
+        }
+        chain
+    };
+    for number in 0..300_u16 {
+        assert_eq!(
+            fleet.append(3, message(&number.to_be_bytes())),
+            appended(u64::from(number) + 2)
+        );
+        if number % 100 == 0 {
+            fleet.0.reopen().unwrap();
+        }
+    }
+    let (_, start, all) = read_from(&mut fleet, 1, 0);
+    assert_eq!((start, all.len()), (LogChain::START, 301));
+    let at = |place: usize| computed(LogChain::START, &all[..place]);
+    // 1. Before the first entry that is given, and at the end.
+    assert_eq!(read_from(&mut fleet, 1, 100).1, at(100));
+    assert_eq!(read_from(&mut fleet, 1, 301).1, at(301));
+    // 2. Where entries were dropped.
+    for agent in 1..=4 {
+        let passed = Request::PassedLog { log: LOG, through: EntryIndex(200) };
+        assert_eq!(ask(&mut fleet.0, someone(agent), passed), Answer::Done);
+    }
+    fleet.0.reopen().unwrap();
+    let (first, chain, entries) = read_from(&mut fleet, 1, 0);
+    assert_eq!((first, chain), (EntryIndex(201), at(200)));
+    assert_eq!(computed(chain, &entries), at(301));
+    // 3. For who was removed, behind the last that it may read.
+    assert_eq!(fleet.append(1, commit(Some(1), &[], &[3])), appended(302));
+    assert_eq!(fleet.append(2, statement(302, StatementKind::Confirmed)), appended(303));
+    assert_eq!(fleet.append(2, message(b"after")), appended(304));
+    let (_, chain, entries) = read_from(&mut fleet, 3, 301);
+    assert_eq!((chain, entries.len()), (at(301), 2));
+    let last = read_from(&mut fleet, 3, 303);
+    assert_eq!((last.1, last.2.len()), (computed(chain, &entries), 0));
 }

@@ -110,7 +110,7 @@ impl Desk {
         group: GroupId,
         answer: Answer,
     ) -> Result<(), StoreError> {
-        let Answer::Entries { first, last, entries } = answer else {
+        let Answer::Entries { first, last, entries, .. } = answer else {
             // Whom the log does not list any more was removed, or the log is gone.
             self.strand(step, group);
             return Ok(());

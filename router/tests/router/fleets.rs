@@ -304,7 +304,7 @@ impl World {
     }
 
     fn tamper(&self, place: usize, mut said: Said) -> Said {
-        if let (Said::Entries { first, last, entries }, Some((who, how))) =
+        if let (Said::Entries { first, last, entries, .. }, Some((who, how))) =
             (&mut said, self.tampered)
             && who == place
             && !entries.is_empty()

@@ -167,6 +167,9 @@ pub enum GroupEvent {
     CannotProcess(AgentId),
     /// The holder of the log refuses what this agent asks. It is asked again within a minute.
     Refused,
+    /// The log's holder shows another history than the one that this agent read: it was put back
+    /// to a copy, or lies. The log is read again, and what it lost is put back.
+    OtherHistory,
     /// This agent cannot follow the log any more, and asks members for the way back.
     Stranded,
 }
@@ -204,6 +207,9 @@ impl fmt::Display for GroupEvent {
             Self::Returned { missed } => {
                 write!(f, "this agent is back; it missed {missed} entries")
             }
+            Self::OtherHistory => f.write_str(
+                "its log's holder shows another history than was read: put back to a copy, or lying",
+            ),
             Self::Refused => f.write_str("the holder of its log refuses what is asked"),
             Self::Stranded => f.write_str("this agent cannot follow its log any more"),
         }

@@ -21,8 +21,8 @@ use meshwork_state::StoreError;
 
 pub(crate) use self::cards::Cards;
 pub(crate) use self::record::{
-    AskedRow, GroupRow, InvitationRow, MessageRow, OfferRow, Offered, OwedRow, Passed, Prepared,
-    Stage, SummonsRow, Wish, WishState, key, number,
+    AskedRow, CommitRow, GroupRow, HistoryRow, InvitationRow, Known, LoggedRow, MessageRow,
+    OfferRow, Offered, OwedRow, Passed, Prepared, Stage, SummonsRow, Wish, WishState, key, number,
 };
 use self::rows::{FleetRows, changes_of};
 pub(crate) use self::sent::SentToGroupRow;

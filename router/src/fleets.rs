@@ -9,6 +9,8 @@
 //! - `receipts` says what became of messages, and hears it.
 //! - `seeking` looks for what those are added with who are to come in, `summoning` brings in whom a
 //!   commit added, `joining` answers a summons.
+//! - `histories` notices that a holder shows another log than the one that was read, `restoring`
+//!   puts back what that lost.
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
 //! - `renewing` draws new keys in time.
 //! - `offering` gives relays what others add this agent with.
@@ -17,12 +19,14 @@
 mod committing;
 mod following;
 mod forking;
+mod histories;
 mod joining;
 mod offering;
 mod posting;
 mod receipts;
 mod renewing;
 mod requests;
+mod restoring;
 mod returning;
 mod seeking;
 mod summoning;
@@ -41,14 +45,19 @@ use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Namespace, Row, StoreError};
 
+use self::histories::Asked;
 use self::joining::{Join, sight_of};
 use self::posting::Waiting;
+use self::restoring::Kept;
 use self::seeking::Sought;
 use crate::choice::LogSituation;
 use crate::command::{CommandError, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, GroupEvent};
-use crate::fleet::{AskedRow, Cards, GroupRow, MessageRow, OfferRow, OwedRow, Stage, key, number};
+use crate::fleet::{
+    AskedRow, Cards, GroupRow, HistoryRow, LoggedRow, MessageRow, OfferRow, OwedRow, Stage, key,
+    number,
+};
 use crate::input::RelayFailure;
 use crate::ledger::Ledger;
 use crate::row;
@@ -108,6 +117,8 @@ enum Errand {
     Offer(AgentId),
     /// The commit that comes back is appended.
     Return,
+    /// The commit of this epoch is put back into a log that lost it.
+    Restore(u64),
 }
 
 /// The groups.
@@ -142,6 +153,20 @@ struct Member {
     owed: BTreeMap<u64, Said>,
     /// When that is to be said.
     says: Option<Duration>,
+    /// Messages that stood in the log, for as long as it may lose them.
+    logged: BTreeMap<u64, Kept>,
+    history: HistoryRow,
+    reading: Asked,
+    /// The holder said that the log goes so far.
+    promised: u64,
+    /// When another history was noticed.
+    began_anew: Option<Duration>,
+    /// When a lost commit is put back.
+    restores: Option<Duration>,
+    /// Until when one that lists somebody is left to admins.
+    leaves_lists: Option<Duration>,
+    /// When what was sent is sent again.
+    repeats: Option<Duration>,
     /// Entries whose new members were not sent their summons.
     summons: BTreeSet<u64>,
     /// Numbers our commits: one is read in the log before or after its append is answered, and the
@@ -174,7 +199,9 @@ struct Member {
 impl Member {
     fn new(row: GroupRow) -> Self {
         // What was doubted before a restart is decided at once.
-        let doubt = row.passed.iter().any(|it| it.is_followed()).then_some(Duration::ZERO);
+        let mut judged = row.passed.iter().chain(&row.followed);
+        let doubt = judged.any(|it| it.open).then_some(Duration::ZERO);
+        let repeats = row.repeats.then_some(Duration::ZERO);
         Self {
             row,
             group: None,
@@ -184,6 +211,14 @@ impl Member {
             asked: BTreeMap::new(),
             owed: BTreeMap::new(),
             says: None,
+            logged: BTreeMap::new(),
+            history: HistoryRow::default(),
+            reading: Asked::default(),
+            promised: 0,
+            began_anew: None,
+            restores: None,
+            leaves_lists: None,
+            repeats,
             summons: BTreeSet::new(),
             commit_number: 0,
             commit_answered: false,
@@ -218,15 +253,19 @@ impl Member {
     fn due(&self, now: Timestamp) -> Option<Duration> {
         let asked = |commit| self.under_way.contains(&Errand::State(commit));
         let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
+        // Nothing else is done before the log is read anew and what it lost is back.
+        let is_whole = !(self.row.anew || self.has_lost());
         let seeks = self.seeks_at().filter(|_| self.row.stage == Stage::Member);
         let with_the_log = match self.row.stage {
             Stage::Stranded => self.way.map(|(_, at)| at),
             _ => self.rests.or([
                 confirm,
                 self.doubt.filter(|_| self.caught_up),
-                self.renews,
-                self.says_at(),
-                seeks,
+                self.says_at().filter(|_| is_whole),
+                self.renews.filter(|_| is_whole),
+                seeks.filter(|_| is_whole),
+                self.repeats.filter(|_| is_whole),
+                self.restores.filter(|_| self.is_to_restore()),
             ]
             .into_iter()
             .flatten()
@@ -299,6 +338,12 @@ impl Fleets {
             key::OWED => {
                 let row: OwedRow = row::decode(value)?;
                 member.owed.insert(number(rest)?, row.said);
+            }
+            key::LOGGED => {
+                member.logged.insert(number(rest)?, Kept::of(&row::decode::<LoggedRow>(value)?));
+            }
+            key::HISTORY => {
+                member.history = HistoryRow::read(step, row_key)?.ok_or(StoreError::Damaged)?;
             }
             key::SUMMONS => {
                 member.summons.insert(number(rest)?);
@@ -403,6 +448,7 @@ impl Desk {
             Errand::Card(peer) => return self.card_came(step, group, peer, answer),
             Errand::Offer(peer) => self.offer_came(step, group, peer, answer),
             Errand::Return => return self.return_answered(step, group, &answer),
+            Errand::Restore(epoch) => self.restore_answered(step, group, epoch, &answer),
         }
         Ok(())
     }
@@ -509,8 +555,14 @@ impl Desk {
         let stage = member.row.stage;
         match stage {
             Stage::Founding => self.found(step, group),
-            Stage::Member if self.gives_way(step, group) => self.strand(step, group),
+            Stage::Member if member.row.anew => self.read_on(step, group),
+            Stage::Member if self.gives_way(step, group)? => self.strand(step, group),
+            Stage::Member if self.restore_commits(step, group)? => {
+                self.confirm(step, group);
+                self.read_on(step, group);
+            }
             Stage::Member => {
+                self.repeat(step, group)?;
                 self.renew(step, group);
                 self.offer_commit(step, group)?;
                 self.append_commit(step, group);

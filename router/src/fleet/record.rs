@@ -8,6 +8,7 @@ use meshwork_protocols::fleet::{GroupId, Roster, Said};
 use meshwork_protocols::identity::{AgentId, CardHash, Relay};
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::random::Random;
+use meshwork_protocols::relay::{Commit, LogChain};
 use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::MessageId;
@@ -29,6 +30,16 @@ pub(crate) struct GroupRow {
     pub(crate) read: u64,
     /// The last commit among them.
     pub(crate) last_commit: u64,
+    /// The chain over them; where there is none, the holder's is taken on trust.
+    pub(crate) chain: Option<LogChain>,
+    /// Whether the log is read again from its first entry, since its holder showed another.
+    pub(crate) anew: bool,
+    /// Whether this agent lost its place to others that are more, with a state that is whole.
+    pub(crate) gave_way: bool,
+    /// Until when a member that comes back has missed what others sent meanwhile.
+    pub(crate) heals: Option<WallTime>,
+    /// Whether what was sent lately is to be sent again.
+    pub(crate) repeats: bool,
     /// What is to be changed by commits of our own, in order.
     pub(crate) wishes: Vec<Wish>,
     /// The commit that waits for the log.
@@ -37,6 +48,8 @@ pub(crate) struct GroupRow {
     pub(crate) renew: Option<WallTime>,
     /// Commits that were passed over, and what others said of them.
     pub(crate) passed: Vec<Passed>,
+    /// The last commits that this agent goes on by, and what others said of them.
+    pub(crate) followed: Vec<Passed>,
     /// The number of the next message row.
     pub(crate) next_message: u64,
 }
@@ -50,10 +63,16 @@ impl GroupRow {
             stage,
             read,
             last_commit: read,
+            chain: None,
+            anew: false,
+            gave_way: false,
+            heals: None,
+            repeats: false,
             wishes: Vec::new(),
             offered: None,
             renew: None,
             passed: Vec::new(),
+            followed: Vec::new(),
             next_message: 0,
         }
     }
@@ -80,15 +99,17 @@ impl Stage {
     }
 }
 
-/// A commit that this agent passed over.
+/// A commit that this agent passed over, or goes on by.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Passed {
     pub(crate) index: u64,
     pub(crate) author: AgentId,
     /// Who goes on by it, beside its author.
     pub(crate) by: BTreeSet<AgentId>,
-    /// Who passes it over as well.
+    /// Who passes it over, as far as it said so.
     pub(crate) against: BTreeSet<AgentId>,
+    /// Whether something was said of it since it was decided whose way this agent goes.
+    pub(crate) open: bool,
 }
 
 /// A change that this agent wants made.
@@ -165,6 +186,53 @@ pub(crate) struct MessageRow {
     /// The entry of the log.
     #[serde(with = "meshwork_protocols::wire::bytes")]
     pub(crate) entry: Vec<u8>,
+    /// How often it was sent again, although it had stood in the log.
+    pub(crate) repeated: u8,
+}
+
+/// A message of ours that stood in the log: sent again where it does not any more.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct LoggedRow {
+    pub(crate) message: Prepared,
+    /// The epoch that it was sealed in, and the hash of the sealed bytes.
+    pub(crate) epoch: u64,
+    pub(crate) hash: [u8; 32],
+    /// Where it was read, and when.
+    pub(crate) index: u64,
+    pub(crate) since: WallTime,
+    pub(crate) repeated: u8,
+}
+
+/// The commits that led here: by them an entry is told from one of another history.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct HistoryRow {
+    /// The epoch in which this agent came in: all that was made before it is behind it.
+    pub(crate) from: u64,
+    /// The last ones, in their order.
+    pub(crate) known: Vec<Known>,
+}
+
+/// A commit that led here.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Known {
+    /// In which epoch it was made.
+    pub(crate) epoch: u64,
+    /// SHA-256 of its bytes.
+    pub(crate) hash: [u8; 32],
+    /// Its place in the log, as it was read last.
+    pub(crate) index: u64,
+    /// Whether it stands in the log, as far as that was read.
+    pub(crate) stands: bool,
+    /// The length of what is kept of it; zero where it is kept no more.
+    pub(crate) length: usize,
+}
+
+/// Such a commit as it stood in the log, to be put there again.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct CommitRow {
+    pub(crate) commit: Commit,
+    /// What it did, where it is our own.
+    pub(crate) wishes: Vec<Wish>,
 }
 
 impl MessageRow {
@@ -261,6 +329,9 @@ macro_rules! row_read_at_a_start {
 }
 
 row_of_group!(GroupRow);
+row_of_group!(CommitRow);
+row_of_group!(HistoryRow);
+row_of_group!(LoggedRow);
 row_of_group!(MessageRow);
 row_of_group!(SummonsRow);
 row_of_group!(InvitationRow);
@@ -300,7 +371,10 @@ pub(crate) mod key {
     pub(crate) const CARD: u8 = b'c';
     /// Smaller than the others, so that a group is read before what belongs to it.
     pub(crate) const GROUP: u8 = b'G';
+    pub(crate) const HISTORY: u8 = b'h';
     pub(crate) const INVITATION: u8 = b'i';
+    pub(crate) const COMMIT: u8 = b'k';
+    pub(crate) const LOGGED: u8 = b'l';
     pub(crate) const MESSAGE: u8 = b'm';
     pub(crate) const OFFER: u8 = b'o';
     pub(crate) const OWED: u8 = b'r';
@@ -324,6 +398,19 @@ pub(crate) mod key {
 
     pub(crate) fn invitation(group: &GroupId) -> Vec<u8> {
         of(INVITATION, group, &[])
+    }
+
+    pub(crate) fn history(group: &GroupId) -> Vec<u8> {
+        of(HISTORY, group, &[])
+    }
+
+    /// Of one epoch there is one commit that led on.
+    pub(crate) fn commit(group: &GroupId, epoch: u64) -> Vec<u8> {
+        of(COMMIT, group, &epoch.to_be_bytes())
+    }
+
+    pub(crate) fn logged(group: &GroupId, number: u64) -> Vec<u8> {
+        of(LOGGED, group, &number.to_be_bytes())
     }
 
     pub(crate) fn message(group: &GroupId, number: u64) -> Vec<u8> {

@@ -237,8 +237,9 @@ impl Desk {
             return Ok(());
         }
         match answer {
-            Answer::Appended(_) | Answer::Refused(Refusal::NotLast { .. }) => {
+            Answer::Appended(last) | Answer::Refused(Refusal::NotLast { last }) => {
                 if let Some(member) = self.fleets.members.get_mut(&id) {
+                    member.promised = member.promised.max(last.0);
                     member.commit_answered = true;
                 }
                 Ok(())

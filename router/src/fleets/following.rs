@@ -10,13 +10,14 @@ use meshwork_protocols::fleet::{
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::posture::{Posture, Strength};
 use meshwork_protocols::relay::{
-    Answer, Append, Commit, Entry, EntryIndex, LogId, Logged, MayAppend, Opaque, ReadLog, Request,
-    Statement, StatementKind,
+    Answer, Append, Commit, Entry, EntryIndex, LogChain, LogId, Logged, MayAppend, Opaque, ReadLog,
+    Request, Statement, StatementKind,
 };
 use meshwork_protocols::time::CLOCK_TOLERANCE;
 use meshwork_protocols::wire::{MAX_LIFETIME, Message};
 use meshwork_state::{Namespace, StoreError};
 
+use super::histories::{Asked, Part};
 use super::{Errand, Member};
 use crate::choice::Protocol;
 use crate::desk::Desk;
@@ -37,10 +38,10 @@ const MOST: u16 = 256;
 const FULL_REST: Duration = Duration::from_secs(30);
 
 /// Each other member leaves so much time for the one before it to confirm a commit.
-const CONFIRM_SPREAD: u32 = 25;
+pub(super) const CONFIRM_SPREAD: u32 = 25;
 
 /// Members of a group so small that all may confirm at once.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// How many entries are told to the holder at once as needed no more.
 const PASS_EVERY: u64 = 32;
@@ -94,12 +95,16 @@ impl Desk {
 
     /// Reads on behind the last entry.
     pub(super) fn read_on(&mut self, step: &mut Transition<'_>, group: GroupId) {
-        let Some(member) = self.fleets.members.get(&group) else { return };
+        let Some(member) = self.fleets.members.get_mut(&group) else { return };
         if member.row.stage != Stage::Member {
+            return;
+        }
+        if member.under_way.contains(&Errand::Read) {
             return;
         }
         let wait = if member.caught_up { WAIT_MILLIS } else { 0 };
         let after = EntryIndex(member.row.read);
+        member.reading = Asked { after: after.0, least: member.promised };
         let read = ReadLog { log: log_of(group), after, most: MOST, wait };
         self.errand(step, group, Errand::Read, Request::ReadLog(read));
     }
@@ -110,18 +115,29 @@ impl Desk {
         group: GroupId,
         answer: Answer,
     ) -> Result<(), StoreError> {
-        let Answer::Entries { first, last, entries, .. } = answer else {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
+        if member.reading.after != member.row.read {
+            // It was asked before this agent came back, or began anew.
+            return Ok(());
+        }
+        let Answer::Entries { first, last, chain, entries } = answer else {
             // Whom the log does not list any more was removed, or the log is gone.
             self.strand(step, group);
             return Ok(());
         };
-        let Some(member) = self.fleets.members.get(&group) else { return Ok(()) };
+        let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
+        let part = Part { first: first.0, last: last.0, chain, entries };
+        if member.is_contradicted_by(&part) {
+            self.read_anew(step, group);
+            return Ok(());
+        }
+        let is_new = member.begin_at(&part);
         let before = member.row.read;
         if first.0 > before + 1 {
             self.strand(step, group);
             return Ok(());
         }
-        for logged in entries {
+        for logged in part.entries {
             let Some(member) = self.fleets.members.get(&group) else { return Ok(()) };
             if logged.index.0 != member.row.read + 1 {
                 continue;
@@ -129,7 +145,11 @@ impl Desk {
             match self.entry(step, group, &logged)? {
                 Taken::Yes => {
                     if let Some(member) = self.fleets.members.get_mut(&group) {
-                        member.row.read = logged.index.0;
+                        let Logged { index, author, entry, .. } = &logged;
+                        let provider = &*self.config.provider;
+                        let with = |it: LogChain| it.with(provider, *index, author, entry);
+                        member.row.chain = member.row.chain.map(with);
+                        member.row.read = index.0;
                     }
                 }
                 Taken::Later => break,
@@ -139,11 +159,15 @@ impl Desk {
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
         member.caught_up = member.row.read >= last.0;
         let (read, is_at_the_end) = (member.row.read, member.caught_up);
-        if read > before {
+        let is_over = member.row.anew && is_at_the_end;
+        if read > before || is_new {
             member.write(step, &group);
         }
         if is_at_the_end {
             self.read_to_the_end(step, group);
+        }
+        if is_over {
+            self.was_read_anew(step, group)?;
         }
         if read / PASS_EVERY > before / PASS_EVERY {
             self.pass(step, group, EntryIndex(read));
@@ -165,7 +189,8 @@ impl Desk {
     ) -> Result<Taken, StoreError> {
         match &logged.entry {
             Entry::Commit(commit) if commit.builds_on.is_none() => Ok(Taken::Yes),
-            Entry::Commit(commit) => self.commit_entry(step, group, logged, &commit.bytes),
+            Entry::Commit(commit) if self.led_here(step, group, logged, commit) => Ok(Taken::Yes),
+            Entry::Commit(commit) => self.commit_entry(step, group, logged, commit),
             Entry::Message(bytes) => self.message_entry(step, group, logged, bytes),
             Entry::Statement(statement) => {
                 self.statement_entry(step, group, logged.author, statement);
@@ -181,14 +206,14 @@ impl Desk {
         step: &mut Transition<'_>,
         id: GroupId,
         logged: &Logged,
-        bytes: &Opaque,
+        commit: &Commit,
     ) -> Result<Taken, StoreError> {
         let Self { config, fleets, random, .. } = self;
         let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
             return Ok(Taken::Over);
         };
         // 1. What it is, and the cards that come with it.
-        let posting = match Posting::decode(&bytes.0) {
+        let posting = match Posting::decode(&commit.bytes.0) {
             Ok(posting) => posting,
             Err(why) => return self.pass_over(step, id, logged, why),
         };
@@ -196,6 +221,7 @@ impl Desk {
             return self.pass_over(step, id, logged, GroupError::Malformed);
         };
         // 2. It is judged by them and by the group alone.
+        let returns = matches!(posting.entry, LogEntry::Rejoin { .. });
         let slot = (id, &mut member.group);
         let received = fleet.on(step, &mut **random, slot, |group, around, _| {
             group.receive(around, &cards, &posting.entry)
@@ -225,11 +251,13 @@ impl Desk {
             Err(_) => return Err(StoreError::Damaged),
         };
         self.keep_cards(step, id, cards, &sight);
+        self.goes_by(step, id, logged, commit, sight.epoch);
         self.wait_for_those_left(step, id, &sight)?;
         match came {
             None => self.own_commit_stands(step, id, logged.index, &sight)?,
             Some(Change { author, epoch, added, .. }) => {
                 Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
+                self.others_missed(step, id, author != logged.author, returns);
                 self.take_turn(step, id, added.len(), &sight);
                 self.confirm_later(step, id, logged.index, sight.members.len());
             }
@@ -264,6 +292,9 @@ impl Desk {
         if matches!(why, GroupError::EpochAhead { .. }) {
             self.goes_on(step, id, None, author);
         }
+        if self.is_behind_us(id, logged.index.0, why) {
+            return Ok(Taken::Yes);
+        }
         Self::tell_of_group(step, id, GroupEvent::PassedOver { author, why });
         if author == self.config.own {
             // Our own commit is not one that we made in this state: the state was put back.
@@ -272,8 +303,14 @@ impl Desk {
         }
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(Taken::Over) };
         member.row.last_commit = logged.index.0;
+        member.heals(step);
         member.passed_over(logged.index.0, author);
-        self.withdraw_commit(step, id)?;
+        if member.size() <= super::forking::A_PAIR {
+            self.doubts(step, id);
+        }
+        if !self.is_reading_anew(id) {
+            self.withdraw_commit(step, id)?;
+        }
         self.state(step, id, logged.index, StatementKind::CannotProcess);
         Ok(Taken::Yes)
     }
@@ -305,6 +342,9 @@ impl Desk {
             self.message_stands(step, id, (number, logged.index.0))?;
             return Ok(Taken::Yes);
         }
+        if member.found_again(&hash) {
+            return Ok(Taken::Yes);
+        }
         // 2. There is room for what is inside.
         if !self.inbox.has_room(sealed.len()) {
             member.rests = Some(step.now.monotonic + FULL_REST);
@@ -326,8 +366,8 @@ impl Desk {
                 Self::tell_of_group(step, id, GroupEvent::NotOpened { author, why });
                 self.goes_on(step, id, None, author);
             }
-            // A message of ours whose row is gone.
-            Err(_) if author == self.config.own => {}
+            // A message of ours whose row is gone, or one that was read already.
+            Err(_) if author == self.config.own || self.is_reading_anew(id) => {}
             Err(why) => Self::tell_of_group(step, id, GroupEvent::NotOpened { author, why }),
         }
         Ok(Taken::Yes)
@@ -423,12 +463,16 @@ impl Desk {
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
         match statement.kind {
             StatementKind::Confirmed => {
-                member.confirm = member.confirm.filter(|(commit, _)| *commit > statement.on.0);
                 self.goes_on(step, group, Some(statement.on.0), author);
+                self.is_confirmed(group, statement.on.0);
             }
             StatementKind::CannotProcess => {
                 member.also_passed_over(Some(statement.on.0), author);
-                Self::tell_of_group(step, group, GroupEvent::CannotProcess(author));
+                let is_new = !member.row.anew;
+                self.is_contested(step, group, statement.on, author);
+                if is_new {
+                    Self::tell_of_group(step, group, GroupEvent::CannotProcess(author));
+                }
             }
         }
     }
@@ -497,6 +541,13 @@ impl Desk {
         for place in member.owed.keys() {
             step.delete(Namespace::Group, key::owed(&id, *place));
         }
+        for number in member.logged.keys() {
+            step.delete(Namespace::Group, key::logged(&id, *number));
+        }
+        for known in &member.history.known {
+            step.delete(Namespace::Group, key::commit(&id, known.epoch));
+        }
+        step.delete(Namespace::Group, key::history(&id));
         for entry in member.summons {
             step.delete(Namespace::Group, key::summons(&id, entry));
         }

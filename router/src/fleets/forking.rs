@@ -1,37 +1,72 @@
-//! Commits that this agent passed over, and whether it stands alone with that.
+//! Commits that this agent passed over, or goes on by, and whether it stands alone with that.
 //!
 //! Members judge by the same bytes, so that what one passes over all do, and a single member that
 //! appends what nobody can process stops nobody. Where others go on by it all the same, one state
-//! is not what it should be; the more members decide whose. The fewer come back ([`super::returning`]).
+//! is not what it should be, or the log's holder showed two histories; the more members decide which
+//! way is gone. The fewer come back ([`super::returning`]).
+//!
+//! Of several commits on which members differ the first in the log decides: those behind it are of
+//! the same fork. As many on either side go on by it.
 
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::fleet::{GroupError, GroupId};
 use meshwork_protocols::identity::AgentId;
+use meshwork_protocols::relay::{Commit, EntryIndex, Logged};
+use meshwork_state::StoreError;
 
 use super::Member;
 use crate::desk::Desk;
-use crate::fleet::Passed;
+use crate::fleet::{Passed, Wish};
 use crate::transition::Transition;
 
-/// So many commits that were passed over are remembered, the last ones: each is an entry that its
-/// author is named for.
+/// So many commits that were passed over are remembered, the last ones, and so many that this agent
+/// goes on by: each is an entry that its author is named for.
 const MAX_PASSED: usize = 16;
 
 /// How long is waited for what other members say, once one goes on.
 const DOUBT: Duration = Duration::from_secs(30);
 
+/// A group in which nobody is beside the author of a commit and the one who passes it over.
+pub(super) const A_PAIR: usize = 2;
+
 impl Passed {
+    fn new(index: u64, author: AgentId) -> Self {
+        let (by, against) = (BTreeSet::new(), BTreeSet::new());
+        Self { index, author, by, against, open: false }
+    }
+
     /// Whether anybody was seen to go on by it.
     pub(crate) fn is_followed(&self) -> bool {
         !self.by.is_empty()
     }
 
-    /// Whether no fewer members go on by it than pass it over, this agent among those.
+    /// How many are known to go on by it, with its author.
+    fn followers(&self) -> usize {
+        self.by.iter().filter(|agent| **agent != self.author).count().saturating_add(1)
+    }
+
+    /// Of one that was passed over: whether no fewer members go on by it than pass it over, this
+    /// agent among those.
     fn prevails(&self) -> bool {
-        let beside_author = self.by.iter().filter(|agent| **agent != self.author).count();
-        self.is_followed() && beside_author.saturating_add(1) >= self.against.len()
+        self.followers() >= self.against.len()
+    }
+
+    /// Of one that this agent goes on by: whether more pass it over, whether or not it said so.
+    fn yields(&self, own: &AgentId) -> bool {
+        let unsaid = usize::from(self.author != *own && !self.by.contains(own));
+        self.against.len() > self.followers().saturating_add(unsaid)
+    }
+
+    fn goes_on(&mut self, who: AgentId) {
+        self.open |= self.by.insert(who) | self.against.remove(&who);
+    }
+
+    fn passes_over(&mut self, who: AgentId) {
+        if self.author != who {
+            self.open |= self.by.remove(&who) | self.against.insert(who);
+        }
     }
 }
 
@@ -40,18 +75,31 @@ impl Member {
         if self.row.passed.len() >= MAX_PASSED {
             self.row.passed.remove(0);
         }
-        let (by, against) = (BTreeSet::new(), BTreeSet::new());
-        self.row.passed.push(Passed { index, author, by, against });
+        self.row.passed.push(Passed::new(index, author));
+        // Its author goes another way than this agent.
+        for followed in &mut self.row.followed {
+            let open = followed.open;
+            followed.passes_over(author);
+            followed.open = open;
+        }
+    }
+
+    /// This agent goes on by a commit.
+    pub(super) fn follows(&mut self, index: u64, author: AgentId) {
+        if self.row.followed.len() >= MAX_PASSED {
+            self.row.followed.remove(0);
+        }
+        self.row.followed.push(Passed::new(index, author));
     }
 
     /// Another passes one over as well, or all of them where its own commit goes on without them.
     pub(super) fn also_passed_over(&mut self, index: Option<u64>, who: AgentId) {
         let named = |passed: &&mut Passed| index.is_none_or(|index| index == passed.index);
-        for passed in self.row.passed.iter_mut().filter(named) {
-            if passed.author != who {
-                passed.by.remove(&who);
-                passed.against.insert(who);
-            }
+        self.row.passed.iter_mut().filter(named).for_each(|passed| passed.passes_over(who));
+        if index.is_none() {
+            self.row.followed.iter_mut().for_each(|followed| {
+                followed.against.remove(&who);
+            });
         }
     }
 }
@@ -67,27 +115,162 @@ impl Desk {
     ) {
         let own = self.config.own;
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let is_it = |it: &&mut Passed| Some(it.index) == index;
+        if let Some(followed) = member.row.followed.iter_mut().find(is_it) {
+            let (open, contested) = (followed.open, !followed.against.is_empty());
+            followed.goes_on(who);
+            followed.open = open || (contested && followed.open);
+            return;
+        }
         let passed = match index {
-            Some(index) => member.row.passed.iter_mut().find(|passed| passed.index == index),
+            Some(_) => member.row.passed.iter_mut().find(is_it),
             None => member.row.passed.last_mut(),
         };
         let Some(passed) = passed.filter(|_| who != own) else { return };
         if passed.author != who || index.is_none() {
-            passed.by.insert(who);
-            let at = step.now.monotonic + DOUBT;
-            member.doubt = Some(member.doubt.map_or(at, |before| before.min(at)));
+            passed.goes_on(who);
+            self.doubts(step, id);
         }
     }
 
-    /// Whether it is this agent that has to come back, as is decided when the doubt is over.
-    pub(super) fn gives_way(&mut self, step: &Transition<'_>, id: GroupId) -> bool {
+    /// It is to be decided whose way is gone.
+    pub(super) fn doubts(&mut self, step: &Transition<'_>, id: GroupId) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let at = step.now.monotonic + DOUBT;
+        member.doubt = Some(member.doubt.map_or(at, |before| before.min(at)));
+        member.heals(step);
+        if let Some(last) =
+            member.row.passed.last_mut().filter(|_| member.cards.agents().count() <= A_PAIR)
+        {
+            last.open = true;
+        }
+    }
+
+    /// A commit by which this agent goes on, another passes over. Whoever can process it says so,
+    /// until it is seen that more do.
+    pub(super) fn is_contested(
+        &mut self,
+        step: &Transition<'_>,
+        id: GroupId,
+        on: EntryIndex,
+        who: AgentId,
+    ) {
+        let own = self.config.own;
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let size = member.size();
+        let Some(followed) = member.row.followed.iter_mut().find(|it| it.index == on.0) else {
+            return;
+        };
+        if who == own || followed.author == who {
+            return;
+        }
+        followed.passes_over(who);
+        let is_to_say = followed.followers() <= followed.against.len()
+            && followed.author != own
+            && !followed.by.contains(&own);
+        self.doubts(step, id);
+        if is_to_say {
+            self.confirm_later(step, id, on, size);
+        }
+    }
+
+    /// Another says that it goes on by a commit: this agent need not, unless as many pass it over.
+    pub(super) fn is_confirmed(&mut self, id: GroupId, on: u64) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let followed = member.row.followed.iter().find(|it| it.index == on);
+        if followed.is_none_or(|it| it.followers() > it.against.len()) {
+            member.confirm = member.confirm.filter(|(commit, _)| *commit > on);
+        }
+    }
+
+    /// A commit led on: from now on it is known by its hash.
+    pub(super) fn goes_by(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        logged: &Logged,
+        commit: &Commit,
+        epoch: u64,
+    ) {
+        let own = self.config.own;
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        member.follows(logged.index.0, logged.author);
+        let offered = member.row.offered.as_ref().filter(|_| logged.author == own);
+        let wishes: alloc::vec::Vec<Wish> =
+            offered.map(|offered| offered.wishes.clone()).unwrap_or_default();
+        let place = (logged.index.0, epoch.saturating_sub(1));
+        self.remember(step, id, place, commit, &wishes);
+    }
+
+    /// Others may have missed what this agent sent: those who process only now a commit that was put
+    /// back, or one that comes back itself after members went different ways.
+    pub(super) fn others_missed(
+        &mut self,
+        step: &Transition<'_>,
+        id: GroupId,
+        is_put_back: bool,
+        returns: bool,
+    ) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        if is_put_back {
+            member.heals(step);
+        }
+        let heals = member.row.heals.is_some_and(|until| until >= step.now.wall);
+        if is_put_back || (returns && heals) {
+            self.repeat_later(step, id);
+        }
+    }
+
+    /// Whether a commit is older than those by which this agent knows its way: it led here, or
+    /// nowhere.
+    pub(super) fn is_behind_us(&mut self, id: GroupId, index: u64, why: GroupError) -> bool {
         let Some(member) = self.fleets.members.get_mut(&id) else { return false };
+        let GroupError::EpochOver { theirs, .. } = why else { return false };
+        let first = member.history.known.first().map(|known| known.epoch);
+        let is_behind = theirs < first.unwrap_or(member.history.from);
+        if is_behind {
+            member.row.last_commit = index;
+        }
+        is_behind
+    }
+
+    pub(super) fn is_reading_anew(&self, id: GroupId) -> bool {
+        self.fleets.members.get(&id).is_some_and(|member| member.row.anew)
+    }
+
+    /// Whether it is this agent that has to come back, as is decided when the doubt is over.
+    pub(super) fn gives_way(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<bool, StoreError> {
+        let own = self.config.own;
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(false) };
         let is_due = member.doubt.is_some_and(|at| at <= step.now.monotonic);
         if !is_due || !member.caught_up {
-            return false;
+            return Ok(false);
         }
         member.doubt = None;
-        member.row.passed.iter().any(Passed::prevails)
+        let first = member.first_dispute(&own);
+        let judged = member.row.passed.iter_mut().chain(&mut member.row.followed);
+        judged.for_each(|it| it.open = false);
+        member.write(step, &id);
+        let Some((index, true)) = first else { return Ok(false) };
+        member.row.gave_way = true;
+        self.wish_again(step, id, index)?;
+        Ok(true)
+    }
+}
+
+impl Member {
+    /// The first commit on which members differ, and whether this agent is among the fewer.
+    fn first_dispute(&self, own: &AgentId) -> Option<(u64, bool)> {
+        let is_pair = self.size() <= A_PAIR;
+        let passed = self.row.passed.iter().filter(|it| it.open && (it.is_followed() || is_pair));
+        let passed = passed.map(|it| (it.index, it.prevails()));
+        let followed = self.row.followed.iter().filter(|it| it.open && !it.against.is_empty());
+        let followed = followed.map(|it| (it.index, it.yields(own)));
+        passed.chain(followed).min_by_key(|(index, _)| *index)
     }
 }
 
@@ -114,7 +297,7 @@ mod tests {
 
     fn passed(by: &[u8], against: &[u8]) -> Passed {
         let of = |agents: &[u8]| agents.iter().copied().map(agent).collect::<BTreeSet<_>>();
-        Passed { index: 1, author: agent(1), by: of(by), against: of(against) }
+        Passed { index: 1, author: agent(1), by: of(by), against: of(against), open: true }
     }
 
     #[test]
@@ -128,12 +311,35 @@ mod tests {
 
     #[test]
     fn a_commit_prevails_where_no_fewer_go_on_by_it_than_pass_it_over() {
-        assert!(!passed(&[], &[]).prevails(), "nobody but its author");
+        assert!(!passed(&[], &[]).is_followed(), "nobody but its author");
         assert!(passed(&[1], &[2]).prevails());
         assert!(!passed(&[1], &[2, 3]).prevails(), "its author counts once");
         assert!(passed(&[3], &[2]).prevails());
         assert!(passed(&[3], &[2, 4]).prevails());
         assert!(!passed(&[3], &[2, 4, 5]).prevails());
+    }
+
+    #[test]
+    fn a_commit_yields_where_more_pass_it_over_than_go_on_by_it() {
+        let own = agent(9);
+        assert!(!passed(&[9], &[2]).yields(&own));
+        assert!(!passed(&[], &[2, 3]).yields(&own), "this agent counts, though it said nothing");
+        assert!(!passed(&[9], &[2, 3]).yields(&own), "as many go on by it");
+        assert!(passed(&[9], &[2, 3, 4]).yields(&own));
+        assert!(passed(&[], &[2, 3]).yields(&agent(1)));
+    }
+
+    #[test]
+    fn of_two_commits_on_which_members_differ_the_first_in_the_log_decides() {
+        let (own, mut member) = (agent(9), member());
+        // Ours at 3, two against two; theirs at 5, two against two.
+        member.row.followed.push(Passed { index: 3, ..passed(&[9], &[2, 3]) });
+        member.row.passed.push(Passed { index: 5, author: agent(2), ..passed(&[3], &[1, 9]) });
+        assert_eq!(member.first_dispute(&own), Some((3, false)));
+        member.row.followed[0].index = 7;
+        assert_eq!(member.first_dispute(&own), Some((5, true)));
+        member.row.passed[0].open = false;
+        assert_eq!(member.first_dispute(&own), Some((7, false)), "what was decided is over");
     }
 
     #[test]

@@ -227,6 +227,7 @@ impl Desk {
         let (name, holder) = (summons.name.clone(), summons.holder.clone());
         let row = GroupRow::new(name, holder, Stage::Member, summons.after.0);
         self.begin_group(step, row, group, cards, sight);
+        self.begin_history(step, id, sight.epoch);
         self.take_turn(step, id, sight.members.len(), sight);
         self.confirm_later(step, id, summons.after, sight.members.len());
         self.fleets.invitations.remove(&id);

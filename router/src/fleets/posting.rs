@@ -269,7 +269,7 @@ impl Desk {
             row.sealed_to(&others);
             row.write(step, message.id);
         }
-        Ok(MessageRow { message, epoch, hash, entry: entry.encode() })
+        Ok(MessageRow { message, epoch, hash, entry: entry.encode(), repeated: 0 })
     }
 
     /// Asks for the first message that is not known to stand there to be put behind the log.
@@ -306,7 +306,7 @@ impl Desk {
         row: MessageRow,
     ) -> Result<MessageRow, StoreError> {
         let row = match self.sealed(step, id, row.message.clone()) {
-            Ok(row) => row,
+            Ok(sealed) => MessageRow { repeated: row.repeated, ..sealed },
             Err(CommandError::Store(error)) => return Err(error),
             // The last admin may not leave: what was sealed says so to nobody any more.
             Err(_) => row,
@@ -331,9 +331,10 @@ impl Desk {
             return Ok(());
         }
         match answer {
-            Answer::Appended(_) => {
+            Answer::Appended(index) => {
                 if let Some(member) = self.fleets.members.get_mut(&id) {
                     member.appended.insert(number);
+                    member.promised = member.promised.max(index.0);
                 }
             }
             _ => self.refused(step, id),
@@ -355,13 +356,16 @@ impl Desk {
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         member.appended.remove(&number);
         let kept = u64::try_from(MAX_PAST).unwrap_or(0);
-        let is_late = sight.epoch.saturating_sub(row.epoch) > kept;
+        // Who reads the log again may be ahead of what others are in at this place.
+        let is_early = member.row.anew && row.epoch > member.reached();
+        let is_late = is_early || sight.epoch.saturating_sub(row.epoch) > kept;
         if is_late && !row.is_over() {
             self.reseal(step, id, number, row)?;
             return Ok(());
         }
         member.messages.remove(&number);
         step.delete(Namespace::Group, key::message(&id, number));
+        self.keep_logged(step, id, number, place, &row);
         match row.message {
             // It expired, and nobody can open what came there of it.
             Some(_) if is_late => Ok(()),

@@ -11,7 +11,7 @@ use core::time::Duration;
 use meshwork_protocols::fleet::way_back::{ANSWERED_TYPE, ASKED_TYPE, ask, asked};
 use meshwork_protocols::fleet::{Group, GroupError, GroupId, Rejoined, Roster, Step, Summons};
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::relay::{Answer, Commit as Logged, EntryIndex};
+use meshwork_protocols::relay::{Answer, Append, Commit as Logged, Entry, EntryIndex, Request};
 use meshwork_protocols::wire::Message;
 use meshwork_state::StoreError;
 
@@ -33,6 +33,13 @@ const FIRST_ASK: Duration = Duration::from_secs(3);
 
 /// The longest wait between two questions.
 const LONGEST_ASK: Duration = Duration::from_secs(60 * 60);
+
+/// So often an answer is passed over that is of a shorter log than the one that was read.
+const DISTRUSTS: u32 = 2;
+
+/// After so many questions an agent that gave way reads the log again as it is: where all gave way
+/// nobody would answer.
+const GIVES_UP: u32 = 6;
 
 /// One member is told the way back at most so often: each answer leaves a roster with the holder.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
@@ -81,6 +88,9 @@ impl Desk {
         if at > now {
             return Ok(());
         }
+        if member.row.gave_way && asks >= GIVES_UP {
+            return self.stays(step, id);
+        }
         let wait = FIRST_ASK.saturating_mul(2 << asks.min(12)).min(LONGEST_ASK);
         member.way = Some((asks.saturating_add(1), now + wait));
         let mut known: Vec<_> = member.cards.agents().filter(|agent| *agent != own).collect();
@@ -89,6 +99,14 @@ impl Desk {
         let place = usize::try_from(self.random.below(bound)).unwrap_or(0);
         let Some(whom) = known.get(place) else { return Ok(()) };
         self.tell(step, *whom, ASKED_TYPE, ask(&id), ASKED).map(drop)
+    }
+
+    /// Nobody answered: this agent goes on by what it has, which is judged anew.
+    fn stays(&mut self, step: &mut Transition<'_>, id: GroupId) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        (member.row.stage, member.row.gave_way, member.way) = (Stage::Member, false, None);
+        self.begin_anew(step, id);
+        Ok(())
     }
 
     /// A member wants the way back: it is left with the holder, and then told.
@@ -106,7 +124,10 @@ impl Desk {
         let now = step.now.monotonic;
         member.told.retain(|_, at| *at + TOLD_EVERY > now);
         let number = member.row.last_commit | WAY;
+        // Who is not where the log is leads nobody there.
+        let is_unsure = member.row.anew || member.has_lost() || member.doubt.is_some();
         if member.row.stage != Stage::Member
+            || is_unsure
             || !sight.has(&from)
             || member.told.contains_key(&from)
             || member.summons.contains(&number)
@@ -154,7 +175,9 @@ impl Desk {
         let id = way.group;
         let Some(member) = self.fleets.members.get(&id) else { return };
         let is_member = member.cards.agents().any(|agent| agent == from);
-        let goes_on = member.row.last_commit <= way.after.0;
+        // A log that was put back to a copy ends before what was read of it.
+        let asks = member.way.map_or(0, |(asks, _)| asks);
+        let goes_on = member.row.last_commit <= way.after.0 || asks > DISTRUSTS;
         let is_wanted = member.row.stage == Stage::Stranded && is_member && goes_on;
         if is_wanted && !self.fleets.joins.contains_key(&id) {
             self.fleets.joins.insert(id, Join::back(from, way));
@@ -233,15 +256,22 @@ impl Desk {
         if member.row.stage != Stage::Returning {
             return Ok(());
         }
-        member.row.offered = None;
+        let offered = member.row.offered.take();
         (member.commit_answered, member.caught_up, member.way) = (false, false, None);
         match answer {
             Answer::Appended(EntryIndex(index)) => {
                 let missed = index.saturating_sub(member.row.read + 1);
                 (member.row.read, member.row.last_commit) = (*index, *index);
                 member.row.stage = Stage::Member;
+                (member.row.chain, member.row.anew, member.promised) = (None, false, *index);
+                member.row.gave_way = false;
                 member.row.passed.clear();
-                member.appended.clear();
+                member.row.followed.clear();
+                member.heals(step);
+                if let Some(Offered { request, .. }) = offered {
+                    self.came_by(step, id, *index, &request)?;
+                }
+                self.send_all_again(step, id)?;
                 self.renewed(step, id);
                 Self::tell_of_group(step, id, GroupEvent::Returned { missed });
                 if let Ok(sight) = self.sight(step, id)? {
@@ -252,6 +282,23 @@ impl Desk {
         }
         if let Some(member) = self.fleets.members.get(&id) {
             member.write(step, &id);
+        }
+        Ok(())
+    }
+
+    /// The commit that came back is known from now on, and nothing before it.
+    fn came_by(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        index: u64,
+        request: &[u8],
+    ) -> Result<(), StoreError> {
+        if let Request::Append(Append { entry: Entry::Commit(commit), .. }) = *request_of(request)?
+        {
+            let epoch = commit.epoch;
+            self.begin_history(step, id, epoch);
+            self.remember(step, id, (index, epoch), &commit, &[]);
         }
         Ok(())
     }

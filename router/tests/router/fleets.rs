@@ -1,6 +1,8 @@
 //! Groups of agents over a log that a relay holds: several routers, the relay's own code in memory,
 //! and what becomes of crashes, lost answers, races and members that break the rules.
 
+mod disk;
+mod histories;
 mod receipts;
 mod sending;
 mod waiting;
@@ -17,10 +19,9 @@ use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::random::Random;
 use meshwork_protocols::relay::{
-    Answer as Said, Append, Commit, Entry, EntryIndex, LogId, Logged, ReadLog, Request as Asked,
-    Taken,
+    Answer as Said, Append, Commit, Entry, EntryIndex, LogChain, LogId, Logged, ReadLog,
+    Request as Asked, Taken,
 };
-use meshwork_relay::storage::MemoryStorage;
 use meshwork_relay::{Asked as Call, Limits, Outcome, Relay};
 use meshwork_router::{
     Answer, AskId, CommandError, Event, GroupEvent, GroupRequest, GroupSummary, INVITATIONS_OF_ONE,
@@ -29,6 +30,7 @@ use meshwork_router::{
 };
 use meshwork_state::Namespace;
 
+use self::disk::Disk;
 use crate::common::{Node, Seeded, card_for_groups, largest_frame, text};
 
 const RELAY: AgentId = AgentId::from_bytes([200; 32]);
@@ -50,13 +52,16 @@ enum Tampering {
 /// Agents that know each other and have sessions, and the relay that holds their groups' logs.
 struct World {
     nodes: Vec<Node>,
-    relay: Relay<MemoryStorage>,
+    relay: Relay<Disk>,
+    disk: Disk,
     /// Requests that wait for an entry.
     waiting: Vec<(usize, AskId, Asked)>,
     /// Agents that do not reach the relay.
     parted: Vec<usize>,
     /// What one agent reads of the log in place of what stands there.
     tampered: Option<(usize, Tampering)>,
+    /// The agent that was given another log than the others, and the chain over it.
+    forged: Option<(usize, LogChain)>,
     /// Of whom the relay says nothing, as if it were another that is away.
     silent: Option<AgentId>,
     /// Whose offers the relay changes.
@@ -81,12 +86,25 @@ impl World {
             let others = cards.iter().enumerate().filter(|(other, _)| *other != place);
             others.for_each(|(_, card)| node.meet(card));
         }
-        let relay = Relay::new(MemoryStorage::new(), Arc::new(Pure), Limits::default());
+        let disk = Disk::default();
+        let relay = Relay::new(disk.clone(), Arc::new(Pure), Limits::default());
         let group = GroupId::from_bytes([0; 32]);
         let (waiting, parted) = (Vec::new(), Vec::new());
         let (tampered, silent, spoilt, uploads, loses) = (None, None, None, 0, None);
-        let mut this =
-            Self { nodes, relay, waiting, parted, tampered, silent, spoilt, uploads, loses, group };
+        let mut this = Self {
+            nodes,
+            relay,
+            disk,
+            waiting,
+            parted,
+            tampered,
+            forged: None,
+            silent,
+            spoilt,
+            uploads,
+            loses,
+            group,
+        };
         for place in 0..this.nodes.len() {
             this.connect(place);
             let card = this.nodes[place].card.as_bytes().to_vec().into();
@@ -303,7 +321,7 @@ impl World {
         said
     }
 
-    fn tamper(&self, place: usize, mut said: Said) -> Said {
+    fn tamper(&mut self, place: usize, mut said: Said) -> Said {
         if let (Said::Entries { first, last, entries, .. }, Some((who, how))) =
             (&mut said, self.tampered)
             && who == place
@@ -319,6 +337,19 @@ impl World {
                         commit.bytes = vec![1, 2, 3].into();
                     }
                 }),
+            }
+            if let (Tampering::Garbage, Said::Entries { chain, .. }) = (how, &said) {
+                self.forged.get_or_insert((place, *chain));
+            }
+        }
+        // A holder that lies goes on by what it said.
+        if let (Said::Entries { chain, entries, .. }, Some((who, forged))) =
+            (&mut said, &mut self.forged)
+            && *who == place
+        {
+            *chain = *forged;
+            for Logged { index, author, entry, .. } in entries {
+                *forged = forged.with(&Pure, *index, author, entry);
             }
         }
         said

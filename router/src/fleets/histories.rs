@@ -1,0 +1,306 @@
+//! Noticing that the holder of a log shows another history than the one that was read, because it
+//! was put back to a copy or lies, and reading the log again.
+//!
+//! What was read has a chain, and the holder tells its own for where it goes on. Where they differ,
+//! or the log ends before what was read or promised, it is read again from its first entry: what
+//! led here is known by its hash and passed silently, all else is judged as it comes. What is found
+//! to be missing then is put back ([`super::restoring`]).
+
+use core::time::Duration;
+
+use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::relay::{Commit, LogChain, Logged};
+use meshwork_state::{Namespace, StoreError};
+
+use super::{LONGEST_REST, Member};
+use crate::desk::Desk;
+use crate::event::GroupEvent;
+use crate::fleet::{CommitRow, HistoryRow, Known, Wish, WishState, key};
+use crate::transition::Transition;
+
+/// So many commits that led here are known: a copy from which a relay is put back seldom lies
+/// further behind, and members that are farther apart come back by the vote.
+pub(super) const KNOWN_COMMITS: usize = 64;
+
+/// So much is kept of them to be put back: about as much as of one log's largest entry, as each of
+/// a thousand members keeps it.
+pub(super) const KEPT_BYTES: usize = 1 << 20;
+
+/// How long members come back after something went another way. All that takes seconds is over
+/// within a minute or two; an agent that asks in vain asks again within five.
+const HEALING: Duration = Duration::from_secs(15 * 60);
+
+/// Entries behind those that were read, as the holder gave them.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) chain: LogChain,
+    pub(super) entries: alloc::vec::Vec<Logged>,
+}
+
+impl Part {
+    /// The entry up to which its chain goes.
+    fn base(&self) -> u64 {
+        self.entries.first().map_or(self.last, |logged| logged.index.0.saturating_sub(1))
+    }
+}
+
+/// The read that is under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    /// Entries behind this one.
+    pub(super) after: u64,
+    /// The log goes so far at least: its holder said so before.
+    pub(super) least: u64,
+}
+
+impl Member {
+    /// Whether what was read, or promised, is not in the log any more.
+    pub(super) fn is_contradicted_by(&self, part: &Part) -> bool {
+        let chain = self.row.chain.filter(|_| part.base() == self.row.read);
+        part.last < self.row.read.max(self.reading.least)
+            || chain.is_some_and(|chain| chain != part.chain)
+    }
+
+    /// Takes the chain on trust where there is none, and a log that is read again from where it
+    /// begins: what was dropped of it all members had read. Whether that is new.
+    pub(super) fn begin_at(&mut self, part: &Part) -> bool {
+        if self.row.anew {
+            let base = part.first.saturating_sub(1);
+            self.row.read = self.row.read.max(base);
+            let dropped = self.history.known.iter_mut().filter(|known| known.index <= base);
+            dropped.for_each(|known| known.stands = true);
+            let dropped = self.logged.values_mut().filter(|kept| kept.index <= base);
+            dropped.for_each(|kept| kept.found = true);
+        }
+        let is_trusted = self.row.chain.is_none() && part.base() == self.row.read;
+        if is_trusted {
+            self.row.chain = Some(part.chain);
+        }
+        is_trusted
+    }
+
+    /// The epoch in which who reads the log is behind what was read of it.
+    pub(super) fn reached(&self) -> u64 {
+        let led = self.history.known.iter().filter(|known| known.stands).map(|it| it.epoch + 1);
+        led.max().unwrap_or(self.history.from)
+    }
+
+    /// Whether commits that led here do not stand in the log.
+    pub(super) fn has_lost(&self) -> bool {
+        self.history.known.iter().any(|known| !known.stands)
+    }
+
+    /// How many there are, as far as their cards are here.
+    pub(super) fn size(&self) -> usize {
+        self.cards.agents().count()
+    }
+
+    /// Whoever comes back within a while has missed what this agent sent.
+    pub(super) fn heals(&mut self, step: &Transition<'_>) {
+        self.row.heals = Some(step.now.wall + HEALING);
+    }
+}
+
+impl Desk {
+    /// The log is another than the one that was read.
+    pub(super) fn read_anew(&mut self, step: &mut Transition<'_>, id: GroupId) {
+        self.begin_anew(step, id);
+        Self::tell_of_group(step, id, GroupEvent::OtherHistory);
+    }
+
+    /// Reads it again from its first entry.
+    pub(super) fn begin_anew(&mut self, step: &mut Transition<'_>, id: GroupId) {
+        let now = step.now.monotonic;
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        // A holder that shows another one each time makes nobody read without end.
+        if member.began_anew.is_some_and(|at| at + LONGEST_REST > now) {
+            member.rests = Some(now + LONGEST_REST);
+        }
+        member.begin_anew(step);
+        member.write(step, &id);
+        member.history.write(step, key::history(&id));
+        self.fleets.dirty.insert(id);
+    }
+
+    /// All of it was read again: what is missing is put back.
+    pub(super) fn was_read_anew(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        self.withdraw_commit(step, id)?;
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        member.history.write(step, key::history(&id));
+        member.row.anew = false;
+        member.commit_answered = false;
+        member.appended.clear();
+        member.write(step, &id);
+        let missing = member.logged.iter().filter(|(_, kept)| !kept.found);
+        let missing: alloc::vec::Vec<_> = missing.map(|(number, _)| *number).collect();
+        self.restores_later(step, id);
+        for number in missing {
+            self.send_again(step, id, number)?;
+        }
+        self.fleets.dirty.insert(id);
+        Ok(())
+    }
+
+    /// Whether a commit is one that led here and was not in the log: it says nothing new.
+    pub(super) fn led_here(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        logged: &Logged,
+        commit: &Commit,
+    ) -> bool {
+        let own = self.config.own;
+        let hash = self.config.provider.digest(&[&commit.bytes.0]);
+        let Some(member) = self.fleets.members.get_mut(&id) else { return false };
+        let is_it = |known: &&mut Known| known.hash == hash && !known.stands;
+        let Some(known) = member.history.known.iter_mut().find(is_it) else { return false };
+        (known.index, known.stands) = (logged.index.0, true);
+        member.history.write(step, key::history(&id));
+        member.row.last_commit = logged.index.0;
+        member.follows(logged.index.0, logged.author);
+        let (is_put_back, size) = (!member.row.anew, member.size());
+        if is_put_back && logged.author != own {
+            self.confirm_later(step, id, logged.index, size);
+            self.restores_later(step, id);
+        }
+        true
+    }
+
+    /// A commit led to another epoch.
+    pub(super) fn remember(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        (index, epoch): (u64, u64),
+        commit: &Commit,
+        wishes: &[Wish],
+    ) {
+        let hash = self.config.provider.digest(&[&commit.bytes.0]);
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let wishes = wishes.iter().filter_map(made_again).collect();
+        let commit = Commit { builds_on: None, ..commit.clone() };
+        let length = commit.bytes.len();
+        CommitRow { commit, wishes }.write(step, key::commit(&id, epoch));
+        let known = Known { epoch, hash, index, stands: true, length };
+        member.history.remember(known, |epoch| {
+            step.delete(Namespace::Group, key::commit(&id, epoch));
+        });
+        member.history.write(step, key::history(&id));
+    }
+
+    /// This agent came in by a commit: what was before it is behind it.
+    pub(super) fn begin_history(&mut self, step: &mut Transition<'_>, id: GroupId, from: u64) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        for known in member.history.known.drain(..) {
+            step.delete(Namespace::Group, key::commit(&id, known.epoch));
+        }
+        member.history.from = from;
+        member.history.write(step, key::history(&id));
+    }
+
+    /// What commits of ours did that do not count is wished for again: those that are not in the
+    /// log, and those from an entry on.
+    pub(super) fn wish_again(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        from: u64,
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
+        let is_void = |known: &&Known| !known.stands || known.index >= from;
+        let void = member.history.known.iter().filter(is_void).map(|known| known.epoch);
+        let void: alloc::vec::Vec<_> = void.collect();
+        for epoch in void {
+            let row = CommitRow::read(step, &key::commit(&id, epoch))?;
+            for mut wish in row.into_iter().flat_map(|row| row.wishes) {
+                if let Wish::Add { since, .. } = &mut wish {
+                    *since = step.now.wall;
+                }
+                self.wish(step, id, wish);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    fn begin_anew(&mut self, step: &Transition<'_>) {
+        self.began_anew = Some(step.now.monotonic);
+        (self.row.anew, self.row.read, self.row.chain) = (true, 0, None);
+        self.row.passed.clear();
+        self.row.followed.clear();
+        (self.caught_up, self.promised) = (false, 0);
+        (self.confirm, self.doubt, self.leaves_lists) = (None, None, None);
+        self.history.known.iter_mut().for_each(|known| known.stands = false);
+        self.logged.values_mut().for_each(|kept| kept.found = false);
+        self.heals(step);
+    }
+}
+
+impl HistoryRow {
+    /// Keeps one more, and gives up what is one too many.
+    fn remember(&mut self, known: Known, mut gives_up: impl FnMut(u64)) {
+        self.known.push(known);
+        if self.known.len() > KNOWN_COMMITS {
+            gives_up(self.known.remove(0).epoch);
+        }
+        let mut kept: usize = self.known.iter().map(|known| known.length).sum();
+        for known in &mut self.known {
+            if kept <= KEPT_BYTES {
+                break;
+            }
+            if known.length > 0 {
+                kept -= core::mem::take(&mut known.length);
+                gives_up(known.epoch);
+            }
+        }
+    }
+}
+
+/// What is wished for again where it is undone. New keys are drawn by whoever comes back.
+fn made_again(wish: &Wish) -> Option<Wish> {
+    match wish {
+        Wish::Add { peer, anew, since, .. } => {
+            let (peer, anew, since) = (*peer, *anew, *since);
+            Some(Wish::Add { peer, anew, since, state: WishState::Wanted })
+        }
+        Wish::Rotate => None,
+        other => Some(other.clone()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may")]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn known(epoch: u64, length: usize) -> Known {
+        Known { epoch, hash: [0; 32], index: epoch, stands: true, length }
+    }
+
+    #[test]
+    fn so_many_commits_are_known_and_so_much_is_kept_of_them_and_not_one_more() {
+        let (mut history, mut gone) = (HistoryRow::default(), Vec::new());
+        for epoch in 0..KNOWN_COMMITS as u64 {
+            history.remember(known(epoch, 1), |epoch| gone.push(epoch));
+        }
+        assert!(gone.is_empty());
+        history.remember(known(100, 1), |epoch| gone.push(epoch));
+        assert_eq!((history.known.len(), history.known[0].epoch, &gone[..]), (64, 1, &[0][..]));
+        // All that is kept of the others goes for the largest, and they are known all the same.
+        history.remember(known(101, KEPT_BYTES - 62), |epoch| gone.push(epoch));
+        assert_eq!(gone.len(), 3, "the oldest, and what was kept of the next: {gone:?}");
+        history.remember(known(102, KEPT_BYTES), |epoch| gone.push(epoch));
+        assert_eq!(history.known.len(), KNOWN_COMMITS);
+        let kept: Vec<_> = history.known.iter().filter(|it| it.length > 0).collect();
+        assert_eq!((kept.len(), kept[0].epoch), (1, 102));
+    }
+}

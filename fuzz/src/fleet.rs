@@ -1,18 +1,17 @@
 //! What fleets read: entries of a log, charters, offers, invitations, and what travels beside them.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use meshwork_protocols::fleet::{
-    Asks, Charter, Evidence, FleetKey, Group, GroupId, Invitation, Local, LogEntry,
-    MAX_RECEIPT_SPAN, Offer, Payload, Plan, Posting, Receipt, Received, Roster, RowChange, Rows,
-    Said, StoreError, Suite, Summons, Surroundings,
+    Asks, Charter, FleetKey, Group, GroupId, Invitation, KnownCards, Local, LogEntry,
+    MAX_RECEIPT_SPAN, MemoryRows, Offer, Payload, Plan, Posting, Receipt, Received, Roster, Said,
+    Suite, Summons, Surroundings,
 };
-use meshwork_protocols::identity::{Card, CardHash, SigningPair, Unverified, Validity};
+use meshwork_protocols::identity::{Card, SigningPair, Unverified, Validity};
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::provider::{Aead, Provider};
 use meshwork_protocols::relay::EntryIndex;
-use meshwork_protocols::secret::{Secret, SecretBytes};
+use meshwork_protocols::secret::Secret;
 
 use crate::agent::{Agent, NOW, Seeded, seeds};
 
@@ -31,7 +30,7 @@ pub fn fleet_charter(data: &[u8]) {
 /// An offer that verifies is the one that was made.
 pub fn fleet_offer(data: &[u8]) {
     let Ok(offer) = Unverified::<Offer>::parse(&Pure, data) else { return };
-    let rows = Memory::default();
+    let rows = MemoryRows::default();
     if FOUNDER.with(&rows, |around, _| offer.verify(around, &JOINER.card)).is_ok() {
         assert_eq!(data, FLEET.offer);
     }
@@ -152,27 +151,26 @@ pub(crate) fn roster() -> Vec<u8> {
 struct Fleet {
     id: GroupId,
     charter: Charter,
-    known: Known,
+    known: KnownCards,
     offer: Vec<u8>,
     welcome: Vec<u8>,
     tree: Vec<u8>,
     /// What the second has stored before it joined, and after.
-    before: Memory,
-    rows: Memory,
+    before: MemoryRows,
+    rows: MemoryRows,
     entries: [Vec<u8>; 2],
 }
 
 static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
     let (founder, joiner) = (&*FOUNDER, &*JOINER);
-    let cards = [founder, joiner].map(|member| (member.card.hash(), member.card.clone()));
-    let known = Known(cards.into());
+    let known = [founder, joiner].map(|member| member.card.clone()).into_iter().collect();
     let charter = Charter {
         roles: [(Agent::peer().id(), "courier".parse().unwrap())].into(),
         holders: vec![Agent::stranger().id()],
         invited: [(Agent::stranger().id(), 7)].into(),
         ..Charter::of_founder(Agent::own().id())
     };
-    let (mut own, mut before) = (Memory::default(), Memory::default());
+    let (mut own, mut before) = (MemoryRows::default(), MemoryRows::default());
     let until = NOW.wall + Validity::MAX;
     let step = joiner.with(&before, |around, local| Offer::make(around, local, until, false));
     let step = step.unwrap();
@@ -238,7 +236,7 @@ impl Member {
 
     fn with<T>(
         &self,
-        rows: &Memory,
+        rows: &MemoryRows,
         operation: impl FnOnce(&mut Surroundings<'_>, &Local<'_>) -> T,
     ) -> T {
         let mut random = Seeded::new(9);
@@ -250,38 +248,5 @@ impl Member {
             suite: Suite::XWing,
         };
         operation(&mut around, &Local { card: &self.card, key: &self.key, pair: &self.pair })
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Memory(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Memory {
-    fn adopt(&mut self, changes: Vec<RowChange>) {
-        for RowChange { key, value } in changes {
-            match value {
-                Some(value) => self.0.insert(key, value.expose().to_vec()),
-                None => self.0.remove(&key),
-            };
-        }
-    }
-}
-
-impl Rows for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
-        Ok(self.0.get(key).map(|value| SecretBytes::new(value.clone())))
-    }
-}
-
-#[derive(Debug)]
-struct Known(BTreeMap<CardHash, Card>);
-
-impl Evidence for Known {
-    fn card(&self, hash: &CardHash) -> Option<&Card> {
-        self.0.get(hash)
-    }
-
-    fn blob(&self, _: &[u8; 32]) -> Option<&[u8]> {
-        None
     }
 }

@@ -1,20 +1,18 @@
 //! Our fleets, with rows in memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use meshwork_protocols::fleet::{
-    Charter, Commit, Evidence, FleetKey, Group, GroupError, Invitation, Local, LogEntry, Offer,
-    Plan, RowChange, Rows, Step, StoreError, Suite, Surroundings,
+    Charter, Commit, FleetKey, Group, GroupError, Invitation, KnownCards, Local, LogEntry,
+    MemoryRows, Offer, Plan, Step, Suite, Surroundings,
 };
 use meshwork_protocols::identity::{
-    Card, CardBody, CardHash, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Unverified,
-    Validity,
+    Card, CardBody, HybridSeeds, LiveKey, Root, Sequence, SigningPair, Unverified, Validity,
 };
 use meshwork_protocols::provider::aws::AwsLc;
 use meshwork_protocols::provider::{FleetProvider, Provider};
 use meshwork_protocols::random::Random;
-use meshwork_protocols::secret::SecretBytes;
 
 use super::{ADDED, PAYLOAD, Side};
 use crate::Failure;
@@ -25,7 +23,7 @@ use crate::stopwatch::{self, Contender, Times};
 const PROVIDER: &dyn FleetProvider = &AwsLc;
 
 pub struct Ours {
-    known: Known,
+    known: KnownCards,
     updater: Member,
     follower: Member,
     commits: VecDeque<LogEntry>,
@@ -43,7 +41,7 @@ struct Agent {
     card: Card,
     key: FleetKey,
     pair: SigningPair,
-    rows: Memory,
+    rows: MemoryRows,
     random: Box<dyn Random>,
 }
 
@@ -56,10 +54,11 @@ struct Invited {
 
 impl Side for Ours {
     fn build(size: usize) -> Result<Self, Failure> {
-        let mut known = Known::default();
+        let mut known = KnownCards::default();
         let (updater, follower) = full(&mut known, size)?;
-        let mut founder = known.agent()?.found()?;
-        let mut others = (1..size).map(|_| known.agent()).collect::<Result<Vec<_>, Failure>>()?;
+        let mut founder = Agent::new(&mut known)?.found()?;
+        let mut others =
+            (1..size).map(|_| Agent::new(&mut known)).collect::<Result<Vec<_>, Failure>>()?;
         let offers = others.iter_mut().map(Agent::offer).collect::<Result<Vec<_>, _>>()?;
         let commit = founder.commit(&Plan { add: &offers, ..Plan::default() })?;
         founder.merge()?;
@@ -112,7 +111,7 @@ impl Ours {
     pub fn proofs(&mut self) -> Result<Vec<Bar>, Failure> {
         let agent = &mut self.invited.agent;
         let offer = agent.offer()?.encode();
-        let (card, rows) = (agent.card.clone(), Memory::default());
+        let (card, rows) = (agent.card.clone(), MemoryRows::default());
         let verify = || {
             let mut random = PROVIDER.random();
             let mut around = around(&rows, &mut *random);
@@ -131,17 +130,17 @@ impl Ours {
 }
 
 /// The last two members of a full group that committed, or are about to.
-fn full(known: &mut Known, size: usize) -> Result<(Member, Member), Failure> {
-    let mut last = known.agent()?.found()?;
+fn full(known: &mut KnownCards, size: usize) -> Result<(Member, Member), Failure> {
+    let mut last = Agent::new(known)?.found()?;
     let mut before = None;
     for first in (1..size).step_by(ADDED) {
-        let mut next = known.agent()?;
+        let mut next = Agent::new(known)?;
         // Only an admin adds.
         let mut charter = Charter::of_founder(last.agent.card.agent());
         charter.admins.insert(next.card.agent());
         let mut offers = vec![next.offer()?];
         for _ in first + 1..size.min(first + ADDED) {
-            offers.push(known.agent()?.offer()?);
+            offers.push(Agent::new(known)?.offer()?);
         }
         let plan = Plan { add: &offers, rotate: true, charter: Some(&charter), ..Plan::default() };
         let commit = last.commit(&plan)?;
@@ -184,6 +183,23 @@ impl Member {
 }
 
 impl Agent {
+    /// Another one, whose card is known.
+    fn new(known: &mut KnownCards) -> Result<Self, Failure> {
+        let provider: &dyn Provider = PROVIDER;
+        let mut random = provider.random();
+        let root = Root::from_seeds(provider, HybridSeeds::random(&mut *random))?;
+        let pair = SigningPair::from_seeds(provider, HybridSeeds::random(&mut *random))?;
+        let key = FleetKey::generate(provider, &mut *random)?;
+        let live = LiveKey::generate(provider, &mut *random);
+        let validity = Validity { not_before: NOW.wall, not_after: NOW.wall + VALIDITY };
+        let sequence = Sequence::new(NOW.wall.as_secs());
+        let mut body = CardBody::new(sequence, validity, pair.public().clone(), *live.public());
+        body.fleet_key = Some(key.public().to_vec());
+        let card = root.sign_card(provider, body, &mut *random)?;
+        known.insert(card.clone());
+        Ok(Self { card, key, pair, rows: MemoryRows::default(), random })
+    }
+
     fn with<T>(
         &mut self,
         operation: impl FnOnce(&mut Surroundings<'_>, &Local<'_>) -> Result<T, GroupError>,
@@ -216,62 +232,8 @@ impl Agent {
     }
 }
 
-fn around<'a>(rows: &'a Memory, random: &'a mut dyn Random) -> Surroundings<'a> {
+fn around<'a>(rows: &'a MemoryRows, random: &'a mut dyn Random) -> Surroundings<'a> {
     Surroundings { provider: PROVIDER, rows, random, now: NOW.wall, suite: Suite::XWing }
-}
-
-/// Everybody's cards.
-#[derive(Debug, Default)]
-struct Known(HashMap<CardHash, Card>);
-
-impl Known {
-    /// Another agent, whose card is known.
-    fn agent(&mut self) -> Result<Agent, Failure> {
-        let provider: &dyn Provider = PROVIDER;
-        let mut random = provider.random();
-        let root = Root::from_seeds(provider, HybridSeeds::random(&mut *random))?;
-        let pair = SigningPair::from_seeds(provider, HybridSeeds::random(&mut *random))?;
-        let key = FleetKey::generate(provider, &mut *random)?;
-        let live = LiveKey::generate(provider, &mut *random);
-        let validity = Validity { not_before: NOW.wall, not_after: NOW.wall + VALIDITY };
-        let sequence = Sequence::new(NOW.wall.as_secs());
-        let mut body = CardBody::new(sequence, validity, pair.public().clone(), *live.public());
-        body.fleet_key = Some(key.public().to_vec());
-        let card = root.sign_card(provider, body, &mut *random)?;
-        self.0.insert(card.hash(), card.clone());
-        Ok(Agent { card, key, pair, rows: Memory::default(), random })
-    }
-}
-
-impl Evidence for Known {
-    fn card(&self, hash: &CardHash) -> Option<&Card> {
-        self.0.get(hash)
-    }
-
-    fn blob(&self, _: &[u8; 32]) -> Option<&[u8]> {
-        None
-    }
-}
-
-/// What one agent has stored.
-#[derive(Debug, Default)]
-struct Memory(HashMap<Vec<u8>, SecretBytes>);
-
-impl Memory {
-    fn adopt(&mut self, changes: Vec<RowChange>) {
-        for RowChange { key, value } in changes {
-            match value {
-                Some(value) => self.0.insert(key, value),
-                None => self.0.remove(&key),
-            };
-        }
-    }
-}
-
-impl Rows for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
-        Ok(self.0.get(key).cloned())
-    }
 }
 
 const VALIDITY: Duration = Duration::from_secs(20 * 24 * 60 * 60);

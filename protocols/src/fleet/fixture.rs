@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use super::{
-    Commit, Evidence, FleetKey, Group, GroupError, GroupId, Invitation, Local, LogEntry, Offer,
-    Plan, Received, RowChange, Rows, Step, StoreError, Suite, Surroundings,
+    Commit, Evidence, FleetKey, Group, GroupError, GroupId, Invitation, Local, LogEntry,
+    MemoryRows, Offer, Plan, Received, Step, Suite, Surroundings,
 };
 use crate::fleet::Charter;
 use crate::identity::fixture::{self as identity, NOW};
@@ -14,31 +14,10 @@ use crate::identity::{AgentId, Card, CardHash, SigningPair, Validity};
 use crate::provider::aws::AwsLc;
 use crate::provider::{FleetProvider, Provider};
 pub(super) use crate::random::fixture::Seeded;
-use crate::secret::{Secret, SecretBytes};
+use crate::secret::Secret;
 use crate::time::WallTime;
 
 pub(super) const PROVIDER: &dyn FleetProvider = &AwsLc;
-
-/// What one agent has stored.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Memory(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Memory {
-    pub(super) fn adopt(&mut self, changes: Vec<RowChange>) {
-        for RowChange { key, value } in changes {
-            match value {
-                Some(value) => self.0.insert(key, value.expose().to_vec()),
-                None => self.0.remove(&key),
-            };
-        }
-    }
-}
-
-impl Rows for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
-        Ok(self.0.get(key).map(|value| SecretBytes::new(value.clone())))
-    }
-}
 
 /// Everybody's cards, and blobs.
 #[derive(Debug, Default)]
@@ -81,7 +60,7 @@ pub(super) struct Agent {
     pub(super) card: Card,
     pub(super) key: FleetKey,
     pub(super) pair: SigningPair,
-    pub(super) rows: Memory,
+    pub(super) rows: MemoryRows,
     pub(super) random: RefCell<Seeded>,
     pub(super) now: WallTime,
     pub(super) provider: &'static dyn FleetProvider,
@@ -97,7 +76,7 @@ impl Agent {
             card: identity::sign(number, body),
             key,
             pair: identity::signing_pair(number),
-            rows: Memory::default(),
+            rows: MemoryRows::default(),
             random: RefCell::new(Seeded(u64::from(number))),
             now: NOW,
             provider: PROVIDER,

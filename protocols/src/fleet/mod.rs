@@ -46,7 +46,7 @@ pub use charter::{Charter, CharterError};
 pub use credential::Credential;
 pub use entry::{LogEntry, Statement, Verdict};
 pub use error::{Fault, GroupError, OfferError, Refusal};
-pub use evidence::Evidence;
+pub use evidence::{Evidence, KnownCards};
 pub use group::{
     Commit, Group, MAX_ADDED, MAX_INFO_LENGTH, MAX_PAST, MAX_PAYLOAD_LENGTH, Member, PAST_LIFETIME,
     Plan, Received, Rejoined, View,
@@ -59,7 +59,7 @@ pub use offer::{EntryProof, MAX_KEY_PACKAGE_LENGTH, MAX_OFFER_VALIDITY, Offer};
 pub use payload::{Asks, MAX_RECEIPT_SPAN, Payload, Receipt, Said};
 pub use posting::{MAX_ADDED_AT_ONCE, Posting};
 pub use roster::{MAX_ROSTER_LENGTH, Roster};
-pub use rows::{CHUNK_LENGTH, RowChange, Rows, StoreError};
+pub use rows::{CHUNK_LENGTH, MemoryRows, RowChange, Rows, StoreError};
 pub use suite::Suite;
 pub use summons::Summons;
 pub use welcome::{MAX_WELCOME_LENGTH, Welcome};

@@ -5,6 +5,7 @@
 //! operation made leaves the process. A value longer than [`CHUNK_LENGTH`] stands in several rows.
 //! Values hold private keys: who stores them seals them. Knows no store.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -27,6 +28,38 @@ pub struct RowChange {
     pub key: Vec<u8>,
     /// What stands there from now on, if anything.
     pub value: Option<SecretBytes>,
+}
+
+/// Rows that last as long as the process.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MemoryRows(pub(super) BTreeMap<Vec<u8>, SecretBytes>);
+
+impl MemoryRows {
+    /// Writes all of an operation's changes.
+    pub fn adopt(&mut self, changes: Vec<RowChange>) {
+        for RowChange { key, value } in changes {
+            match value {
+                Some(value) => self.0.insert(key, value),
+                None => self.0.remove(&key),
+            };
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Rows for MemoryRows {
+    fn get(&self, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
+        Ok(self.0.get(key).cloned())
+    }
 }
 
 /// Why rows gave no value.

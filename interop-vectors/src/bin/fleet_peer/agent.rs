@@ -1,20 +1,18 @@
 //! An agent: its card, its keys, its rows and its group.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use meshwork_protocols::fleet::{
-    Charter, Credential, Evidence, FleetKey, Group, GroupError, Invitation, Local, LogEntry, Offer,
-    Plan, Received, RowChange, Rows, Step, StoreError, Suite, Surroundings, Welcome,
+    Charter, Credential, FleetKey, Group, GroupError, Invitation, KnownCards, Local, LogEntry,
+    MemoryRows, Offer, Plan, Received, Step, Suite, Surroundings, Welcome,
 };
 use meshwork_protocols::identity::{
-    AgentId, Card, CardBody, CardHash, HybridSeeds, LiveKey, Purpose, Root, Sequence, SigningPair,
+    AgentId, Card, CardBody, HybridSeeds, LiveKey, Purpose, Root, Sequence, SigningPair,
     Unverified, Validity,
 };
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::provider::{FleetProvider, Provider};
 use meshwork_protocols::random::Random;
-use meshwork_protocols::secret::SecretBytes;
 use meshwork_protocols::time::WallTime;
 use serde_json::{Value, json};
 
@@ -35,7 +33,7 @@ pub(crate) struct Agent {
     pair: SigningPair,
     /// A stranger's is on the other side.
     key: Option<FleetKey>,
-    rows: Memory,
+    rows: MemoryRows,
     random: Drawn,
     offer: Option<Offer>,
     group: Option<Group>,
@@ -68,8 +66,12 @@ impl Agent {
         let mut body = CardBody::new(sequence, validity, pair.public().clone(), *live.public());
         body.fleet_key = public.or_else(|| key.as_ref().map(|key| key.public().to_vec()));
         let card = root.sign_card(provider, body, &mut random)?;
-        let rows = Memory::default();
+        let rows = MemoryRows::default();
         Ok(Self { suite, card, pair, key, rows, random, offer: None, group: None })
+    }
+
+    pub(crate) const fn card(&self) -> &Card {
+        &self.card
     }
 
     pub(crate) fn agent(&self) -> AgentId {
@@ -124,7 +126,7 @@ impl Agent {
 
     pub(crate) fn join(
         &mut self,
-        known: &Known,
+        known: &KnownCards,
         welcome: &[u8],
         tree: &[u8],
     ) -> Result<Vec<AgentId>, CommandError> {
@@ -154,7 +156,7 @@ impl Agent {
 
     pub(crate) fn receive(
         &mut self,
-        known: &Known,
+        known: &KnownCards,
         is_commit: bool,
         bytes: Vec<u8>,
     ) -> Result<Value, CommandError> {
@@ -227,49 +229,8 @@ impl Agent {
     }
 }
 
-fn surroundings<'a>(suite: Suite, rows: &'a Memory, random: &'a mut Drawn) -> Surroundings<'a> {
+fn surroundings<'a>(suite: Suite, rows: &'a MemoryRows, random: &'a mut Drawn) -> Surroundings<'a> {
     Surroundings { provider: PROVIDER, rows, random, now: NOW, suite }
-}
-
-/// Everybody's cards.
-#[derive(Debug, Default)]
-pub(crate) struct Known(HashMap<CardHash, Card>);
-
-impl Known {
-    pub(crate) fn learn(&mut self, agent: &Agent) {
-        self.0.insert(agent.card.hash(), agent.card.clone());
-    }
-}
-
-impl Evidence for Known {
-    fn card(&self, hash: &CardHash) -> Option<&Card> {
-        self.0.get(hash)
-    }
-
-    fn blob(&self, _: &[u8; 32]) -> Option<&[u8]> {
-        None
-    }
-}
-
-/// What one agent has stored.
-#[derive(Debug, Default)]
-struct Memory(HashMap<Vec<u8>, SecretBytes>);
-
-impl Memory {
-    fn adopt(&mut self, changes: Vec<RowChange>) {
-        for RowChange { key, value } in changes {
-            match value {
-                Some(value) => self.0.insert(key, value),
-                None => self.0.remove(&key),
-            };
-        }
-    }
-}
-
-impl Rows for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<SecretBytes>, StoreError> {
-        Ok(self.0.get(key).cloned())
-    }
 }
 
 /// SHA-256 of an agent's number and a counter, as randomness.

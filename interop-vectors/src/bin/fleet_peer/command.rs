@@ -4,19 +4,19 @@ use std::collections::{BTreeSet, HashMap};
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use meshwork_protocols::fleet::{
-    Charter, CharterError, EntryProof, GroupError, OfferError, Plan, Suite,
+    Charter, CharterError, EntryProof, GroupError, KnownCards, OfferError, Plan, Suite,
 };
 use meshwork_protocols::identity::{AgentId, CardError};
 use meshwork_protocols::provider::CryptoError;
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, Known};
+use crate::agent::Agent;
 
 /// The agents of this process, by their ids, and what all of them know.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
     agents: HashMap<String, Agent>,
-    known: Known,
+    known: KnownCards,
 }
 
 impl Peer {
@@ -83,7 +83,7 @@ impl Peer {
         let seed = u8::try_from(number(command, "number")?).map_err(|_| CommandError::Malformed)?;
         let public = command.get("public").map(|_| bytes(command, "public")).transpose()?;
         let agent = Agent::new(suite, seed, public)?;
-        self.known.learn(&agent);
+        self.known.insert(agent.card().clone());
         let answer = json!({
             "agent": agent.agent().to_string(),
             "credential": hex(&agent.credential()),
@@ -138,7 +138,10 @@ impl Peer {
         Ok(self.agent_and_known(command)?.0)
     }
 
-    fn agent_and_known(&mut self, command: &Value) -> Result<(&mut Agent, &Known), CommandError> {
+    fn agent_and_known(
+        &mut self,
+        command: &Value,
+    ) -> Result<(&mut Agent, &KnownCards), CommandError> {
         let Self { agents, known } = self;
         let agent = agents.get_mut(text(command, "id")?).ok_or(CommandError::UnknownAgent)?;
         Ok((agent, known))

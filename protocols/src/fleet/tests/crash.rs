@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::fleet::fixture::{Agent, Fleet, Known, Memory};
+use crate::fleet::MemoryRows;
+use crate::fleet::fixture::{Agent, Fleet, Known};
 use crate::fleet::{Group, GroupError, Invitation, Plan, Step, Surroundings};
 use crate::fleet::{GroupId, Local, LogEntry};
 
@@ -52,7 +53,7 @@ fn a_crash_before_any_step_is_durable_leaves_the_group_whole() {
         receive(&mut alice, id, &known, &commit.entry);
         assert_eq!(alice.authenticator(id), bob.authenticator(id));
     }
-    bob.rows = Memory::default();
+    bob.rows = MemoryRows::default();
     let (info, tree) = (current_info(&mut alice, &mut bob, id), alice.tree(id));
     let back = lose_then_adopt(&mut bob, |around, local| {
         Group::rejoin(around, local, &known, &info, &tree)

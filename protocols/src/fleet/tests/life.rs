@@ -167,9 +167,9 @@ fn a_late_message_opens_within_the_window_once_and_not_past_it() {
     reader.now = reader.now + PAST_LIFETIME + CLOCK_TOLERANCE;
     let over = reader.receive(id, &fleet.known, &late[0]).unwrap_err();
     assert!(matches!(over, GroupError::EpochOver { .. }), "{over}");
-    let before = reader.rows.0.len();
+    let before = reader.rows.len();
     reader.on(id, |group, around, _| group.expire(around)).unwrap();
-    assert!(reader.rows.0.len() < before);
+    assert!(reader.rows.len() < before);
     // One epoch past the window.
     fleet.commit(1, &rotate);
     fleet.agents[1].now = crate::identity::fixture::NOW;
@@ -199,7 +199,7 @@ fn a_member_that_leaves_is_removed_by_the_next_admin_and_nothing_of_the_group_st
     let leaver = fleet.agents[2].id();
     assert_eq!(fleet.follow(2, &entry), [Received::Leaving(leaver), Received::Leaving(leaver)]);
     let commit = fleet.commit(0, &Plan { remove: &[leaver], ..Plan::default() });
-    assert!(fleet.agents[2].rows.0.is_empty());
+    assert!(fleet.agents[2].rows.is_empty());
     let gone = fleet.agents[2].receive(id, &fleet.known, &commit.entry);
     assert_eq!(gone, Err(GroupError::NoGroup));
     fleet.agents.truncate(2);
@@ -218,7 +218,7 @@ fn an_admin_that_names_another_may_leave() {
     fleet.follow(0, &entry);
     let leaver = fleet.agents[0].id();
     fleet.commit(1, &Plan { remove: &[leaver], ..Plan::default() });
-    assert!(fleet.agents[0].rows.0.is_empty());
+    assert!(fleet.agents[0].rows.is_empty());
     assert_eq!(fleet.agents[1].members(id), [fleet.agents[1].id()]);
 }
 
@@ -378,13 +378,13 @@ fn who_lost_the_group_comes_back_and_everybody_goes_on() {
 #[test]
 fn an_offer_that_is_given_up_leaves_nothing_in_the_rows() {
     let mut agent = Agent::new(30);
-    let before = agent.rows.0.len();
+    let before = agent.rows.len();
     let offer = agent.offer();
-    assert!(agent.rows.0.len() > before);
+    assert!(agent.rows.len() > before);
     let name = agent.with(|around, _| offer.name(around)).unwrap();
     for _ in 0..2 {
         agent.run(|around, _| Offer::forget(around, &name)).unwrap();
-        assert_eq!(agent.rows.0.len(), before);
+        assert_eq!(agent.rows.len(), before);
     }
     let none = agent.run(|around, _| Offer::forget(around, &name[1..]));
     assert_eq!(none, Err(GroupError::Malformed));

@@ -38,10 +38,10 @@ const MOST: u16 = 256;
 const FULL_REST: Duration = Duration::from_secs(30);
 
 /// Each other member leaves so much time for the one before it to confirm a commit.
-pub(super) const CONFIRM_SPREAD: u32 = 25;
+const CONFIRM_SPREAD: u32 = 25;
 
 /// Members of a group so small that all may confirm at once.
-pub(super) const FEW: usize = 4;
+const FEW: usize = 4;
 
 /// How many entries are told to the holder at once as needed no more.
 const PASS_EVERY: u64 = 32;
@@ -486,12 +486,17 @@ impl Desk {
         commit: EntryIndex,
         members: usize,
     ) {
-        let spread = u32::try_from(members).unwrap_or(u32::MAX).saturating_mul(CONFIRM_SPREAD);
-        let wait = if members <= FEW { 0 } else { self.random.below(spread.max(1)) };
-        let at = step.now.monotonic + Duration::from_millis(wait.into());
+        let at = step.now.monotonic + self.turn_among(members);
         if let Some(member) = self.fleets.members.get_mut(&group) {
             member.confirm = Some((commit.0, at));
         }
+    }
+
+    /// How long this agent leaves what one of so many members is to do to the others.
+    pub(super) fn turn_among(&mut self, members: usize) -> Duration {
+        let spread = u32::try_from(members).unwrap_or(u32::MAX).saturating_mul(CONFIRM_SPREAD);
+        let wait = if members <= FEW { 0 } else { self.random.below(spread.max(1)) };
+        Duration::from_millis(wait.into())
     }
 
     pub(super) fn confirm(&mut self, step: &mut Transition<'_>, group: GroupId) {

@@ -139,9 +139,8 @@ impl Desk {
         let at = step.now.monotonic + DOUBT;
         member.doubt = Some(member.doubt.map_or(at, |before| before.min(at)));
         member.heals(step);
-        if let Some(last) =
-            member.row.passed.last_mut().filter(|_| member.cards.agents().count() <= A_PAIR)
-        {
+        let is_pair = member.size() <= A_PAIR;
+        if let Some(last) = member.row.passed.last_mut().filter(|_| is_pair) {
             last.open = true;
         }
     }

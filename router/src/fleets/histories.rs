@@ -156,8 +156,11 @@ impl Desk {
         commit: &Commit,
     ) -> bool {
         let own = self.config.own;
-        let hash = self.config.provider.digest(&[&commit.bytes.0]);
         let Some(member) = self.fleets.members.get_mut(&id) else { return false };
+        if !member.has_lost() {
+            return false;
+        }
+        let hash = self.config.provider.digest(&[&commit.bytes.0]);
         let is_it = |known: &&mut Known| known.hash == hash && !known.stands;
         let Some(known) = member.history.known.iter_mut().find(is_it) else { return false };
         (known.index, known.stands) = (logged.index.0, true);

@@ -72,7 +72,7 @@ impl Desk {
             return Ok(());
         }
         let now = step.now.monotonic;
-        let members = u32::try_from(member.cards.agents().count()).unwrap_or(u32::MAX);
+        let members = u32::try_from(member.size()).unwrap_or(u32::MAX);
         let half = GATHERED / 2;
         let spread = members.saturating_mul(SPREAD).max(2_500);
         let random = &mut self.random;

@@ -11,7 +11,7 @@ use meshwork_protocols::relay::{Answer, Append, Commit, Entry, EntryIndex, Refus
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Namespace, StoreError};
 
-use super::following::{CONFIRM_SPREAD, FEW, log_of};
+use super::following::log_of;
 use super::posting::Waiting;
 use super::{Errand, Member};
 use crate::command::CommandError;
@@ -86,11 +86,11 @@ impl Member {
 impl Desk {
     /// Members do not all put a commit back at once.
     pub(super) fn restores_later(&mut self, step: &Transition<'_>, id: GroupId) {
-        let Some(member) = self.fleets.members.get_mut(&id) else { return };
-        let size = member.size();
-        let spread = u32::try_from(size).unwrap_or(u32::MAX).saturating_mul(CONFIRM_SPREAD);
-        let wait = if size <= FEW { 0 } else { self.random.below(spread.max(1)) };
-        member.restores = Some(step.now.monotonic + Duration::from_millis(wait.into()));
+        let Some(size) = self.fleets.members.get(&id).map(Member::size) else { return };
+        let at = step.now.monotonic + self.turn_among(size);
+        if let Some(member) = self.fleets.members.get_mut(&id) {
+            member.restores = Some(at);
+        }
     }
 
     /// Puts the first commit back that led here and does not stand in the log. Nothing else is

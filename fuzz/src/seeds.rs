@@ -117,7 +117,10 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "state_rows" => state_rows(),
         "streams" => vec![("two_streams", streams::conversation())],
         "udp_content" => vec![("each_kind", udp::listed(&udp::contents()))],
-        "udp_endpoint" => vec![("conversation", udp::listed(&udp::CONVERSATION))],
+        "udp_endpoint" => vec![
+            ("another_cookie", udp::listed(&udp::with_another_cookie())),
+            ("conversation", udp::listed(&udp::CONVERSATION)),
+        ],
         "udp_packet" => udp_packets(),
         _ => Vec::new(),
     }

@@ -121,7 +121,7 @@ mod tests {
     use std::time::Duration;
 
     use meshwork_protocols::provider::Provider;
-    use meshwork_protocols::provider::pure::Pure;
+    use meshwork_protocols::provider::aws::AwsLc;
     use meshwork_router::Limits;
     use tokio::sync::mpsc;
     use tokio::time::timeout;
@@ -131,7 +131,7 @@ mod tests {
     const LIMITS: Limits = Limits { of_prefix: 2, of_all: 2, bytes_of_prefix: 100, bytes: 100 };
 
     fn gate() -> Arc<Gate> {
-        Arc::new(Gate::new(LIMITS, Pure.random()))
+        Arc::new(Gate::new(LIMITS, AwsLc.random()))
     }
 
     async fn must_go(pass: &mut Pass) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use meshwork::deferred::agent::Pool;
 use meshwork::identity::{Card, Unverified};
 use meshwork::{Agent, AgentId, Contact, Level, MessageId, Protocol, Reason, Serving};
-use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::provider::aws::AwsLc;
 use meshwork_protocols::relay::{
     Answer, Depth, Kept, MailNumber, OneTime, Opaque, Publication, PublishMode, Refusal, Request,
     SERVICE, SignedKeys, Taken,
@@ -153,9 +153,9 @@ impl Stock {
     fn add(&mut self, of: AgentId, SignedKeys { pool, keys }: &SignedKeys) {
         let card = Unverified::<Card>::parse(self.cards[&of].as_ref()).unwrap();
         let now = WallTime::from_secs(card.claimed_validity().not_before.as_secs());
-        let card = card.verify(&Pure, now).unwrap();
-        let signed = Unverified::<Pool>::parse(pool.as_ref()).unwrap().verify(&Pure, &card);
-        let with_paths = signed.unwrap().with_paths(&Pure, keys).unwrap();
+        let card = card.verify(&AwsLc, now).unwrap();
+        let signed = Unverified::<Pool>::parse(pool.as_ref()).unwrap().verify(&AwsLc, &card);
+        let with_paths = signed.unwrap().with_paths(&AwsLc, keys).unwrap();
         let keys = with_paths.into_iter().map(|key| OneTime { pool: pool.clone(), key });
         self.pools.entry(of).or_default().extend(keys);
     }

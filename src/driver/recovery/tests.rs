@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use meshwork_protocols::provider::FleetProvider;
-use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::provider::aws::AwsLc;
 use meshwork_protocols::secret::{Secret, SecretBytes};
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{
@@ -111,7 +111,7 @@ impl Witness for Silent {
 async fn agent() -> (Agent, Arc<Fault>) {
     let store = Failing::default();
     let fault = Arc::clone(&store.fault);
-    let provider: Arc<dyn FleetProvider> = Arc::new(Pure);
+    let provider: Arc<dyn FleetProvider> = Arc::new(AwsLc);
     let (unlock, sealing) = (Unlock::Key(Secret::new([7; 32])), Sealing::new(provider.clone()));
     let now = WallTime::from_secs(1_800_000_000);
     let state = State::create_on(Box::new(store), Box::new(Silent), &unlock, sealing, now).unwrap();

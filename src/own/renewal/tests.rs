@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::{Root, Validity};
 use meshwork_protocols::live::Suite;
-use meshwork_protocols::provider::pure::Pure;
+use meshwork_protocols::provider::aws::AwsLc;
 use meshwork_protocols::provider::{FleetProvider, Provider};
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Batch, MemoryStore, Namespace, Rows, Store};
@@ -17,11 +17,11 @@ const NOW: WallTime = WallTime::from_secs(1_800_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn provider() -> Arc<dyn FleetProvider> {
-    Arc::new(Pure)
+    Arc::new(AwsLc)
 }
 
 fn root() -> Root {
-    Root::generate(&Pure, &mut *Pure.random()).unwrap()
+    Root::generate(&AwsLc, &mut *AwsLc.random()).unwrap()
 }
 
 fn at(address: &str) -> Presence {
@@ -61,11 +61,11 @@ fn an_agent_of_a_version_without_deferred_messages_gets_an_identity_for_them_and
     let (own, store) = agent(None);
     let named = own.card().deferred_identity().map(<[u8]>::to_vec);
     assert!(named.is_some() && own.deferred(PrekeySettings::default()).unwrap().is_some());
-    assert!(Own::complete(&store, &Pure).unwrap().is_empty());
+    assert!(Own::complete(&store, &AwsLc).unwrap().is_empty());
     let mut batch = Batch::new();
     batch.delete(Namespace::Own, *b"deferred-identity");
     store.commit(&batch).unwrap();
-    store.commit(&Own::complete(&store, &Pure).unwrap()).unwrap();
+    store.commit(&Own::complete(&store, &AwsLc).unwrap()).unwrap();
     let own = load(&store, None, NOW).unwrap();
     assert!(own.deferred(PrekeySettings::default()).unwrap().is_none(), "the card names another");
     assert!(own.wants_card(&Presence::default(), NOW));
@@ -150,7 +150,7 @@ fn a_root_that_is_kept_apart_is_not_in_the_rows_and_signs_while_it_is_here() {
     let presence = at("tcp:192.0.2.1:7400");
     assert!(without.wants_card(&presence, NOW));
     assert!(without.next_card(&presence, Rotation::WhenDue, NOW).unwrap().is_none());
-    let again = Root::from_seeds(&Pure, seeds).unwrap();
+    let again = Root::from_seeds(&AwsLc, seeds).unwrap();
     assert!(
         load(&store, Some(again), NOW)
             .unwrap()
@@ -171,7 +171,7 @@ fn a_card_that_ended_asks_for_the_root() {
     assert!(own.wants_card(&Presence::default(), late));
     assert!(renewed(own, &with_root, late).card().check_validity(late).is_ok());
     assert!(matches!(load(&without_root, None, late), Err(OwnError::Card(_))));
-    let again = Root::from_seeds(&Pure, seeds).unwrap();
+    let again = Root::from_seeds(&AwsLc, seeds).unwrap();
     assert!(load(&without_root, Some(again), late).is_ok());
 }
 

@@ -144,8 +144,9 @@ struct Member {
     cards: Cards,
     /// Messages that were not read in the log.
     messages: BTreeMap<u64, Waiting>,
-    /// Those among them whose append was answered.
-    appended: BTreeSet<u64>,
+    /// Where those among them stand whose append was answered. One that is not there when the log
+    /// was read so far was lost with a part of it, and is appended again.
+    appended: BTreeMap<u64, u64>,
     /// Those whose receipts are waited for, up to [`ASKED_MESSAGES`].
     asked: BTreeMap<MessageId, AskedRow>,
     /// What is to be said of messages of others, by their places. It grows with what is read of the
@@ -172,8 +173,9 @@ struct Member {
     /// Numbers our commits: one is read in the log before or after its append is answered, and the
     /// answer says nothing of the next.
     commit_number: u64,
-    /// Whether the log has our commit, or another in its place, which is about to be read.
-    commit_answered: bool,
+    /// The entry that is our commit, or another in its place, once the append was answered. Where it
+    /// was read and is neither, the log lost it, and our commit is appended again.
+    commit_answered: Option<u64>,
     /// Whether wishes are followed one at a time: together they made no commit, and it is not known
     /// which of them is at fault.
     apart: bool,
@@ -207,7 +209,7 @@ impl Member {
             group: None,
             cards: Cards::default(),
             messages: BTreeMap::new(),
-            appended: BTreeSet::new(),
+            appended: BTreeMap::new(),
             asked: BTreeMap::new(),
             owed: BTreeMap::new(),
             says: None,
@@ -221,7 +223,7 @@ impl Member {
             repeats,
             summons: BTreeSet::new(),
             commit_number: 0,
-            commit_answered: false,
+            commit_answered: None,
             apart: false,
             caught_up: false,
             confirm: None,

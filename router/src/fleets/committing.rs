@@ -204,7 +204,7 @@ impl Desk {
             welcomes: commit.welcomes.into_iter().map(|it| (it.agent, it.bytes)).collect(),
         });
         member.commit_number += 1;
-        member.commit_answered = false;
+        member.commit_answered = None;
         member.write(step, &id);
         Ok(())
     }
@@ -212,7 +212,8 @@ impl Desk {
     /// Asks for the commit that waits to be put behind the log.
     pub(super) fn append_commit(&mut self, step: &mut Transition<'_>, id: GroupId) {
         let Some(member) = self.fleets.members.get(&id) else { return };
-        let Some(offered) = member.row.offered.as_ref().filter(|_| !member.commit_answered) else {
+        let is_about_to_be_read = member.commit_answered.is_some_and(|at| at > member.row.read);
+        let Some(offered) = member.row.offered.as_ref().filter(|_| !is_about_to_be_read) else {
             return;
         };
         let number = member.commit_number;
@@ -238,9 +239,20 @@ impl Desk {
         }
         match answer {
             Answer::Appended(last) | Answer::Refused(Refusal::NotLast { last }) => {
-                if let Some(member) = self.fleets.members.get_mut(&id) {
-                    member.promised = member.promised.max(last.0);
-                    member.commit_answered = true;
+                let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+                let is_read = last.0 <= member.row.read;
+                match answer {
+                    // What stood there was read before, and was another: the log lost ours.
+                    Answer::Appended(_) if is_read => self.rest_a_moment(step, id),
+                    // The last commit that was read is another.
+                    _ if is_read => {
+                        member.row.last_commit = last.0;
+                        self.read_anew(step, id);
+                    }
+                    _ => {
+                        member.promised = member.promised.max(last.0);
+                        member.commit_answered = Some(last.0);
+                    }
                 }
                 Ok(())
             }

@@ -93,6 +93,13 @@ impl Desk {
         Self::tell_of_group(step, group, GroupEvent::Refused);
     }
 
+    /// The holder said what does not agree with what was read since: it is asked again soon.
+    pub(super) fn rest_a_moment(&mut self, step: &Transition<'_>, group: GroupId) {
+        if let Some(member) = self.fleets.members.get_mut(&group) {
+            member.rests = Some(step.now.monotonic + super::FIRST_REST);
+        }
+    }
+
     /// Reads on behind the last entry.
     pub(super) fn read_on(&mut self, step: &mut Transition<'_>, group: GroupId) {
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
@@ -230,9 +237,8 @@ impl Desk {
             Ok(Received::OwnCommit) => None,
             Ok(Received::Commit { change, lost }) => {
                 if lost {
-                    member.row.offered = None;
+                    (member.row.offered, member.commit_answered) = (None, None);
                 }
-                member.commit_answered &= !lost;
                 member.also_passed_over(None, change.author);
                 Some(change)
             }

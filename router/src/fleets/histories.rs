@@ -134,7 +134,7 @@ impl Desk {
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         member.history.write(step, key::history(&id));
         member.row.anew = false;
-        member.commit_answered = false;
+        member.commit_answered = None;
         member.appended.clear();
         member.write(step, &id);
         let missing = member.logged.iter().filter(|(_, kept)| !kept.found);

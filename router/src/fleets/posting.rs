@@ -283,7 +283,8 @@ impl Desk {
             return Ok(());
         }
         let waits = |(number, message): &(&u64, &Waiting)| {
-            !message.is_over && !member.appended.contains(*number)
+            let at = member.appended.get(*number);
+            !message.is_over && at.is_none_or(|at| *at <= member.row.read)
         };
         let next = member.messages.iter().find(waits).map(|(number, _)| *number);
         let Some(number) = next else { return Ok(()) };
@@ -332,9 +333,11 @@ impl Desk {
         }
         match answer {
             Answer::Appended(index) => {
-                if let Some(member) = self.fleets.members.get_mut(&id) {
-                    member.appended.insert(number);
-                    member.promised = member.promised.max(index.0);
+                let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+                member.appended.insert(number, index.0);
+                member.promised = member.promised.max(index.0);
+                if index.0 <= member.row.read {
+                    self.rest_a_moment(step, id);
                 }
             }
             _ => self.refused(step, id),

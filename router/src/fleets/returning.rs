@@ -257,7 +257,7 @@ impl Desk {
             return Ok(());
         }
         let offered = member.row.offered.take();
-        (member.commit_answered, member.caught_up, member.way) = (false, false, None);
+        (member.commit_answered, member.caught_up, member.way) = (None, false, None);
         match answer {
             Answer::Appended(EntryIndex(index)) => {
                 let missed = index.saturating_sub(member.row.read + 1);

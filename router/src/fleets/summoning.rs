@@ -35,7 +35,7 @@ impl Desk {
         let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
             return Ok(());
         };
-        member.commit_answered = false;
+        member.commit_answered = None;
         let mut due = None;
         if let Some(Offered { wishes, welcomes, .. }) = member.row.offered.take() {
             member.row.wishes.retain(|wish| !wishes.contains(wish));

@@ -205,6 +205,68 @@ fn what_was_answered_and_not_read_before_the_log_lost_it_is_appended_again() {
     println!("an answered message: healed after {healed} s");
 }
 
+/// What the first agent does is answered and not read, the relay is put back, and the others write
+/// as many entries as were lost.
+fn answered_and_written_over(act: impl Fn(&mut World)) -> World {
+    let mut world = World::with_group(3);
+    let copy = world.disk.copy();
+    act(&mut world);
+    world.nodes[0].commit();
+    world.carry_asks();
+    world.put_back(copy);
+    world.parted = vec![0];
+    for body in ["one", "two", "three"] {
+        world.send(1, body).unwrap();
+        world.settle_for(1);
+    }
+    world.parted.clear();
+    world
+}
+
+#[test]
+fn an_answered_message_that_a_log_lost_is_appended_again_though_the_log_is_as_long_as_before() {
+    let mut world = answered_and_written_over(|world| {
+        world.send(0, "answered").unwrap();
+    });
+    let sent = [(0, "answered"), (1, "one"), (1, "two"), (1, "three")];
+    let healed = world.heal(&[0, 1, 2], &sent);
+    println!("an answered message, written over: healed after {healed} s");
+}
+
+#[test]
+fn an_answered_commit_that_a_log_lost_is_appended_again_though_the_log_is_as_long_as_before() {
+    let mut world = answered_and_written_over(|world| world.rotate(0));
+    let before = world.summary(1).epoch;
+    let healed = world.heal(&[0, 1, 2], &[(1, "one"), (1, "two"), (1, "three")]);
+    println!("an answered commit, written over: healed after {healed} s");
+    assert_eq!(world.summary(1).epoch, before + 1);
+}
+
+#[test]
+fn a_commit_that_stood_behind_another_when_the_log_lost_both_is_made_all_the_same() {
+    let mut world = World::with_group(3);
+    let copy = world.disk.copy();
+    let before = world.summary(0).epoch;
+    // Another commit is before ours, which is told so, and both are gone before that is read.
+    world.rotate(1);
+    let (_, said) = world.append_unheard(1);
+    assert!(matches!(said, meshwork_protocols::relay::Answer::Appended(_)));
+    world.parted = vec![1, 2];
+    world.rotate(0);
+    let (ask, said) = world.append_unheard(0);
+    world.answer(0, ask, Ok(said));
+    world.put_back(copy);
+    world.parted = vec![0, 1];
+    for body in ["one", "two"] {
+        world.send(2, body).unwrap();
+        world.settle_for(1);
+    }
+    world.parted.clear();
+    let healed = world.heal(&[0, 1, 2], &[(2, "one"), (2, "two")]);
+    println!("a commit behind another, both written over: healed after {healed} s");
+    assert_eq!(world.summary(0).epoch, before + 2);
+}
+
 #[test]
 fn a_crash_at_any_time_of_the_healing_loses_nothing() {
     for seed in 0..6 {

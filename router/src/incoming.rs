@@ -431,7 +431,7 @@ impl Desk {
             if self.is_of_groups(&delivery) {
                 // The owner sees the invitation, and not the message that brought it.
                 if self.is_summons(&delivery) {
-                    self.summoned(step, sender, delivery.received, &delivery.message);
+                    self.summoned(step, sender, delivery.received, &delivery.message)?;
                 } else {
                     self.of_way_back(step, sender, &delivery.message)?;
                 }

@@ -288,6 +288,8 @@ pub(crate) struct SummonsRow {
 #[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct InvitationRow {
     pub(crate) by: AgentId,
+    /// When it was made, by its maker's clock.
+    pub(crate) created: WallTime,
     pub(crate) received: WallTime,
     #[serde(with = "meshwork_protocols::wire::bytes")]
     pub(crate) summons: Vec<u8>,

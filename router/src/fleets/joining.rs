@@ -53,27 +53,33 @@ impl Desk {
         self.config.fleet.is_some() && delivery.group.is_none() && is_typed
     }
 
-    /// Keeps a summons for the owner to decide. A later one for the same group replaces it. What is
-    /// none, or one too many, is passed over: it was a message, and is dealt with.
+    /// Keeps a summons for the owner to decide. A later one for the same group replaces it, and one
+    /// that was overtaken on its way does not. What is none, or one too many, is passed over: it was
+    /// a message, and is dealt with.
     pub(crate) fn summoned(
         &mut self,
         step: &mut Transition<'_>,
         by: AgentId,
         received: WallTime,
         message: &Message,
-    ) {
-        let Ok(summons) = Summons::decode(&message.body) else { return };
+    ) -> Result<(), StoreError> {
+        let Ok(summons) = Summons::decode(&message.body) else { return Ok(()) };
         let of_one = self.fleets.invitations.values().filter(|inviter| **inviter == by).count();
         let is_known = self.fleets.invitations.contains_key(&summons.group);
         let has_room =
             of_one < INVITATIONS_OF_ONE && self.fleets.invitations.len() < MAX_INVITATIONS;
         if !is_known && !has_room {
-            return;
+            return Ok(());
         }
-        let row = InvitationRow { by, received, summons: message.body.clone() };
-        row.write(step, key::invitation(&summons.group));
+        let (key, created) = (key::invitation(&summons.group), message.created);
+        let before = InvitationRow::read(step, &key)?;
+        if before.is_some_and(|before| before.by == by && before.created > created) {
+            return Ok(());
+        }
+        InvitationRow { by, created, received, summons: message.body.clone() }.write(step, key);
         self.fleets.invitations.insert(summons.group, by);
         Self::tell_of_group(step, summons.group, GroupEvent::Invited { by });
+        Ok(())
     }
 
     /// Begins to join: what the summons names is fetched.

@@ -426,7 +426,7 @@ impl Desk {
         let mut summaries = Vec::new();
         for group in self.fleets.invitations.keys() {
             let Some(row) = InvitationRow::read(step, &key::invitation(group))? else { continue };
-            let InvitationRow { by, received, summons } = row;
+            let InvitationRow { by, received, summons, .. } = row;
             let summons = Summons::decode(&summons).map_err(|_| StoreError::Damaged)?;
             let (name, holder) = (summons.name, summons.holder.agent);
             summaries.push(InvitationSummary { group: *group, name, by, received, holder });

@@ -11,9 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshwork_protocols::fleet::{Asks, GroupError, GroupId, LogEntry, way_back};
-use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::identity::Transport;
+use meshwork_protocols::fleet::{Asks, GroupError, GroupId, LogEntry, Summons, summons, way_back};
+use meshwork_protocols::identity::{AgentId, Relay as Holder, Transport};
 use meshwork_protocols::lineage::Lineage;
 use meshwork_protocols::posture::Posture;
 use meshwork_protocols::provider::pure::Pure;
@@ -22,6 +21,8 @@ use meshwork_protocols::relay::{
     Answer as Said, Append, Commit, Entry, EntryIndex, LogChain, LogId, Logged, ReadLog,
     Request as Asked, Taken,
 };
+use meshwork_protocols::secret::Secret;
+use meshwork_protocols::time::WallTime;
 use meshwork_relay::{Asked as Call, Limits, Outcome, Relay};
 use meshwork_router::{
     Answer, AskId, CommandError, Event, GroupEvent, GroupRequest, GroupSummary, INVITATIONS_OF_ONE,
@@ -946,6 +947,36 @@ fn one_agent_invites_to_as_many_groups_as_it_may_and_not_to_one_more() {
         world.settle();
     }
     assert_eq!(world.nodes[1].router.invitations().unwrap().len(), INVITATIONS_OF_ONE);
+}
+
+/// A summons of the group that leads nowhere, as an admin would have sent it so long ago.
+fn summon_as_of(world: &mut World, ago: Duration) {
+    let summons = Summons {
+        group: world.group,
+        name: "crew".into(),
+        holder: Holder { agent: RELAY, addresses: Vec::new() },
+        after: EntryIndex(1),
+        key: Secret::new([1; 32]),
+        parts: vec![[2; 32]],
+        welcome: vec![3],
+    };
+    let mut outgoing = text(world.id(1), "");
+    outgoing.content_type = summons::CONTENT_TYPE.parse().unwrap();
+    outgoing.body = summons.encode().unwrap();
+    let now = world.nodes[0].now;
+    world.nodes[0].now.wall = WallTime::from_millis(now.wall.as_millis() - ago.as_millis() as u64);
+    world.nodes[0].request(Request::Send(outgoing));
+    world.settle();
+    world.nodes[0].now = now;
+}
+
+#[test]
+fn a_summons_that_a_later_one_overtook_does_not_replace_it() {
+    let mut world = World::new(2);
+    world.found();
+    world.invite(0, &[1], false);
+    summon_as_of(&mut world, Duration::from_secs(5));
+    world.join(1);
 }
 
 #[test]

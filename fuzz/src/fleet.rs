@@ -10,7 +10,7 @@ use meshwork_protocols::fleet::{
 use meshwork_protocols::identity::{Card, SigningPair, Unverified, Validity};
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::provider::{Aead, Provider};
-use meshwork_protocols::relay::EntryIndex;
+use meshwork_protocols::relay::{EntryIndex, LogChain};
 use meshwork_protocols::secret::Secret;
 
 use crate::agent::{Agent, NOW, Seeded, seeds};
@@ -134,6 +134,7 @@ pub(crate) fn summons() -> Vec<u8> {
         name: "crew".into(),
         holder: FOUNDER.card.relays()[0].clone(),
         after: EntryIndex(3),
+        chain: LogChain::START,
         key: Secret::new([7; 32]),
         parts: vec![[8; 32]],
         welcome: FLEET.welcome.clone(),

@@ -120,6 +120,10 @@ impl Log {
         read: &ReadLog,
     ) -> Result<Answer, Stop> {
         let through = self.state.may_read_through(reader, self.last)?;
+        // Who was removed goes on behind the entry that says so no more.
+        if read.after.0 > through && through < self.last {
+            return Err(Refusal::NotListed.into());
+        }
         let most = Most { entries: read.most.into(), bytes: MAX_ANSWER - ANSWER_ROOM };
         let records = storage.read(&entry::log(&self.id), read.after.0, most)?;
         let mut entries = Vec::with_capacity(records.len());

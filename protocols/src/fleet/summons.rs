@@ -18,7 +18,7 @@ use super::error::GroupError;
 use super::roster::MAX_ROSTER_LENGTH;
 use super::welcome::MAX_WELCOME_LENGTH;
 use crate::identity::{Relay, canonical};
-use crate::relay::{BlobHash, EntryIndex, Opaque};
+use crate::relay::{BlobHash, EntryIndex, LogChain, Opaque};
 use crate::secret::Secret;
 
 /// What the message's body is.
@@ -46,6 +46,8 @@ pub struct Summons {
     pub holder: Relay,
     /// The entry of the log that added its recipient: what comes behind it is to be read.
     pub after: EntryIndex,
+    /// The chain over the log up to there: its holder may show the recipient another one.
+    pub chain: LogChain,
     /// The key of the roster.
     pub key: Secret<32>,
     /// The hashes of its parts.
@@ -60,6 +62,7 @@ struct Body {
     name: String,
     holder: Relay,
     after: EntryIndex,
+    chain: LogChain,
     key: [u8; 32],
     parts: Vec<BlobHash>,
     welcome: Opaque,
@@ -73,6 +76,7 @@ impl Summons {
             name: self.name.clone(),
             holder: self.holder.clone(),
             after: self.after,
+            chain: self.chain,
             key: *self.key.expose(),
             parts: self.parts.clone(),
             welcome: self.welcome.clone().into(),
@@ -90,8 +94,9 @@ impl Summons {
         };
         let body: Body = canonical::decode(body).map_err(|_| GroupError::Malformed)?;
         body.check()?;
-        let Body { group, name, holder, after, key, parts, welcome } = body;
-        Ok(Self { group, name, holder, after, key: Secret::new(key), parts, welcome: welcome.0 })
+        let Body { group, name, holder, after, chain, key, parts, welcome } = body;
+        let (key, welcome) = (Secret::new(key), welcome.0);
+        Ok(Self { group, name, holder, after, chain, key, parts, welcome })
     }
 }
 
@@ -127,7 +132,7 @@ mod tests {
     use super::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_PARTS, Summons};
     use crate::fleet::{GroupError, GroupId, MAX_WELCOME_LENGTH};
     use crate::identity::{AgentId, Relay};
-    use crate::relay::EntryIndex;
+    use crate::relay::{EntryIndex, LogChain};
     use crate::secret::Secret;
 
     fn summons() -> Summons {
@@ -136,6 +141,7 @@ mod tests {
             name: String::from("crew"),
             holder: Relay { agent: AgentId::from_bytes([2; 32]), addresses: Vec::new() },
             after: EntryIndex(7),
+            chain: LogChain::START,
             key: Secret::new([3; 32]),
             parts: vec![[4; 32]],
             welcome: vec![5; 9],

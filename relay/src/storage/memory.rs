@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use meshwork_protocols::relay::LogId;
+
 use super::{
     Applied, Change, Condition, Key, Most, Record, Storage, StorageError, Subject, Then, Totals,
 };
+use crate::entry;
 
 /// Logs and values in memory. A clone is a copy of them at that moment, as a copied file would be.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,20 @@ impl MemoryStorage {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One fleet's log goes back to what it was in a copy, and all else stays; gives its last entry.
+    pub fn put_log_back(&mut self, log: &LogId, copy: &Self) -> u64 {
+        let (subject, key) = (entry::log(log), entry::checkpoint(log));
+        self.entries.retain(|(of, _), _| *of != subject);
+        let entries = copy.entries.iter().filter(|((of, _), _)| *of == subject);
+        self.entries.extend(entries.map(|(place, record)| (*place, record.clone())));
+        let last = copy.lasts.get(&subject).copied().unwrap_or_default();
+        self.lasts.insert(subject, last);
+        self.values.remove(&key);
+        self.values
+            .extend(copy.values.get_key_value(&key).map(|(key, value)| (*key, value.clone())));
+        last
     }
 
     fn take(&mut self, change: &Change) -> Applied {

@@ -32,6 +32,11 @@ pub(crate) struct GroupRow {
     pub(crate) last_commit: u64,
     /// The chain over them; where there is none, the holder's is taken on trust.
     pub(crate) chain: Option<LogChain>,
+    /// The chain up to the last commit, and its place.
+    pub(crate) commit_chain: Option<(u64, LogChain)>,
+    /// The chain up to the commit that the one builds on with which this agent comes back, as it was
+    /// told.
+    pub(crate) way: Option<LogChain>,
     /// Whether the log is read again from its first entry, since its holder showed another.
     pub(crate) anew: bool,
     /// Whether this agent lost its place to others that are more, with a state that is whole.
@@ -64,6 +69,8 @@ impl GroupRow {
             read,
             last_commit: read,
             chain: None,
+            commit_chain: None,
+            way: None,
             anew: false,
             gave_way: false,
             heals: None,
@@ -275,8 +282,9 @@ pub(crate) struct OwedRow {
 /// never shown.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct SummonsRow {
-    /// The entry that added them.
+    /// The entry that added them, and the chain up to there.
     pub(crate) after: u64,
+    pub(crate) chain: LogChain,
     pub(crate) key: [u8; 32],
     /// The sealed roster.
     #[serde(with = "meshwork_protocols::wire::bytes")]
@@ -347,13 +355,13 @@ impl SummonsRow {
         provider: &dyn Provider,
         random: &mut dyn Random,
         group: &GroupId,
-        after: u64,
+        (after, chain): (u64, LogChain),
         roster: &Roster,
         welcomes: Vec<(AgentId, Vec<u8>)>,
     ) -> Result<Self, StoreError> {
         let key = Secret::random(random);
         let roster = roster.seal(provider, &key, group).map_err(|_| StoreError::Damaged)?;
-        Ok(Self { after, key: *key.expose(), roster, welcomes })
+        Ok(Self { after, chain, key: *key.expose(), roster, welcomes })
     }
 
     pub(crate) fn key(&self) -> Secret<32> {

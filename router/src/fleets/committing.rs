@@ -216,8 +216,12 @@ impl Desk {
         let Some(offered) = member.row.offered.as_ref().filter(|_| !is_about_to_be_read) else {
             return;
         };
-        let number = member.commit_number;
-        if let Ok(request) = request_of(&offered.request) {
+        let (number, last) = (member.commit_number, member.row.last_commit);
+        if let Ok(mut request) = request_of(&offered.request) {
+            // Others may have read it before the log lost it: it is the same one, wherever it stands.
+            if let Request::Append(Append { entry: Entry::Commit(commit), .. }) = &mut *request {
+                commit.builds_on = Some(EntryIndex(last));
+            }
             self.errand(step, id, Errand::Commit(number), *request);
         }
     }

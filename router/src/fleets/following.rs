@@ -60,15 +60,7 @@ enum Taken {
 impl Desk {
     /// Founds the log: its first entry lists who may append, and nothing else.
     pub(super) fn found(&mut self, step: &mut Transition<'_>, group: GroupId) {
-        let own = self.config.own;
-        let entry = Entry::Commit(Commit {
-            epoch: 0,
-            builds_on: None,
-            admitted: alloc::vec![(own, MayAppend::Admin)],
-            removed: Vec::new(),
-            bytes: Opaque::default(),
-        });
-        let append = Append { log: log_of(group), entry };
+        let append = Append { log: log_of(group), entry: founding(self.config.own) };
         self.errand(step, group, Errand::Found, Request::Append(append));
     }
 
@@ -78,6 +70,10 @@ impl Desk {
             Answer::Appended(index) => {
                 member.row.stage = Stage::Member;
                 (member.row.read, member.row.last_commit) = (index.0, index.0);
+                let (provider, own) = (&*self.config.provider, self.config.own);
+                let chain = LogChain::START.with(provider, *index, &own, &founding(own));
+                member.row.chain = Some(chain);
+                member.row.commit_chain = Some((index.0, chain));
                 member.caught_up = true;
                 member.write(step, &group);
                 Self::tell_of_group(step, group, GroupEvent::Founded);
@@ -157,6 +153,9 @@ impl Desk {
                         let with = |it: LogChain| it.with(provider, *index, author, entry);
                         member.row.chain = member.row.chain.map(with);
                         member.row.read = index.0;
+                        if member.row.last_commit == index.0 {
+                            member.row.commit_chain = member.row.chain.map(|it| (index.0, it));
+                        }
                     }
                 }
                 Taken::Later => break,
@@ -252,6 +251,9 @@ impl Desk {
         };
         // 3. It is the last commit from now on.
         member.row.last_commit = logged.index.0;
+        let Logged { index, author, entry, .. } = logged;
+        let before = member.row.chain.unwrap_or_default();
+        let place = (index.0, before.with(fleet.provider(), *index, author, entry));
         let sight = match self.sight(step, id)? {
             Ok(sight) => sight,
             Err(_) => return Err(StoreError::Damaged),
@@ -260,7 +262,7 @@ impl Desk {
         self.goes_by(step, id, logged, commit, sight.epoch);
         self.wait_for_those_left(step, id, &sight)?;
         match came {
-            None => self.own_commit_stands(step, id, logged.index, &sight)?,
+            None => self.own_commit_stands(step, id, place, &sight)?,
             Some(Change { author, epoch, added, .. }) => {
                 Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
                 self.others_missed(step, id, author != logged.author, returns);
@@ -328,8 +330,7 @@ impl Desk {
         logged: &Logged,
         bytes: &Opaque,
     ) -> Result<Taken, StoreError> {
-        let Self { config, fleets, random, .. } = self;
-        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+        let (Some(fleet), Some(member)) = (&self.config.fleet, self.fleets.members.get(&id)) else {
             return Ok(Taken::Over);
         };
         let author = logged.author;
@@ -348,9 +349,13 @@ impl Desk {
             self.message_stands(step, id, (number, logged.index.0))?;
             return Ok(Taken::Yes);
         }
-        if member.found_again(&hash) {
+        if self.found_again(step, id, &hash, logged.index.0)? {
             return Ok(Taken::Yes);
         }
+        let Self { config, fleets, random, .. } = self;
+        let (Some(fleet), Some(member)) = (&config.fleet, fleets.members.get_mut(&id)) else {
+            return Ok(Taken::Over);
+        };
         // 2. There is room for what is inside.
         if !self.inbox.has_room(sealed.len()) {
             member.rests = Some(step.now.monotonic + FULL_REST);
@@ -372,8 +377,9 @@ impl Desk {
                 Self::tell_of_group(step, id, GroupEvent::NotOpened { author, why });
                 self.goes_on(step, id, None, author);
             }
-            // A message of ours whose row is gone, or one that was read already.
-            Err(_) if author == self.config.own || self.is_reading_anew(id) => {}
+            // A message of ours whose row is gone, or one that was read already, or one from before this
+            // agent came back.
+            Err(_) if author == self.config.own || self.reads_again(id) => {}
             Err(why) => Self::tell_of_group(step, id, GroupEvent::NotOpened { author, why }),
         }
         Ok(Taken::Yes)
@@ -579,6 +585,17 @@ impl Desk {
 /// Messages are sealed under hybrid keys, and signed as the suite says.
 const POSTURE: Posture =
     Posture { encryption: Strength::Hybrid, authentication: Strength::Classical };
+
+/// The first entry of a log, which lists its founder.
+fn founding(own: AgentId) -> Entry {
+    Entry::Commit(Commit {
+        epoch: 0,
+        builds_on: None,
+        admitted: alloc::vec![(own, MayAppend::Admin)],
+        removed: Vec::new(),
+        bytes: Opaque::default(),
+    })
+}
 
 /// A group's log has its name.
 pub(super) const fn log_of(group: GroupId) -> LogId {

@@ -191,10 +191,10 @@ impl Desk {
         commit: &Commit,
         epoch: u64,
     ) {
-        let own = self.config.own;
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         member.follows(logged.index.0, logged.author);
-        let offered = member.row.offered.as_ref().filter(|_| logged.author == own);
+        // Where it is another's, ours that waited is gone.
+        let offered = member.row.offered.as_ref();
         let wishes: alloc::vec::Vec<Wish> =
             offered.map(|offered| offered.wishes.clone()).unwrap_or_default();
         let place = (logged.index.0, epoch.saturating_sub(1));
@@ -231,6 +231,12 @@ impl Desk {
             member.row.last_commit = index;
         }
         is_behind
+    }
+
+    /// Whether what led here is not all read again.
+    pub(super) fn reads_again(&self, id: GroupId) -> bool {
+        let member = self.fleets.members.get(&id);
+        member.is_some_and(|member| member.row.anew || member.has_lost())
     }
 
     pub(super) fn is_reading_anew(&self, id: GroupId) -> bool {

@@ -6,6 +6,7 @@
 //! led here is known by its hash and passed silently, all else is judged as it comes. What is found
 //! to be missing then is put back ([`super::restoring`]).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
@@ -36,7 +37,7 @@ pub(super) struct Part {
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) chain: LogChain,
-    pub(super) entries: alloc::vec::Vec<Logged>,
+    pub(super) entries: Vec<Logged>,
 }
 
 impl Part {
@@ -64,10 +65,15 @@ impl Member {
     }
 
     /// Takes the chain on trust where there is none, and a log that is read again from where it
-    /// begins: what was dropped of it all members had read. Whether that is new.
+    /// begins: what was dropped of it all members had read. So does who came back and has not read its
+    /// own commit yet: what stands before that is not for it. Whether that is new.
     pub(super) fn begin_at(&mut self, part: &Part) -> bool {
-        if self.row.anew {
-            let base = part.first.saturating_sub(1);
+        let base = part.first.saturating_sub(1);
+        let comes_back = self.row.read < base && self.has_lost();
+        if comes_back {
+            self.row.chain = None;
+        }
+        if self.row.anew || comes_back {
             self.row.read = self.row.read.max(base);
             let dropped = self.history.known.iter_mut().filter(|known| known.index <= base);
             dropped.for_each(|known| known.stands = true);
@@ -119,6 +125,7 @@ impl Desk {
             member.rests = Some(now + LONGEST_REST);
         }
         member.begin_anew(step);
+        member.forget_receipts(step, &id);
         member.write(step, &id);
         member.history.write(step, key::history(&id));
         self.fleets.dirty.insert(id);
@@ -130,18 +137,20 @@ impl Desk {
         step: &mut Transition<'_>,
         id: GroupId,
     ) -> Result<(), StoreError> {
-        self.withdraw_commit(step, id)?;
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         member.history.write(step, key::history(&id));
         member.row.anew = false;
         member.commit_answered = None;
         member.appended.clear();
         member.write(step, &id);
-        let missing = member.logged.iter().filter(|(_, kept)| !kept.found);
-        let missing: alloc::vec::Vec<_> = missing.map(|(number, _)| *number).collect();
+        let kept: Vec<_> = member.logged.iter().map(|(number, it)| (*number, it.found)).collect();
         self.restores_later(step, id);
-        for number in missing {
-            self.send_again(step, id, number)?;
+        for (number, is_found) in kept {
+            if is_found {
+                self.stands_again(step, id, number)?;
+            } else {
+                self.send_again(step, id, number)?;
+            }
         }
         self.fleets.dirty.insert(id);
         Ok(())
@@ -218,7 +227,7 @@ impl Desk {
         let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
         let is_void = |known: &&Known| !known.stands || known.index >= from;
         let void = member.history.known.iter().filter(is_void).map(|known| known.epoch);
-        let void: alloc::vec::Vec<_> = void.collect();
+        let void: Vec<_> = void.collect();
         for epoch in void {
             let row = CommitRow::read(step, &key::commit(&id, epoch))?;
             for mut wish in row.into_iter().flat_map(|row| row.wishes) {
@@ -281,8 +290,6 @@ fn made_again(wish: &Wish) -> Option<Wish> {
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, reason = "a test may")]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
 
     fn known(epoch: u64, length: usize) -> Known {

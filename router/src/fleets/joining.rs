@@ -71,6 +71,13 @@ impl Desk {
         if !is_known && !has_room {
             return Ok(());
         }
+        // Who is in by a later commit, which it came back with, needs none.
+        let is_in = |member: &Member| {
+            member.row.stage == Stage::Member && member.row.last_commit >= summons.after.0
+        };
+        if self.fleets.members.get(&summons.group).is_some_and(is_in) {
+            return Ok(());
+        }
         let (key, created) = (key::invitation(&summons.group), message.created);
         let before = InvitationRow::read(step, &key)?;
         if before.is_some_and(|before| before.by == by && before.created > created) {
@@ -193,7 +200,8 @@ impl Desk {
         let Ok(cards) = Cards::default().with(&*self.config.provider, &roster.cards, now) else {
             return Ok(Err(GroupError::Malformed));
         };
-        // A state that cannot follow any more gives way, in the same step.
+        // A state that cannot follow any more gives way, in the same step. What it sent goes on.
+        let unsent = self.take_messages(step, id)?;
         self.erase_group(step, id)?;
         let Self { config, random, .. } = self;
         let Some(fleet) = &config.fleet else { return Ok(Err(GroupError::NoGroup)) };
@@ -211,6 +219,7 @@ impl Desk {
         match entered {
             Ok((group, sight, by_last_resort)) => {
                 self.joined(step, &summons, group, cards, &sight);
+                self.seal_again(step, id, unsent)?;
                 if by_last_resort {
                     Self::tell_of_group(step, id, GroupEvent::LastResort);
                     self.replace_offers(step)?;
@@ -231,7 +240,12 @@ impl Desk {
     ) {
         let id = summons.group;
         let (name, holder) = (summons.name.clone(), summons.holder.clone());
-        let row = GroupRow::new(name, holder, Stage::Member, summons.after.0);
+        let after = summons.after.0;
+        let row = GroupRow {
+            chain: Some(summons.chain),
+            commit_chain: Some((after, summons.chain)),
+            ..GroupRow::new(name, holder, Stage::Member, after)
+        };
         self.begin_group(step, row, group, cards, sight);
         self.begin_history(step, id, sight.epoch);
         self.take_turn(step, id, sight.members.len(), sight);

@@ -54,6 +54,10 @@ impl Waiting {
         self.is_receipt
     }
 
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     pub(super) const fn hash(&self) -> &[u8; 32] {
         &self.hash
     }
@@ -363,9 +367,14 @@ impl Desk {
         let is_early = member.row.anew && row.epoch > member.reached();
         let is_late = is_early || sight.epoch.saturating_sub(row.epoch) > kept;
         if is_late && !row.is_over() {
-            self.reseal(step, id, number, row)?;
-            return Ok(());
+            let hash = row.hash;
+            let sealed = self.reseal(step, id, number, row.clone())?;
+            // A wish to leave that does not count any more is over where it was read.
+            if sealed.message.is_some() || sealed.hash != hash {
+                return Ok(());
+            }
         }
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         member.messages.remove(&number);
         step.delete(Namespace::Group, key::message(&id, number));
         self.keep_logged(step, id, number, place, &row);

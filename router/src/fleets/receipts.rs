@@ -36,6 +36,27 @@ impl Member {
         self.messages.values().any(super::Waiting::is_receipt)
     }
 
+    /// The log is another than the one that was read, and receipts speak of places: what is owed, or
+    /// was said and is not known to stand there, is of another log, and messages of our own have no
+    /// place before they are found again. Who reads such a message at a new place speaks of it there.
+    pub(super) fn forget_receipts(&mut self, step: &mut Transition<'_>, id: &GroupId) {
+        for place in core::mem::take(&mut self.owed).into_keys() {
+            step.delete(Namespace::Group, key::owed(id, place));
+        }
+        self.says = None;
+        for (number, _) in self.messages.extract_if(.., |_, message| message.is_receipt()) {
+            self.appended.remove(&number);
+            step.delete(Namespace::Group, key::message(id, number));
+        }
+        for (number, _) in self.logged.extract_if(.., |_, kept| kept.is_receipt) {
+            step.delete(Namespace::Group, key::logged(id, number));
+        }
+        for (message, asked) in &mut self.asked {
+            asked.place = None;
+            asked.write(step, key::asked(id, *message));
+        }
+    }
+
     /// When this agent is to say what it owes.
     pub(super) fn says_at(&self) -> Option<Duration> {
         self.says.filter(|_| self.caught_up && !self.owed.is_empty() && !self.is_saying())
@@ -123,6 +144,21 @@ impl Desk {
         asked.place = Some(place);
         asked.write(step, key::asked(&id, message));
         self.hear_of(step, id, message, |row| row.retain(&sight.agents()))
+    }
+
+    /// A message that asks stands in the log that was read again, at this place.
+    pub(super) fn asked_again_at(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        message: MessageId,
+        place: u64,
+    ) {
+        let member = self.fleets.members.get_mut(&id);
+        if let Some(asked) = member.and_then(|member| member.asked.get_mut(&message)) {
+            asked.place = Some(place);
+            asked.write(step, key::asked(&id, message));
+        }
     }
 
     /// A member says what became of messages.

@@ -4,9 +4,10 @@
 //! Whoever is behind processes those commits as the first time. Where others made commits of their
 //! own meanwhile, it is decided first whose way is gone ([`super::forking`]).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::fleet::{GroupId, Payload};
 use meshwork_protocols::relay::{Answer, Append, Commit, Entry, EntryIndex, Refusal, Request};
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Namespace, StoreError};
@@ -16,7 +17,8 @@ use super::posting::Waiting;
 use super::{Errand, Member};
 use crate::command::CommandError;
 use crate::desk::Desk;
-use crate::fleet::{CommitRow, Known, LoggedRow, MessageRow, key};
+use crate::event::Level;
+use crate::fleet::{CommitRow, Known, LoggedRow, MessageRow, Prepared, key};
 use crate::transition::Transition;
 
 /// So many messages that stood in the log are kept, the last ones, in case they are lost with it:
@@ -47,29 +49,31 @@ pub(super) struct Kept {
     pub(super) index: u64,
     pub(super) since: WallTime,
     pub(super) length: usize,
+    pub(super) is_receipt: bool,
     /// Whether it was found where the log is read again.
     pub(super) found: bool,
 }
 
 impl Kept {
-    pub(super) const fn of(row: &LoggedRow) -> Self {
+    pub(super) fn of(row: &LoggedRow) -> Self {
         let LoggedRow { message, epoch, hash, index, since, .. } = row;
-        let length = message.encoded.len();
+        let (length, is_receipt) = (message.encoded.len(), Payload::is_receipt(&message.encoded));
         let (hash, epoch, index, since) = (*hash, *epoch, *index, *since);
-        Self { hash, epoch, index, since, length, found: false }
+        Self { hash, epoch, index, since, length, is_receipt, found: false }
     }
 }
 
 impl Member {
-    /// Whether a message is one of ours that stood in the log before: where it is read again, one
-    /// that others could read at this place.
-    pub(super) fn found_again(&mut self, hash: &[u8; 32]) -> bool {
+    /// The number of a message of ours that stood in the log before, and whether others can read it
+    /// at this place, where it is read again.
+    fn finds_again(&mut self, hash: &[u8; 32], index: u64) -> Option<(u64, bool)> {
         let (reached, is_anew) = (self.reached(), self.row.anew);
-        let Some(kept) = self.logged.values_mut().find(|kept| kept.hash == *hash) else {
-            return false;
-        };
-        kept.found |= !is_anew || kept.epoch <= reached;
-        true
+        let (number, kept) = self.logged.iter_mut().find(|(_, kept)| kept.hash == *hash)?;
+        let is_new = is_anew && !kept.found && kept.epoch <= reached;
+        if is_new {
+            (kept.index, kept.found) = (index, true);
+        }
+        Some((*number, is_new))
     }
 
     /// Whether commits are to be put back now, or at a time that is set.
@@ -166,6 +170,10 @@ impl Desk {
                 member.row.last_commit = last.0;
                 member.write(step, &id);
             }
+            // Whoever lists this agent there is put back by others, or nobody does.
+            Answer::Refused(Refusal::NotListed | Refusal::NotNow { .. }) => {
+                member.restores = Some(step.now.monotonic + LISTS);
+            }
             // It will not stand there.
             _ => {
                 let is_it = |known: &&mut Known| known.epoch == epoch;
@@ -176,6 +184,41 @@ impl Desk {
                 self.refused(step, id);
             }
         }
+    }
+
+    /// Whether a message is one of ours that stood in the log before. Where that is read again its
+    /// receipts speak of this place.
+    pub(super) fn found_again(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        hash: &[u8; 32],
+        index: u64,
+    ) -> Result<bool, StoreError> {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(false) };
+        let Some((number, is_new)) = member.finds_again(hash, index) else { return Ok(false) };
+        if is_new {
+            self.stands_again(step, id, number)?;
+        }
+        Ok(true)
+    }
+
+    /// A message of ours stands in the log that was read again: its receipts speak of its place there.
+    pub(super) fn stands_again(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        number: u64,
+    ) -> Result<(), StoreError> {
+        let Some(row) = LoggedRow::read(step, &key::logged(&id, number))? else { return Ok(()) };
+        let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
+        let index = member.logged.get(&number).map_or(row.index, |kept| kept.index);
+        let message = row.message.id;
+        if index != row.index {
+            LoggedRow { index, ..row }.write(step, key::logged(&id, number));
+        }
+        self.asked_again_at(step, id, message, index);
+        Ok(())
     }
 
     /// Keeps a message that stands in the log for a while.
@@ -206,6 +249,55 @@ impl Desk {
         }
     }
 
+    /// All messages of ours of a state that gives way, and how often each was repeated.
+    pub(super) fn take_messages(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<Vec<(Prepared, u8)>, StoreError> {
+        let mut taken = Vec::new();
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(taken) };
+        for number in member.logged.iter().filter(|(_, it)| !it.is_receipt).map(|(it, _)| it) {
+            let row = LoggedRow::read(step, &key::logged(&id, *number))?;
+            let row = row.filter(|row| row.repeated < MOST_REPEATED);
+            taken.extend(row.map(|row| (row.message, row.repeated + 1)));
+        }
+        for (number, _) in member.messages.extract_if(.., |_, it| !it.is_receipt() && !it.is_over())
+        {
+            let row = MessageRow::read(step, &key::message(&id, number))?;
+            let row = row.and_then(|row| Some((row.message?, row.repeated)));
+            taken.extend(row);
+            step.delete(Namespace::Group, key::message(&id, number));
+        }
+        Ok(taken)
+    }
+
+    /// Seals messages for the group that this agent came into anew.
+    pub(super) fn seal_again(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        messages: Vec<(Prepared, u8)>,
+    ) -> Result<(), StoreError> {
+        for (message, repeated) in messages {
+            if message.expires < step.now.wall {
+                Self::move_in_group(step, id, message.id, Level::Expired)?;
+                continue;
+            }
+            let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
+            let next = member.row.next_message;
+            match self.seal_for_group(step, id, Some(message)) {
+                Ok(()) => {}
+                Err(CommandError::Store(error)) => return Err(error),
+                Err(_) => return Ok(()),
+            }
+            if let Some(sealed) = MessageRow::read(step, &key::message(&id, next))? {
+                MessageRow { repeated, ..sealed }.write(step, key::message(&id, next));
+            }
+        }
+        Ok(())
+    }
+
     /// Seals a message anew that stood in the log once.
     pub(super) fn send_again(
         &mut self,
@@ -215,22 +307,12 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let Some(row) = LoggedRow::read(step, &key::logged(&id, number))? else { return Ok(()) };
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
-        let next = member.row.next_message;
         member.logged.remove(&number);
         step.delete(Namespace::Group, key::logged(&id, number));
         if row.repeated >= MOST_REPEATED || row.message.expires < step.now.wall {
             return Ok(());
         }
-        match self.seal_for_group(step, id, Some(row.message)) {
-            Ok(()) => {}
-            Err(CommandError::Store(error)) => return Err(error),
-            Err(_) => return Ok(()),
-        }
-        if let Some(sealed) = MessageRow::read(step, &key::message(&id, next))? {
-            let repeated = row.repeated + 1;
-            MessageRow { repeated, ..sealed }.write(step, key::message(&id, next));
-        }
-        Ok(())
+        self.seal_again(step, id, alloc::vec![(row.message, row.repeated + 1)])
     }
 
     /// Sends all again that is kept, in a while: others did not read it.
@@ -256,7 +338,7 @@ impl Desk {
 
     fn repeat_all(&mut self, step: &mut Transition<'_>, id: GroupId) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
-        let numbers: alloc::vec::Vec<_> = member.logged.keys().copied().collect();
+        let numbers: Vec<_> = member.logged.keys().copied().collect();
         numbers.into_iter().try_for_each(|number| self.send_again(step, id, number))
     }
 

@@ -13,7 +13,7 @@ use meshwork_protocols::fleet::{Group, GroupError, GroupId, Rejoined, Roster, St
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Answer, Append, Commit as Logged, Entry, EntryIndex, Request};
 use meshwork_protocols::wire::Message;
-use meshwork_state::StoreError;
+use meshwork_state::{Namespace, StoreError};
 
 use super::committing::{append_of, posted};
 use super::joining::{Join, sight_of};
@@ -134,6 +134,10 @@ impl Desk {
         {
             return Ok(());
         }
+        let last_commit = member.row.last_commit;
+        let Some(place) = member.row.commit_chain.filter(|(index, _)| *index == last_commit) else {
+            return Ok(());
+        };
         let slot = (id, &mut member.group);
         let way = fleet.on(step, &mut **random, slot, |group, around, local| {
             let info = group.info(around, local)?.output;
@@ -144,8 +148,7 @@ impl Desk {
         let Ok((info, tree)) = way else { return Ok(()) };
         let roster = Roster { tree: tree.into(), cards: member.cards.bytes() };
         let welcomes = alloc::vec![(from, info)];
-        let after = member.row.last_commit;
-        SummonsRow::seal(fleet.provider(), &mut **random, &id, after, &roster, welcomes)?
+        SummonsRow::seal(fleet.provider(), &mut **random, &id, place, &roster, welcomes)?
             .write(step, key::summons(&id, number));
         member.summons.insert(number);
         member.told.insert(from, now);
@@ -227,7 +230,7 @@ impl Desk {
         let request = append_of(id, logged);
         let (wishes, welcomes) = (Vec::new(), Vec::new());
         member.row.offered = Some(Offered { request, wishes, welcomes });
-        member.row.holder = way.holder.clone();
+        (member.row.holder, member.row.way) = (way.holder.clone(), Some(way.chain));
         member.row.stage = Stage::Returning;
         member.group = Some(group);
         member.write(step, &id);
@@ -261,15 +264,17 @@ impl Desk {
         match answer {
             Answer::Appended(EntryIndex(index)) => {
                 let missed = index.saturating_sub(member.row.read + 1);
-                (member.row.read, member.row.last_commit) = (*index, *index);
                 member.row.stage = Stage::Member;
-                (member.row.chain, member.row.anew, member.promised) = (None, false, *index);
+                (member.row.anew, member.promised) = (false, *index);
                 member.row.gave_way = false;
                 member.row.passed.clear();
                 member.row.followed.clear();
                 member.heals(step);
                 if let Some(Offered { request, .. }) = offered {
                     self.came_by(step, id, *index, &request)?;
+                }
+                if self.fleets.invitations.remove(&id).is_some() {
+                    step.delete(Namespace::Group, key::invitation(&id));
                 }
                 self.send_all_again(step, id)?;
                 self.renewed(step, id);
@@ -286,7 +291,8 @@ impl Desk {
         Ok(())
     }
 
-    /// The commit that came back is known from now on, and nothing before it.
+    /// The commit that came back is known from now on, and nothing before it. The log is read from the
+    /// one that it builds on, as who told the way saw it: if ours is not there, it was lost.
     fn came_by(
         &mut self,
         step: &mut Transition<'_>,
@@ -296,9 +302,15 @@ impl Desk {
     ) -> Result<(), StoreError> {
         if let Request::Append(Append { entry: Entry::Commit(commit), .. }) = *request_of(request)?
         {
-            let epoch = commit.epoch;
+            let (epoch, after) = (commit.epoch, commit.builds_on.map_or(index, |after| after.0));
             self.begin_history(step, id, epoch);
             self.remember(step, id, (index, epoch), &commit, &[]);
+            let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+            (member.row.read, member.row.last_commit) = (after, after);
+            member.row.chain = member.row.way.take();
+            member.row.commit_chain = member.row.chain.map(|chain| (after, chain));
+            member.history.known.iter_mut().for_each(|known| known.stands = false);
+            member.history.write(step, key::history(&id));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use core::time::Duration;
 use meshwork_protocols::fleet::summons::{CONTENT_TYPE, PART_LENGTH};
 use meshwork_protocols::fleet::{GroupId, Roster, Step, Summons};
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, Request};
+use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, LogChain, Request};
 use meshwork_state::{Namespace, StoreError};
 
 use super::{Errand, Sight};
@@ -27,7 +27,7 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
-        index: EntryIndex,
+        place: (u64, LogChain),
         sight: &Sight,
     ) -> Result<(), StoreError> {
         let (author, epoch) = (self.config.own, sight.epoch);
@@ -51,9 +51,9 @@ impl Desk {
                 let tree = tree.map_err(|_| StoreError::Damaged)?;
                 let roster = Roster { tree: tree.into(), cards: member.cards.bytes() };
                 let provider = fleet.provider();
-                SummonsRow::seal(provider, &mut **random, &id, index.0, &roster, welcomes)?
-                    .write(step, key::summons(&id, index.0));
-                member.summons.insert(index.0);
+                SummonsRow::seal(provider, &mut **random, &id, place, &roster, welcomes)?
+                    .write(step, key::summons(&id, place.0));
+                member.summons.insert(place.0);
             }
         }
         if let Some((came, is_renewed)) = due {
@@ -156,6 +156,7 @@ impl Desk {
                 name: member.row.name.clone(),
                 holder: member.row.holder.clone(),
                 after: EntryIndex(row.after),
+                chain: row.chain,
                 key: row.key(),
                 parts: parts.clone(),
                 welcome: welcome.clone(),

@@ -22,7 +22,6 @@ use meshwork_protocols::relay::{
     Request as Asked, Taken,
 };
 use meshwork_protocols::secret::Secret;
-use meshwork_protocols::time::WallTime;
 use meshwork_relay::{Asked as Call, Limits, Outcome, Relay};
 use meshwork_router::{
     Answer, AskId, CommandError, Event, GroupEvent, GroupRequest, GroupSummary, INVITATIONS_OF_ONE,
@@ -956,6 +955,7 @@ fn summon_as_of(world: &mut World, ago: Duration) {
         name: "crew".into(),
         holder: Holder { agent: RELAY, addresses: Vec::new() },
         after: EntryIndex(1),
+        chain: LogChain::START,
         key: Secret::new([1; 32]),
         parts: vec![[2; 32]],
         welcome: vec![3],
@@ -964,7 +964,7 @@ fn summon_as_of(world: &mut World, ago: Duration) {
     outgoing.content_type = summons::CONTENT_TYPE.parse().unwrap();
     outgoing.body = summons.encode().unwrap();
     let now = world.nodes[0].now;
-    world.nodes[0].now.wall = WallTime::from_millis(now.wall.as_millis() - ago.as_millis() as u64);
+    world.nodes[0].now.wall = now.wall.saturating_sub(ago);
     world.nodes[0].request(Request::Send(outgoing));
     world.settle();
     world.nodes[0].now = now;

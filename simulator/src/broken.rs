@@ -47,11 +47,13 @@ pub enum Broken {
     RelayAnswersEarly,
     /// The store keeps the keys of groups one commit late.
     KeepsGroupsLate,
+    /// The driver loses what puts commits back into a log that lost them.
+    PutsNoCommitBack,
 }
 
 impl Broken {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ReleasesBeforeTheCommit,
         Self::IgnoresFailedCommits,
         Self::DropsOutputs,
@@ -67,6 +69,7 @@ impl Broken {
         Self::AcknowledgesMailAtOnce,
         Self::RelayAnswersEarly,
         Self::KeepsGroupsLate,
+        Self::PutsNoCommitBack,
     ];
 
     /// The rows that its store does not keep, or keeps late.

@@ -148,6 +148,12 @@ pub enum Weather {
     Rejoin(Host),
     /// A relay ends, and its disk breaks.
     LoseRelay(Host),
+    /// The disk of each relay is copied.
+    CopyRelays,
+    /// The log of the group is put back to the copy of its holder's disk.
+    PutLogBack,
+    /// Whether a group is one again whose log was put back.
+    LookWhetherHealed,
     /// The session key of a host is replaced.
     RotateKey(Host),
     /// The owner of a host decides on its strangers.

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::provider::{DeferredProvider, Provider};
-use meshwork_protocols::relay::{Answer, Fetch, MailNumber, Nudge, Refusal, Request};
+use meshwork_protocols::relay::{Answer, Fetch, LogId, MailNumber, Nudge, Refusal, Request};
 use meshwork_protocols::time::Timestamp;
-use meshwork_relay::storage::Subject;
+use meshwork_relay::storage::{MemoryStorage, Subject};
 use meshwork_relay::{Asked, Limits, Outcome, Relay};
 
 use self::disk::{Fate, RelayDisk};
@@ -36,6 +36,8 @@ pub(crate) struct RelayNode {
     random: Seeded,
     starts: Start,
     process: Option<Process>,
+    /// What its disk was once.
+    copy: Option<MemoryStorage>,
 }
 
 /// One start of a relay.
@@ -73,6 +75,7 @@ impl RelayNode {
             random,
             starts: Start::default(),
             process: None,
+            copy: None,
         }
     }
 
@@ -118,6 +121,27 @@ impl RelayNode {
         self.disk.replace();
         around.did(&Deed::Lost);
         around.checker.relays.lost(self.host);
+    }
+
+    /// The disk is copied.
+    pub(crate) fn copy(&mut self, around: &mut Surroundings<'_>) {
+        self.copy = Some(self.disk.copy());
+        around.did(&Deed::Copied);
+    }
+
+    /// The relay ends, and its log of a group goes back to what it was in the copy, where it has one.
+    /// What else it keeps stays: mail and offers are promised by others. Whether that is so.
+    pub(crate) fn put_log_back(&mut self, around: &mut Surroundings<'_>, log: &LogId) -> bool {
+        let Some(copy) = self.copy.clone() else { return false };
+        if copy.clone().put_log_back(log, &copy) == 0 {
+            return false;
+        }
+        let away = self.random.span(Duration::from_millis(100), Duration::from_secs(2));
+        self.end(around, away);
+        let last = self.disk.put_log_back(log, &copy);
+        around.did(&Deed::PutBack);
+        around.checker.fleets.log_put_back(last, around.queue.now());
+        true
     }
 
     /// An agent asks.

@@ -203,6 +203,8 @@ pub struct GroupPlan {
     pub crowded: u64,
     /// How often some members do not reach the relays for a while.
     pub cuts: usize,
+    /// How often its log is put back to what it was before.
+    pub put_backs: usize,
 }
 
 /// What becomes of the relays of one run.

@@ -3,6 +3,7 @@
 
 mod convergence;
 mod groups;
+mod histories;
 mod weather;
 
 use std::sync::Arc;

@@ -126,3 +126,10 @@ fn who_keeps_the_keys_of_groups_late_is_caught() {
     let violation = caught_in(Scenario::Fleets, Broken::KeepsGroupsLate);
     println!("{violation}");
 }
+
+#[test]
+fn a_group_that_puts_no_commit_back_does_not_heal() {
+    let violation = caught_in(Scenario::Fleets, Broken::PutsNoCommitBack);
+    println!("{violation}");
+    assert!(matches!(violation, Violation::HealedLate { .. }));
+}

@@ -2,10 +2,11 @@
 //! were there and nobody else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::relay::{Answer, Append, Entry, Logged, Refusal, Request};
+use meshwork_protocols::relay::{Answer, Append, Commit, Entry, Logged, Refusal, Request};
 use meshwork_protocols::wire::MessageId;
 use meshwork_relay::Asked;
 use meshwork_router::{Delivery, GroupEvent, Level};
@@ -20,8 +21,9 @@ pub(crate) struct FleetPromises {
     violation: Option<Violation>,
     founder: Option<Host>,
     group: Option<GroupId>,
-    /// Who made the commit that led to an epoch.
-    authors: BTreeMap<u64, AgentId>,
+    /// Who made the commits that led to an epoch: one, and one more for each time that the log was put
+    /// back.
+    authors: BTreeMap<u64, BTreeSet<AgentId>>,
     /// Who asked for a commit of each epoch to be appended.
     competitors: BTreeMap<u64, BTreeSet<AgentId>>,
     /// When each host was in.
@@ -29,10 +31,16 @@ pub(crate) struct FleetPromises {
     messages: BTreeMap<u64, Message>,
     /// Who could not follow the log at some time, and did not read all of it.
     lost: BTreeSet<Host>,
+    /// The ends of all commits that members were ever given.
+    commits: BTreeSet<Vec<u8>>,
     /// The log, as members were given it.
     log: BTreeMap<u64, Logged>,
     /// The latest epoch that anybody may have been in.
     latest: u64,
+    /// How often the log was put back.
+    history: usize,
+    /// Since when the group heals, if it does.
+    heals_since: Option<Duration>,
     counts: FleetCounts,
 }
 
@@ -54,6 +62,12 @@ pub struct FleetCounts {
     pub heard: u64,
     /// States of members that were copied before they were removed, and tried on all that came after.
     pub thefts: u64,
+    /// Logs that were put back to what they were before.
+    pub put_backs: u64,
+    /// Epochs to which commits of two members led, on two histories.
+    pub forks: u64,
+    /// The longest time until a group was one again after that, in virtual milliseconds.
+    pub longest_healing: u64,
 }
 
 impl FleetCounts {
@@ -65,6 +79,11 @@ impl FleetCounts {
         self.delivered += other.delivered;
         self.heard += other.heard;
         self.thefts += other.thefts;
+        self.put_backs += other.put_backs;
+        self.forks += other.forks;
+        if self.longest_healing < other.longest_healing {
+            self.longest_healing = other.longest_healing;
+        }
     }
 }
 
@@ -74,6 +93,8 @@ struct Span {
     first: u64,
     /// The first epoch that it was not in any more, at the latest.
     over: Option<u64>,
+    /// In which history of the log it came.
+    history: usize,
 }
 
 /// A message to the group.
@@ -84,6 +105,8 @@ struct Message {
     accepted: Option<(u64, MessageId)>,
     /// Whether its sender was told that it stands in the log.
     logged: bool,
+    /// In which history of the log it was accepted.
+    history: usize,
 }
 
 impl FleetPromises {
@@ -128,7 +151,7 @@ impl FleetPromises {
         match (open, seen) {
             (None, Some((group, epoch))) => {
                 self.group.get_or_insert(group);
-                spans.push(Span { first: epoch, over: None });
+                spans.push(Span { first: epoch, over: None, history: self.history });
                 self.latest = self.latest.max(epoch);
             }
             (Some(_), Some((_, epoch))) => self.latest = self.latest.max(epoch),
@@ -142,7 +165,9 @@ impl FleetPromises {
         match what {
             GroupEvent::Changed { author, epoch } => {
                 self.latest = self.latest.max(epoch);
-                if *self.authors.entry(epoch).or_insert(author) != author {
+                let authors = self.authors.entry(epoch).or_default();
+                authors.insert(author);
+                if authors.len() > 1 + self.history {
                     self.violated(Violation::TwoWinners { epoch });
                 }
             }
@@ -158,7 +183,9 @@ impl FleetPromises {
             GroupEvent::Stranded => {
                 self.lost.insert(host);
             }
-            GroupEvent::PassedOver { .. } | GroupEvent::CannotProcess(_) => {
+            GroupEvent::PassedOver { .. } | GroupEvent::CannotProcess(_)
+                if !self.has_two_histories() =>
+            {
                 self.violated(Violation::GroupBroken { host, how: what.to_string() });
             }
             _ => {}
@@ -167,7 +194,8 @@ impl FleetPromises {
 
     /// A member sends.
     pub(crate) fn submitted(&mut self, sending: &Sending) {
-        let message = Message { sending: *sending, accepted: None, logged: false };
+        let history = self.history;
+        let message = Message { sending: *sending, accepted: None, logged: false, history };
         self.messages.entry(sending.number).or_insert(message);
     }
 
@@ -175,8 +203,62 @@ impl FleetPromises {
     pub(crate) fn accepted(&mut self, number: u64, epoch: u64, id: MessageId) {
         if let Some(message) = self.messages.get_mut(&number) {
             message.accepted = Some((epoch, id));
+            message.history = self.history;
             self.counts.accepted += 1;
         }
+    }
+
+    /// The log was put back to what it was when this entry was its last.
+    pub(crate) fn log_put_back(&mut self, last: u64, now: Duration) {
+        self.history += 1;
+        self.counts.put_backs += 1;
+        self.heals_since = Some(now);
+        self.log.split_off(&(last + 1));
+        self.messages.values_mut().for_each(|message| message.logged = false);
+    }
+
+    /// Whether the log was put back, so that members may have gone different ways.
+    pub(crate) const fn has_two_histories(&self) -> bool {
+        self.history > 0
+    }
+
+    /// Since when the group heals, if it does.
+    pub(crate) const fn heals_since(&self) -> Option<Duration> {
+        self.heals_since
+    }
+
+    /// The group is one again.
+    pub(crate) fn healed(&mut self, now: Duration) {
+        if let Some(since) = self.heals_since.take() {
+            let took = u64::try_from(now.saturating_sub(since).as_millis()).unwrap_or(u64::MAX);
+            self.counts.longest_healing = self.counts.longest_healing.max(took);
+        }
+    }
+
+    /// Whether a request appends a commit that stood in the log before.
+    pub(crate) fn is_put_back(&self, request: &Request) -> bool {
+        match request {
+            Request::Append(Append { entry: Entry::Commit(commit), .. }) => {
+                self.commits.contains(&end_of(commit))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a commit stands in the log that leads to this epoch, or the group is in its first.
+    pub(crate) fn log_leads_to(&self, epoch: u64) -> bool {
+        let leads = |logged: &Logged| match &logged.entry {
+            Entry::Commit(commit) => commit.builds_on.is_some() && commit.epoch + 1 == epoch,
+            _ => false,
+        };
+        epoch == 0 || self.log.values().any(leads)
+    }
+
+    /// Whether the log was put back since a message was accepted, with what was said of it there.
+    pub(crate) fn was_log_lost(&self, id: MessageId) -> bool {
+        let is_it = |message: &&Message| message.accepted.is_some_and(|(_, known)| known == id);
+        let message = self.messages.values().find(is_it);
+        message.is_some_and(|message| message.history < self.history)
     }
 
     /// A sender was told what all members said of its message.
@@ -216,6 +298,7 @@ impl FleetPromises {
             (Request::ReadLog(_), Answer::Entries { entries, .. }) => {
                 for logged in entries {
                     if let Entry::Commit(commit) = &logged.entry {
+                        self.commits.insert(end_of(commit));
                         self.latest = self.latest.max(commit.epoch + 1);
                     }
                     let index = logged.index.0;
@@ -238,7 +321,9 @@ impl FleetPromises {
 
     /// The run is over: who has which message, as `has_come` knows.
     pub(super) fn judge_end(&mut self, has_come: impl Fn(Host, (Host, MessageId)) -> bool) {
-        self.counts.commits = self.authors.len() as u64;
+        self.counts.commits = self.authors.values().map(|authors| authors.len() as u64).sum();
+        self.counts.forks =
+            self.authors.values().filter(|authors| authors.len() > 1).count() as u64;
         let crowd = |most: usize| {
             let crowded = self.competitors.values().filter(|callers| callers.len() >= most);
             crowded.count() as u64
@@ -261,10 +346,11 @@ impl FleetPromises {
     ) {
         let from = message.sending.from;
         // 1. It stands in the log, if its sender is still there or was told so.
-        let stands = message.logged || self.has_stayed(from, epoch);
+        let when = (epoch, message.history);
+        let stands = message.logged || self.has_stayed(from, when);
         let hosts: Vec<_> = self.spans.keys().copied().filter(|host| *host != from).collect();
         for host in hosts {
-            let (stayed, came) = (self.has_stayed(host, epoch), has_come(host, (from, id)));
+            let (stayed, came) = (self.has_stayed(host, when), has_come(host, (from, id)));
             // 2. Who was there and stayed has it; who was gone has not.
             if stands && stayed && !came {
                 self.violated(Violation::GroupMessageLost { host, from, id });
@@ -275,10 +361,11 @@ impl FleetPromises {
         }
     }
 
-    /// Whether a host was in the group in this epoch, and ever since.
-    fn has_stayed(&self, host: Host, epoch: u64) -> bool {
+    /// Whether a host was in the group in this epoch of this history, and ever since.
+    fn has_stayed(&self, host: Host, (epoch, history): (u64, usize)) -> bool {
+        let was_there = |span: &Span| span.first <= epoch && span.history <= history;
         let spans = self.spans.get(&host);
-        spans.into_iter().flatten().any(|span| span.first <= epoch && span.over.is_none())
+        spans.into_iter().flatten().any(|span| was_there(span) && span.over.is_none())
     }
 
     /// Whether a host was in the group neither in this epoch nor in a later one.
@@ -290,6 +377,11 @@ impl FleetPromises {
     fn violated(&mut self, violation: Violation) {
         self.violation.get_or_insert(violation);
     }
+}
+
+/// The end of a commit, which tells it from others.
+fn end_of(commit: &Commit) -> Vec<u8> {
+    commit.bytes.0.iter().rev().take(32).copied().collect()
 }
 
 /// All of the largest group but one.

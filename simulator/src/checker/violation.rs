@@ -1,5 +1,7 @@
 //! Promises that were not kept.
 
+use std::time::Duration;
+
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::wire::MessageId;
 use meshwork_router::{Level, Suspicion};
@@ -56,6 +58,8 @@ pub enum Violation {
     AppendedBeforeDurable { host: Host },
     #[error("{host}: it is in the epoch of {other}, with other keys")]
     EpochsDiffer { host: Host, other: Host },
+    #[error("{host}: its log was put back, and the group is not one again after {after:?}: {left}")]
+    HealedLate { host: Host, after: Duration, left: String },
     #[error("{host}: {to} is not known and was answered")]
     StrangerAnswered { host: Host, to: Host },
     #[error("{host}: message {id} went back from {before:?} to {after:?}")]

@@ -180,9 +180,9 @@ impl Process {
     /// What leaves for a log is durable here, and no key has sealed another entry.
     pub(super) fn judge_append(&self, around: &mut Surroundings<'_>, request: &Asking) {
         let Asking::Append(Append { log, entry }) = request else { return };
-        let Some((kind, sealed)) = sealed_in(entry) else { return };
+        let Some((kinds, sealed)) = sealed_in(entry) else { return };
         around.mesh.watched.recorder.left_for_log(&sealed);
-        if self.is_durable(kind, log, &sealed) == Some(false) {
+        if kinds.iter().all(|kind| self.is_durable(*kind, log, &sealed) == Some(false)) {
             around.checker.violated(Violation::AppendedBeforeDurable { host: around.host });
         }
     }
@@ -196,15 +196,16 @@ impl Process {
     }
 }
 
-/// What a group's keys sealed of an entry, and the kind of row that it stands in.
-fn sealed_in(entry: &Entry) -> Option<(u8, Vec<u8>)> {
+/// What a group's keys sealed of an entry, and the kinds of row that it may stand in: a commit that is
+/// offered, or kept to be put back.
+fn sealed_in(entry: &Entry) -> Option<(&'static [u8], Vec<u8>)> {
     match entry {
         Entry::Commit(commit) => match Posting::decode(&commit.bytes.0).ok()?.entry {
-            LogEntry::Commit(sealed) => Some((b'G', sealed)),
+            LogEntry::Commit(sealed) => Some((b"Gk", sealed)),
             _ => None,
         },
         Entry::Message(bytes) => match LogEntry::decode(&bytes.0).ok()? {
-            LogEntry::Message(sealed) => Some((b'm', sealed)),
+            LogEntry::Message(sealed) => Some((b"m", sealed)),
             _ => None,
         },
         _ => None,

@@ -294,8 +294,12 @@ impl Process {
         let (call, now) = (around.network.next_call(), around.read_clock().monotonic);
         let ends = now + PATIENCE + request.wait();
         self.at_relays.calls.insert(call, Calling { relay, about, ends });
-        let letter = Letter::Request(call, request.encode());
-        around.network.send_letter(around.host, host, &letter, around.queue);
+        let is_lost = self.habits.broken == Some(Broken::PutsNoCommitBack)
+            && around.checker.fleets.is_put_back(request);
+        if !is_lost {
+            let letter = Letter::Request(call, request.encode());
+            around.network.send_letter(around.host, host, &letter, around.queue);
+        }
     }
 
     fn at_relay(&mut self, around: &Surroundings<'_>, relay: AgentId) -> Option<&mut AtRelay> {

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use meshwork_protocols::relay::LogId;
 use meshwork_relay::storage::{
     Applied, Change, Key, MemoryStorage, Most, Record, Storage, StorageError, Subject, Totals,
 };
@@ -53,6 +54,22 @@ impl RelayDisk {
             late.clear();
             platter.seen = durable.clone();
         }
+    }
+
+    /// A copy of what is durable.
+    pub(super) fn copy(&self) -> MemoryStorage {
+        let platter = self.platter();
+        platter.lies.as_ref().map_or_else(|| platter.seen.clone(), |(durable, _)| durable.clone())
+    }
+
+    /// The log goes back to what it was in a copy; its last entry is given.
+    pub(super) fn put_log_back(&self, log: &LogId, copy: &MemoryStorage) -> u64 {
+        let mut platter = self.platter();
+        if let Some((durable, late)) = &mut platter.lies {
+            durable.put_log_back(log, copy);
+            late.clear();
+        }
+        platter.seen.put_log_back(log, copy)
     }
 
     /// An empty one takes its place.

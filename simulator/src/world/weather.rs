@@ -110,6 +110,9 @@ impl World {
             Weather::LoseRelay(host) => {
                 self.with_relay(host, |relay, around| relay.lose(around));
             }
+            Weather::CopyRelays => self.copy_relays(),
+            Weather::PutLogBack => self.put_log_back(),
+            Weather::LookWhetherHealed => self.look_whether_healed(),
             Weather::Decide(host) => self.decide(host),
             Weather::Knock(host) => self.knock(host),
             Weather::HandOut(from, to) => self.hand_out(from, to),

@@ -176,8 +176,11 @@ impl FleetPromises {
                     message.sending.from == host
                         && message.accepted.is_some_and(|(_, known)| known == id)
                 };
+                // Beside another history it may stand where those do not read it who prevail: its
+                // sender sees to it that they do, if it is still a member then.
+                let is_one = self.heals_since.is_none();
                 if let Some(message) = self.messages.values_mut().find(of_host) {
-                    message.logged = true;
+                    message.logged = is_one;
                 }
             }
             GroupEvent::Stranded => {

@@ -267,4 +267,7 @@ fn the_chain_that_is_told_is_the_one_that_readers_compute_over_drops_and_reopeni
     assert_eq!((chain, entries.len()), (at(301), 2));
     let last = read_from(&mut fleet, 3, 303);
     assert_eq!((last.1, last.2.len()), (computed(chain, &entries), 0));
+    // 4. Who read on behind that, since the log was another then, is told that it is out.
+    let refused = ask(&mut fleet.0, someone(3), read(304));
+    assert_eq!(refused, Answer::Refused(Refusal::NotListed));
 }

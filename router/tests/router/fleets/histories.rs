@@ -268,6 +268,68 @@ fn a_commit_that_stood_behind_another_when_the_log_lost_both_is_made_all_the_sam
 }
 
 #[test]
+fn who_joins_by_a_commit_that_stands_elsewhere_by_then_reads_all_that_is_behind_it() {
+    let mut world = World::new(3);
+    world.found();
+    world.invite(0, &[1], false);
+    world.join(1);
+    let copy = world.disk.copy();
+    for body in ["one", "two", "three"] {
+        world.send(0, body).unwrap();
+        world.settle();
+    }
+    world.invite(0, &[2], false);
+    // What comes back stands earlier, and another commit stands where the summons leads.
+    let mut disk = world.disk.copy();
+    disk.put_log_back(&LogId(*world.group.as_bytes()), &copy);
+    world.put_back(disk);
+    world.settle_for(2);
+    world.rotate(1);
+    world.settle_for(30);
+    world.join(2);
+    world.settle_for(2);
+    world.send(1, "after").unwrap();
+    world.settle_for(60);
+    world.assert_one(&[0, 1, 2]);
+    assert!(world.noticed(2));
+    assert!(world.nodes[2].bodies().contains(&"after".to_owned()));
+}
+
+#[test]
+fn who_comes_back_by_a_commit_that_a_log_lost_puts_it_back() {
+    let mut world = World::with_group(3);
+    let copy = world.disk.copy();
+    let before = world.summary(0).epoch;
+    world.restart(2, true);
+    let (ask, said) = loop {
+        world.nodes.iter_mut().for_each(Node::commit);
+        let appends = |wish: &Output| match wish {
+            Output::AskRelay { request, .. } => matches!(**request, Asked::Append(_)),
+            _ => false,
+        };
+        if world.nodes[2].wishes.iter().any(appends) {
+            break world.append_unheard(2);
+        }
+        let moved = world.carry_frames() | world.carry_asks();
+        if !moved {
+            world.nodes.iter_mut().for_each(|node| node.pass(Duration::from_secs(1)));
+        }
+    };
+    // Its append is answered, and nobody reads it before the log loses it and grows again.
+    world.answer(2, ask, Ok(said));
+    world.put_back(copy);
+    world.parted = vec![2];
+    for body in ["one", "two", "three"] {
+        world.send(1, body).unwrap();
+        world.settle_for(1);
+    }
+    world.parted.clear();
+    world.settle_for(60);
+    world.assert_one(&[0, 1, 2]);
+    assert_eq!(world.summary(0).epoch, before + 1, "its commit is put back");
+}
+
+#[test]
 fn a_crash_at_any_time_of_the_healing_loses_nothing() {
     for seed in 0..6 {
         let mut random = Seeded(seed);

@@ -6,7 +6,8 @@
 //! way is gone. The fewer come back ([`super::returning`]).
 //!
 //! Of several commits on which members differ the first in the log decides: those behind it are of
-//! the same fork. As many on either side go on by it.
+//! the same fork. As many on either side go on by it. Only where more go on by a later one than pass
+//! that over do they decide: some came over meanwhile.
 
 use alloc::collections::BTreeSet;
 use core::time::Duration;
@@ -51,6 +52,11 @@ impl Passed {
     /// agent among those.
     fn prevails(&self) -> bool {
         self.followers() >= self.against.len()
+    }
+
+    /// The same, where those are more than one, and more than all who pass it over.
+    fn outnumbers(&self) -> bool {
+        self.is_followed() && self.followers() > self.against.len().max(1)
     }
 
     /// Of one that this agent goes on by: whether more pass it over, whether or not it said so.
@@ -275,7 +281,11 @@ impl Member {
         let passed = passed.map(|it| (it.index, it.prevails()));
         let followed = self.row.followed.iter().filter(|it| it.open && !it.against.is_empty());
         let followed = followed.map(|it| (it.index, it.yields(own)));
-        passed.chain(followed).min_by_key(|(index, _)| *index)
+        let first = passed.chain(followed).min_by_key(|(index, _)| *index);
+        // Whoever objected to an earlier one may have come over since, with others: more than are
+        // left decide, whatever came first.
+        let more = self.row.passed.iter().find(|it| it.open && it.outnumbers());
+        first.filter(|(_, yields)| *yields).or(more.map(|it| (it.index, true))).or(first)
     }
 }
 
@@ -345,6 +355,17 @@ mod tests {
         assert_eq!(member.first_dispute(&own), Some((5, true)));
         member.row.passed[0].open = false;
         assert_eq!(member.first_dispute(&own), Some((7, false)), "what was decided is over");
+    }
+
+    #[test]
+    fn more_who_went_on_by_a_later_commit_decide_though_fewer_objected_to_an_earlier_one() {
+        let (own, mut member) = (agent(9), member());
+        member.row.followed.push(Passed { index: 3, ..passed(&[9], &[2]) });
+        // Theirs: one who objected before, and another, against this agent alone.
+        member.row.passed.push(Passed { index: 5, author: agent(2), ..passed(&[2, 3], &[9]) });
+        assert_eq!(member.first_dispute(&own), Some((5, true)));
+        member.row.passed[0].against.insert(agent(1));
+        assert_eq!(member.first_dispute(&own), Some((3, false)), "as many decide nothing");
     }
 
     #[test]

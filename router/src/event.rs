@@ -167,6 +167,19 @@ pub enum GroupEvent {
     CannotProcess(AgentId),
     /// The holder of the log refuses what this agent asks. It is asked again within a minute.
     Refused,
+    /// The log goes on at another relay. Messages and changes that were under way are made there.
+    LogMoved {
+        /// Who holds it from now on.
+        to: AgentId,
+        /// Who moved it.
+        by: AgentId,
+    },
+    /// The log stays where it is: the relay that was to hold it does not want to, or did not answer
+    /// for an hour.
+    NotMoved {
+        /// Which relay.
+        to: AgentId,
+    },
     /// The log's holder shows another history than the one that this agent read: it was put back
     /// to a copy, or lies. The log is read again, and what it lost is put back.
     OtherHistory,
@@ -207,6 +220,8 @@ impl fmt::Display for GroupEvent {
             Self::Returned { missed } => {
                 write!(f, "this agent is back; it missed {missed} entries")
             }
+            Self::LogMoved { to, by } => write!(f, "its log goes on at {to}, moved by {by}"),
+            Self::NotMoved { to } => write!(f, "its log was not moved; {to} does not take it"),
             Self::OtherHistory => f.write_str(
                 "its log's holder shows another history than was read: put back to a copy, or lying",
             ),

@@ -4,6 +4,7 @@
 //! judges by. What is read from and appended to the group's log is in `fleets`.
 
 mod cards;
+mod log;
 mod record;
 mod rows;
 mod sent;
@@ -20,9 +21,11 @@ use meshwork_protocols::random::Random;
 use meshwork_state::StoreError;
 
 pub(crate) use self::cards::Cards;
+pub(crate) use self::log::GroupLog;
 pub(crate) use self::record::{
     AskedRow, CommitRow, GroupRow, HistoryRow, InvitationRow, Known, LoggedRow, MessageRow,
-    OfferRow, Offered, OwedRow, Passed, Prepared, Stage, SummonsRow, Wish, WishState, key, number,
+    NextLog, OfferRow, Offered, OwedRow, Passed, Prepared, Stage, SummonsRow, Wish, WishState, key,
+    number,
 };
 use self::rows::{FleetRows, changes_of};
 pub(crate) use self::sent::SentToGroupRow;

@@ -12,6 +12,7 @@
 //! - `histories` notices that a holder shows another log than the one that was read, `restoring`
 //!   puts back what that lost.
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
+//! - `moving` goes on in another log, at another relay, `telling` says so beside the log.
 //! - `renewing` draws new keys in time.
 //! - `offering` gives relays what others add this agent with.
 //! - `trial` says what an entry would come to.
@@ -21,6 +22,7 @@ mod following;
 mod forking;
 mod histories;
 mod joining;
+mod moving;
 mod offering;
 mod posting;
 mod receipts;
@@ -30,6 +32,7 @@ mod restoring;
 mod returning;
 mod seeking;
 mod summoning;
+mod telling;
 mod trial;
 
 use alloc::boxed::Box;
@@ -40,13 +43,14 @@ use core::time::Duration;
 
 use meshwork_protocols::fleet::{Charter, Group, GroupId, Member as Leaf, Said, Step};
 use meshwork_protocols::identity::{AgentId, Card, Relay};
-use meshwork_protocols::relay::{Answer, Refusal, Request};
+use meshwork_protocols::relay::{Answer, LogId, Refusal, Request};
 use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Namespace, Row, StoreError};
 
 use self::histories::Asked;
 use self::joining::{Join, sight_of};
+use self::moving::Pause;
 use self::posting::Waiting;
 use self::restoring::Kept;
 use self::seeking::Sought;
@@ -99,6 +103,10 @@ enum Ask {
 enum Errand {
     /// The log is founded.
     Found,
+    /// It is once more, since its holder lost all of it.
+    FoundAgain,
+    /// The log of this name is, to which the group is to move.
+    FoundNext(LogId),
     /// Entries are read.
     Read,
     /// A commit of our own is appended: the one of this number.
@@ -160,6 +168,8 @@ struct Member {
     reading: Asked,
     /// The holder said that the log goes so far.
     promised: u64,
+    /// How often in a row a log that is gone was to be founded again.
+    foundings: u32,
     /// When another history was noticed.
     began_anew: Option<Duration>,
     /// When a lost commit is put back.
@@ -196,6 +206,14 @@ struct Member {
     doubt: Option<Duration>,
     failures: u32,
     rests: Option<Duration>,
+    /// Until when a move is looked for in the log that an admin told of.
+    looks_for_move: Option<Duration>,
+    /// When members are told of a move of ours.
+    tells_move: Option<Duration>,
+    /// When the relay that is to hold the log is asked again.
+    moving: Pause,
+    /// When one that held it before is, which is to keep rosters.
+    uploading: Pause,
 }
 
 impl Member {
@@ -204,6 +222,7 @@ impl Member {
         let mut judged = row.passed.iter().chain(&row.followed);
         let doubt = judged.any(|it| it.open).then_some(Duration::ZERO);
         let repeats = row.repeats.then_some(Duration::ZERO);
+        let tells_move = row.tells_move.then_some(Duration::ZERO);
         Self {
             row,
             group: None,
@@ -217,6 +236,7 @@ impl Member {
             history: HistoryRow::default(),
             reading: Asked::default(),
             promised: 0,
+            foundings: 0,
             began_anew: None,
             restores: None,
             leaves_lists: None,
@@ -235,6 +255,10 @@ impl Member {
             doubt,
             failures: 0,
             rests: None,
+            looks_for_move: None,
+            tells_move,
+            moving: Pause::default(),
+            uploading: Pause::default(),
         }
     }
 
@@ -268,13 +292,15 @@ impl Member {
                 seeks.filter(|_| is_whole),
                 self.repeats.filter(|_| is_whole),
                 self.restores.filter(|_| self.is_to_restore()),
+                self.other_logs_due().filter(|_| is_whole),
             ]
             .into_iter()
             .flatten()
             .min()),
         };
         // Time goes on for messages whether the log answers or not.
-        with_the_log.into_iter().chain(self.next_expiry(now)).min()
+        let without = [self.next_expiry(now), self.lost_at(), self.tells_move];
+        with_the_log.into_iter().chain(without.into_iter().flatten()).min()
     }
 }
 
@@ -384,10 +410,24 @@ impl Desk {
         errand: Errand,
         request: Request,
     ) {
+        let Some(member) = self.fleets.members.get(&group) else { return };
+        let holder = member.row.holder.clone();
+        let request = member.row.log(&group).asked(request);
+        self.errand_at(step, group, holder, errand, request);
+    }
+
+    /// The same, of another relay than the one that holds the log now.
+    fn errand_at(
+        &mut self,
+        step: &mut Transition<'_>,
+        group: GroupId,
+        relay: Relay,
+        errand: Errand,
+        request: Request,
+    ) {
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
         if member.under_way.insert(errand) {
-            let holder = member.row.holder.clone();
-            self.ask_of(step, holder, Ask::Errand(group, errand), request);
+            self.ask_of(step, relay, Ask::Errand(group, errand), request);
         }
     }
 
@@ -410,8 +450,12 @@ impl Desk {
                 let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
                 member.under_way.remove(&errand);
                 self.fleets.dirty.insert(group);
-                match answer {
+                let log = member.row.log(&group);
+                match answer.map(|answer| log.answered(answer)) {
                     Ok(answer) => self.errand_done(step, group, errand, answer),
+                    Err(why) if self.is_for_earlier_holder(&group, errand) => {
+                        self.earlier_holder_failed(step, group, errand, why)
+                    }
                     Err(why) => {
                         self.errand_failed(step, group, errand, why);
                         Ok(())
@@ -436,6 +480,9 @@ impl Desk {
         }
         match errand {
             Errand::Found => self.founded(step, group, &answer),
+            // What stands there now is read next.
+            Errand::FoundAgain => {}
+            Errand::FoundNext(log) => self.next_founded(step, group, log, &answer),
             Errand::Read => return self.read_came(step, group, answer),
             Errand::Commit(number) => return self.commit_answered(step, group, number, &answer),
             Errand::Message { number, epoch } => {
@@ -465,6 +512,10 @@ impl Desk {
     ) {
         if let Errand::Card(peer) | Errand::Offer(peer) = errand {
             self.relay_of_peer_failed(step, group, peer, why);
+            return;
+        }
+        if let Errand::FoundNext(_) = errand {
+            self.next_holder_failed(step, group, why);
             return;
         }
         let now = step.now.monotonic;
@@ -549,6 +600,8 @@ impl Desk {
         }
         self.expire_messages(step, group)?;
         self.end_waits(step, group);
+        self.look_for_move(step, group);
+        self.tell_of_move(step, group)?;
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
         member.rests = member.rests.filter(|until| *until > step.now.monotonic);
         if member.rests.is_some() {
@@ -566,6 +619,7 @@ impl Desk {
             Stage::Member => {
                 self.repeat(step, group)?;
                 self.renew(step, group);
+                self.prepare_move(step, group)?;
                 self.offer_commit(step, group)?;
                 self.append_commit(step, group);
                 self.say_receipts(step, group)?;

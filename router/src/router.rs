@@ -8,7 +8,7 @@ use core::mem;
 use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::random::Random;
-use meshwork_protocols::relay::Entry;
+use meshwork_protocols::relay::{Entry, LogId};
 use meshwork_protocols::time::Timestamp;
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Rows, StoreError};
@@ -205,9 +205,9 @@ impl Router {
         self.desk.try_entry(&mut step, group, entry)
     }
 
-    /// Who holds the log of a group that this agent is in.
-    pub fn log_holder(&self, group: &GroupId) -> Option<&Relay> {
-        self.desk.log_holder(group)
+    /// Who holds the log of a group that this agent is in, and what it is called there.
+    pub fn log_of(&self, group: &GroupId) -> Option<(&Relay, LogId)> {
+        self.desk.log(group)
     }
 
     /// The groups that this agent is invited to.

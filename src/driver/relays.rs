@@ -17,9 +17,7 @@ use std::sync::Arc;
 
 use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::{AgentId, Relay};
-use meshwork_protocols::relay::{
-    Answer as RelayAnswer, EntryIndex, LogId, Logged, ReadLog, Request,
-};
+use meshwork_protocols::relay::{Answer as RelayAnswer, EntryIndex, Logged, ReadLog, Request};
 use meshwork_router::{AskId, CommandError, ERRANDS, Errand, Input, Output, RelayNews};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -89,13 +87,14 @@ impl Driver {
         after: u64,
         answer: oneshot::Sender<Result<Vec<Logged>, CommandError>>,
     ) {
-        let Some(holder) = self.router.log_holder(group).cloned() else {
+        let Some((holder, log)) = self.router.log_of(group) else {
             // Whoever asked may have gone meanwhile.
             let _ = answer.send(Err(CommandError::UnknownGroup));
             return;
         };
+        let holder = holder.clone();
         let client = Arc::clone(&self.relay(holder).client);
-        let (lines, log) = (self.lines.clone(), LogId(*group.as_bytes()));
+        let lines = self.lines.clone();
         let read = ReadLog { log, after: EntryIndex(after), most: LOGGED, wait: 0 };
         let request = Request::ReadLog(read);
         self.tasks.spawn(async move {

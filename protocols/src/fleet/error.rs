@@ -198,6 +198,9 @@ pub enum Refusal {
     /// An agent that was removed, and could come in again by itself.
     #[error("{0} is removed and still invited")]
     StillInvited(AgentId),
+    /// A log that goes to another place than the next one.
+    #[error("the log does not move on by one")]
+    Log,
     /// A commit by which a member comes back, without the signing pair's signature.
     #[error("no hybrid signature answers for the return of {0}")]
     ReturnNotSigned(AgentId),

@@ -95,6 +95,10 @@ impl Case<'_> {
         if let Some(agent) = removed.iter().find(|agent| after.invited.contains_key(agent)) {
             return Err(Refusal::StillInvited(*agent).into());
         }
+        // 6. The log stays, or moves on by one: places in it are told apart by that number.
+        if !after.goes_on_from(&before) {
+            return Err(Refusal::Log.into());
+        }
         Ok(Change {
             author,
             epoch: self.staged.epoch().as_u64(),

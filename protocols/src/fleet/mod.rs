@@ -26,6 +26,7 @@ mod id;
 mod invitation;
 mod judgement;
 mod key;
+pub mod log_moved;
 mod mls;
 mod offer;
 pub mod payload;
@@ -42,7 +43,7 @@ pub mod way_back;
 mod welcome;
 pub mod x_wing;
 
-pub use charter::{Charter, CharterError};
+pub use charter::{Charter, CharterError, MovedLog};
 pub use credential::Credential;
 pub use entry::{LogEntry, Statement, Verdict};
 pub use error::{Fault, GroupError, OfferError, Refusal};

@@ -8,13 +8,14 @@ use meshwork_protocols::fleet::{GroupId, Roster, Said};
 use meshwork_protocols::identity::{AgentId, CardHash, Relay};
 use meshwork_protocols::provider::Provider;
 use meshwork_protocols::random::Random;
-use meshwork_protocols::relay::{Commit, LogChain};
+use meshwork_protocols::relay::{Commit, LogChain, LogId, MayAppend};
 use meshwork_protocols::secret::Secret;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Namespace, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::log::GroupLog;
 use crate::row;
 use crate::transition::Transition;
 
@@ -25,6 +26,14 @@ pub(crate) struct GroupRow {
     pub(crate) name: String,
     /// Who holds the log.
     pub(crate) holder: Relay,
+    /// Which log that is, where it is not the first.
+    pub(crate) log: Option<GroupLog>,
+    /// The log that was founded to move there.
+    pub(crate) next_log: Option<NextLog>,
+    /// How often the log moved, where an admin told of a move that was not read in it.
+    pub(crate) told_moves: Option<u16>,
+    /// Whether members are to be told of a move of ours.
+    pub(crate) tells_move: bool,
     pub(crate) stage: Stage,
     /// The last entry of the log that was processed.
     pub(crate) read: u64,
@@ -65,6 +74,10 @@ impl GroupRow {
         Self {
             name,
             holder,
+            log: None,
+            next_log: None,
+            told_moves: None,
+            tells_move: false,
             stage,
             read,
             last_commit: read,
@@ -83,6 +96,22 @@ impl GroupRow {
             next_message: 0,
         }
     }
+
+    /// The log that is followed.
+    pub(crate) fn log(&self, group: &GroupId) -> GroupLog {
+        self.log.unwrap_or(GroupLog::first(group))
+    }
+}
+
+/// A log to which a group is to move.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct NextLog {
+    pub(crate) holder: Relay,
+    pub(crate) id: LogId,
+    /// Who may append there.
+    pub(crate) listed: Vec<(AgentId, MayAppend)>,
+    /// Whether the holder has it.
+    pub(crate) stands: bool,
 }
 
 /// How far this agent is in a group.
@@ -133,6 +162,8 @@ pub(crate) enum Wish {
     Dismiss(AgentId),
     /// New keys of our own.
     Rotate,
+    /// The log is to move to another relay, which is asked to take it from `since` on.
+    Move { to: Relay, since: WallTime },
 }
 
 impl Wish {
@@ -150,6 +181,7 @@ impl Wish {
             (Self::Add { peer, anew, .. }, Self::Add { peer: of, anew: as_well, .. }) => {
                 (peer, anew) == (of, as_well)
             }
+            (Self::Move { to, .. }, Self::Move { to: as_well, .. }) => to == as_well,
             _ => self == other,
         }
     }
@@ -284,6 +316,8 @@ pub(crate) struct OwedRow {
 pub(crate) struct SummonsRow {
     /// The entry that added them, and the chain up to there.
     pub(crate) after: u64,
+    /// Who held the log in which that stands, and keeps the roster.
+    pub(crate) holder: Relay,
     pub(crate) chain: LogChain,
     pub(crate) key: [u8; 32],
     /// The sealed roster.
@@ -355,13 +389,13 @@ impl SummonsRow {
         provider: &dyn Provider,
         random: &mut dyn Random,
         group: &GroupId,
-        (after, chain): (u64, LogChain),
+        ((after, chain), holder): ((u64, LogChain), Relay),
         roster: &Roster,
         welcomes: Vec<(AgentId, Vec<u8>)>,
     ) -> Result<Self, StoreError> {
         let key = Secret::random(random);
         let roster = roster.seal(provider, &key, group).map_err(|_| StoreError::Damaged)?;
-        Ok(Self { after, chain, key: *key.expose(), roster, welcomes })
+        Ok(Self { after, holder, chain, key: *key.expose(), roster, welcomes })
     }
 
     pub(crate) fn key(&self) -> Secret<32> {

@@ -52,6 +52,7 @@ impl Desk {
                 let peer = *peer;
                 member.hurry(&peer);
             }
+            Some(Wish::Move { since, .. }) => *since = now,
             Some(_) => return,
             None => member.row.wishes.push(wish),
         }
@@ -118,6 +119,12 @@ impl Desk {
             return Ok(pick);
         };
         let is_admin = sight.charter.is_admin(&config.own);
+        // What moves the log does nothing else: it was founded for those who are here now.
+        if is_admin && let Some((wish, charter)) = member.is_to_move(sight) {
+            pick.charter = Some(charter);
+            pick.wishes.push(wish);
+            return Ok(pick);
+        }
         let waits = member.waits_for_offers();
         for wish in &member.row.wishes {
             if member.apart && !pick.wishes.is_empty() {
@@ -136,6 +143,11 @@ impl Desk {
                     pick.dropped.push((wish.clone(), None));
                 }
                 Wish::Add { state: WishState::Wanted, .. } => {}
+                Wish::Move { to, .. } if *to == member.row.holder => {
+                    pick.dropped.push((wish.clone(), None));
+                }
+                // It is founded there first.
+                Wish::Move { .. } => {}
                 // Those whose offers are about to come are added with them.
                 Wish::Add { .. } if waits => {}
                 Wish::Add { peer, state: WishState::Ready { offer, card }, .. } => {

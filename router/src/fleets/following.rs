@@ -11,7 +11,7 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::posture::{Posture, Strength};
 use meshwork_protocols::relay::{
     Answer, Append, Commit, Entry, EntryIndex, LogChain, LogId, Logged, MayAppend, Opaque, ReadLog,
-    Request, Statement, StatementKind,
+    Refusal, Request, Statement, StatementKind,
 };
 use meshwork_protocols::time::CLOCK_TOLERANCE;
 use meshwork_protocols::wire::{MAX_LIFETIME, Message};
@@ -53,7 +53,7 @@ enum Taken {
     Yes,
     /// It is looked at again later.
     Later,
-    /// The group is left, or cannot be followed.
+    /// The group is left, cannot be followed, or goes on in another log.
     Over,
 }
 
@@ -123,13 +123,17 @@ impl Desk {
             // It was asked before this agent came back, or began anew.
             return Ok(());
         }
+        if answer == Answer::Refused(Refusal::NoSuchLog) {
+            return self.log_is_gone(step, group);
+        }
         let Answer::Entries { first, last, chain, entries } = answer else {
-            // Whom the log does not list any more was removed, or the log is gone.
+            // Whom the log does not list any more was removed.
             self.strand(step, group);
             return Ok(());
         };
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
-        let part = Part { first: first.0, last: last.0, chain, entries };
+        let log = member.row.log(&group);
+        let part = Part::of(log, (first, last), chain, entries);
         if member.is_contradicted_by(&part) {
             self.read_anew(step, group);
             return Ok(());
@@ -140,21 +144,24 @@ impl Desk {
             self.strand(step, group);
             return Ok(());
         }
-        for logged in part.entries {
+        for mut logged in part.entries {
             let Some(member) = self.fleets.members.get(&group) else { return Ok(()) };
-            if logged.index.0 != member.row.read + 1 {
+            if log.place(logged.index) != member.row.read + 1 {
                 continue;
             }
+            // The chain is over what the holder keeps.
+            let Logged { index, author, entry, .. } = &logged;
+            let provider = &*self.config.provider;
+            let with = |it: LogChain| it.with(provider, *index, author, entry);
+            let chain = member.row.chain.map(with);
+            log.locate(&mut logged);
             match self.entry(step, group, &logged)? {
                 Taken::Yes => {
                     if let Some(member) = self.fleets.members.get_mut(&group) {
-                        let Logged { index, author, entry, .. } = &logged;
-                        let provider = &*self.config.provider;
-                        let with = |it: LogChain| it.with(provider, *index, author, entry);
-                        member.row.chain = member.row.chain.map(with);
-                        member.row.read = index.0;
-                        if member.row.last_commit == index.0 {
-                            member.row.commit_chain = member.row.chain.map(|it| (index.0, it));
+                        (member.row.chain, member.row.read) = (chain, logged.index.0);
+                        if member.row.last_commit == member.row.read {
+                            let at = member.row.read;
+                            member.row.commit_chain = chain.map(|chain| (at, chain));
                         }
                     }
                 }
@@ -253,7 +260,8 @@ impl Desk {
         member.row.last_commit = logged.index.0;
         let Logged { index, author, entry, .. } = logged;
         let before = member.row.chain.unwrap_or_default();
-        let place = (index.0, before.with(fleet.provider(), *index, author, entry));
+        let index = member.row.log(&id).index(index.0);
+        let place = (logged.index.0, before.with(fleet.provider(), index, author, entry));
         let sight = match self.sight(step, id)? {
             Ok(sight) => sight,
             Err(_) => return Err(StoreError::Damaged),
@@ -261,6 +269,7 @@ impl Desk {
         self.keep_cards(step, id, cards, &sight);
         self.goes_by(step, id, logged, commit, sight.epoch);
         self.wait_for_those_left(step, id, &sight)?;
+        let by = came.as_ref().map_or(self.config.own, |change| change.author);
         match came {
             None => self.own_commit_stands(step, id, place, &sight)?,
             Some(Change { author, epoch, added, .. }) => {
@@ -270,7 +279,9 @@ impl Desk {
                 self.confirm_later(step, id, logged.index, sight.members.len());
             }
         }
-        Ok(Taken::Yes)
+        // 4. What stands behind one that moves the log counts for nobody.
+        let moves = self.goes_on_elsewhere(step, id, &sight, by)?;
+        Ok(if moves { Taken::Over } else { Taken::Yes })
     }
 
     /// Keeps the cards that the leaves of this epoch name.

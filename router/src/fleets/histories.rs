@@ -10,13 +10,15 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
-use meshwork_protocols::relay::{Commit, LogChain, Logged};
+use meshwork_protocols::relay::{Append, Commit, Entry, EntryIndex, LogChain, Logged, Request};
 use meshwork_state::{Namespace, StoreError};
 
-use super::{LONGEST_REST, Member};
+use super::following::log_of;
+use super::moving::founding;
+use super::{Errand, LONGEST_REST, Member};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
-use crate::fleet::{CommitRow, HistoryRow, Known, Wish, WishState, key};
+use crate::fleet::{CommitRow, GroupLog, HistoryRow, Known, Wish, WishState, key};
 use crate::transition::Transition;
 
 /// So many commits that led here are known: a copy from which a relay is put back seldom lies
@@ -31,19 +33,30 @@ pub(super) const KEPT_BYTES: usize = 1 << 20;
 /// within a minute or two; an agent that asks in vain asks again within five.
 const HEALING: Duration = Duration::from_secs(15 * 60);
 
+/// How long a log that is to be founded again is waited for at first; it doubles.
+const FOUNDED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Entries behind those that were read, as the holder gave them.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) chain: LogChain,
+    /// The entry up to which its chain goes.
+    base: u64,
     pub(super) entries: Vec<Logged>,
 }
 
 impl Part {
-    /// The entry up to which its chain goes.
-    fn base(&self) -> u64 {
-        self.entries.first().map_or(self.last, |logged| logged.index.0.saturating_sub(1))
+    pub(super) fn of(
+        log: GroupLog,
+        (first, last): (EntryIndex, EntryIndex),
+        chain: LogChain,
+        entries: Vec<Logged>,
+    ) -> Self {
+        let before = |logged: &Logged| log.place(EntryIndex(logged.index.0.saturating_sub(1)));
+        let base = entries.first().map_or(last.0, before);
+        Self { first: first.0, last: last.0, chain, base, entries }
     }
 }
 
@@ -59,7 +72,7 @@ pub(super) struct Asked {
 impl Member {
     /// Whether what was read, or promised, is not in the log any more.
     pub(super) fn is_contradicted_by(&self, part: &Part) -> bool {
-        let chain = self.row.chain.filter(|_| part.base() == self.row.read);
+        let chain = self.row.chain.filter(|_| part.base == self.row.read);
         part.last < self.row.read.max(self.reading.least)
             || chain.is_some_and(|chain| chain != part.chain)
     }
@@ -80,7 +93,7 @@ impl Member {
             let dropped = self.logged.values_mut().filter(|kept| kept.index <= base);
             dropped.for_each(|kept| kept.found = true);
         }
-        let is_trusted = self.row.chain.is_none() && part.base() == self.row.read;
+        let is_trusted = self.row.chain.is_none() && part.base == self.row.read;
         if is_trusted {
             self.row.chain = Some(part.chain);
         }
@@ -116,6 +129,31 @@ impl Desk {
         Self::tell_of_group(step, id, GroupEvent::OtherHistory);
     }
 
+    /// The holder was put back to a copy from before the log was founded. An admin founds it again,
+    /// for those who are members now; then what it lost is put back as after any other copy.
+    pub(super) fn log_is_gone(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let (own, now) = (self.config.own, step.now.monotonic);
+        if !self.is_reading_anew(id) {
+            self.read_anew(step, id);
+        }
+        let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        // It is there soon, or its holder has none.
+        let wait = FOUNDED_WITHIN.saturating_mul(1 << member.foundings.min(4));
+        member.foundings = member.foundings.saturating_add(1);
+        member.rests = Some(now + wait);
+        if sight.charter.is_admin(&own) {
+            let entry = Entry::Commit(founding(&sight));
+            let append = Append { log: log_of(id), entry };
+            self.errand(step, id, Errand::FoundAgain, Request::Append(append));
+        }
+        Ok(())
+    }
+
     /// Reads it again from its first entry.
     pub(super) fn begin_anew(&mut self, step: &mut Transition<'_>, id: GroupId) {
         let now = step.now.monotonic;
@@ -138,6 +176,7 @@ impl Desk {
         id: GroupId,
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        member.foundings = 0;
         member.history.write(step, key::history(&id));
         member.row.anew = false;
         member.commit_answered = None;
@@ -231,7 +270,7 @@ impl Desk {
         for epoch in void {
             let row = CommitRow::read(step, &key::commit(&id, epoch))?;
             for mut wish in row.into_iter().flat_map(|row| row.wishes) {
-                if let Wish::Add { since, .. } = &mut wish {
+                if let Wish::Add { since, .. } | Wish::Move { since, .. } = &mut wish {
                     *since = step.now.wall;
                 }
                 self.wish(step, id, wish);

@@ -7,7 +7,7 @@ use meshwork_protocols::fleet::{
     Group, GroupError, GroupId, Invitation, MAX_ROSTER_LENGTH, Roster, Step, Summons, View,
 };
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::relay::{Answer, Request};
+use meshwork_protocols::relay::{Answer, EntryIndex, Request};
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::Message;
 use meshwork_state::{Namespace, StoreError};
@@ -16,7 +16,7 @@ use super::{Ask, MAX_GROUPS, Member, Sight};
 use crate::command::{Answer as Done, CommandError, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, GroupEvent};
-use crate::fleet::{Cards, GroupRow, InvitationRow, Stage, key};
+use crate::fleet::{Cards, GroupLog, GroupRow, InvitationRow, Stage, key};
 use crate::inbox::Delivery;
 use crate::input::RelayFailure;
 use crate::transition::Transition;
@@ -240,8 +240,12 @@ impl Desk {
     ) {
         let id = summons.group;
         let (name, holder) = (summons.name.clone(), summons.holder.clone());
-        let after = summons.after.0;
+        // Where the group's log is its charter says, if it ever moved.
+        let log = GroupLog::of(&id, &sight.charter);
+        let holder = sight.charter.holder().unwrap_or(holder);
+        let after = log.place(log.index(summons.after.0));
         let row = GroupRow {
+            log: Some(log),
             chain: Some(summons.chain),
             commit_chain: Some((after, summons.chain)),
             ..GroupRow::new(name, holder, Stage::Member, after)
@@ -249,7 +253,7 @@ impl Desk {
         self.begin_group(step, row, group, cards, sight);
         self.begin_history(step, id, sight.epoch);
         self.take_turn(step, id, sight.members.len(), sight);
-        self.confirm_later(step, id, summons.after, sight.members.len());
+        self.confirm_later(step, id, EntryIndex(after), sight.members.len());
         self.fleets.invitations.remove(&id);
         step.delete(Namespace::Group, key::invitation(&id));
         Self::tell_of_group(step, id, GroupEvent::Joined);

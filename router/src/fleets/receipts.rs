@@ -40,7 +40,9 @@ impl Member {
     /// was said and is not known to stand there, is of another log, and messages of our own have no
     /// place before they are found again. Who reads such a message at a new place speaks of it there.
     pub(super) fn forget_receipts(&mut self, step: &mut Transition<'_>, id: &GroupId) {
-        for place in core::mem::take(&mut self.owed).into_keys() {
+        // Those of an earlier log stay.
+        let log = self.row.log(id);
+        for (place, _) in self.owed.extract_if(.., |place, _| log.has(*place)) {
             step.delete(Namespace::Group, key::owed(id, place));
         }
         self.says = None;
@@ -52,7 +54,7 @@ impl Member {
             step.delete(Namespace::Group, key::logged(id, number));
         }
         for (message, asked) in &mut self.asked {
-            asked.place = None;
+            asked.place = asked.place.filter(|place| !log.has(*place));
             asked.write(step, key::asked(id, *message));
         }
     }

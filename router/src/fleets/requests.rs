@@ -8,6 +8,7 @@ use core::time::Duration;
 use meshwork_protocols::fleet::summons::is_group_name;
 use meshwork_protocols::fleet::{Asks, Charter, Group, GroupError, GroupId, Summons};
 use meshwork_protocols::identity::{AgentId, Relay};
+use meshwork_protocols::relay::LogId;
 use meshwork_protocols::time::WallTime;
 use meshwork_protocols::wire::{ContentType, MessageId};
 use meshwork_state::StoreError;
@@ -68,6 +69,14 @@ pub enum GroupRequest {
     },
     /// Draw new keys of our own.
     Rotate(GroupId),
+    /// Move the log to another relay. It is asked for an hour; whatever else was asked to take the
+    /// log is not any more.
+    MoveLog {
+        /// Of which group.
+        group: GroupId,
+        /// Who is to hold it, and where that listens.
+        to: Relay,
+    },
     /// Ask to be taken out.
     Leave(GroupId),
     /// Forget a group here, without a word to its members.
@@ -119,6 +128,8 @@ pub struct GroupSummary {
     pub members: Vec<AgentId>,
     /// Those of them that may change the group.
     pub admins: BTreeSet<AgentId>,
+    /// How often the log has moved to another relay.
+    pub moves: u16,
     /// The last entry of the log that was read.
     pub read: u64,
     /// Messages that are not known to stand in the log.
@@ -225,6 +236,7 @@ impl Desk {
             GroupRequest::Rotate(group) => {
                 self.wish_all(step, group, alloc::vec![Wish::Rotate])?;
             }
+            GroupRequest::MoveLog { group, to } => self.move_log(step, group, to)?,
             GroupRequest::Join(group) => return self.join_group(step, group, ticket),
             GroupRequest::Decline(group) => self.decline_group(step, group)?,
             GroupRequest::Leave(group) => {
@@ -295,7 +307,7 @@ impl Desk {
     }
 
     /// Notes what is to be changed, all of it or nothing.
-    fn wish_all(
+    pub(super) fn wish_all(
         &mut self,
         step: &mut Transition<'_>,
         group: GroupId,
@@ -314,6 +326,7 @@ impl Desk {
                 Wish::Add { peer, anew, .. } => {
                     (sight.has(peer) && !anew).then_some(GroupError::Member(*peer))
                 }
+                Wish::Move { .. } => None,
                 // Who goes says so, and another takes it out.
                 Wish::Remove(agent) if *agent == own => Some(GroupError::LastAdmin),
                 Wish::Remove(agent) if self.is_wished_for(&group, agent) => None,
@@ -374,9 +387,10 @@ impl Desk {
         Ok(())
     }
 
-    /// Who holds the log of a group.
-    pub(crate) fn log_holder(&self, group: &GroupId) -> Option<&Relay> {
-        self.fleets.members.get(group).map(|member| &member.row.holder)
+    /// Who holds the log of a group, and what it is called there.
+    pub(crate) fn log(&self, group: &GroupId) -> Option<(&Relay, LogId)> {
+        let row = self.fleets.members.get(group).map(|member| &member.row)?;
+        Some((&row.holder, row.log(group).id()))
     }
 
     /// Every group, as it is now.
@@ -408,7 +422,8 @@ impl Desk {
                 epoch,
                 members,
                 admins,
-                read: row.read,
+                moves: row.log(&group).moves(),
+                read: row.log(&group).index(row.read).0,
                 waiting: member.waiting(),
                 changes: row.wishes.len() - wanted.len(),
                 wanted,

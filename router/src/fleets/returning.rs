@@ -20,7 +20,7 @@ use super::joining::{Join, sight_of};
 use super::{Errand, request_of};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
-use crate::fleet::{Cards, Offered, Stage, SummonsRow, key};
+use crate::fleet::{Cards, GroupLog, Offered, Stage, SummonsRow, key};
 use crate::inbox::Delivery;
 use crate::peer::Standing;
 use crate::transition::Transition;
@@ -148,7 +148,8 @@ impl Desk {
         let Ok((info, tree)) = way else { return Ok(()) };
         let roster = Roster { tree: tree.into(), cards: member.cards.bytes() };
         let welcomes = alloc::vec![(from, info)];
-        SummonsRow::seal(fleet.provider(), &mut **random, &id, place, &roster, welcomes)?
+        let whence = (place, member.row.holder.clone());
+        SummonsRow::seal(fleet.provider(), &mut **random, &id, whence, &roster, welcomes)?
             .write(step, key::summons(&id, number));
         member.summons.insert(number);
         member.told.insert(from, now);
@@ -180,7 +181,8 @@ impl Desk {
         let is_member = member.cards.agents().any(|agent| agent == from);
         // A log that was put back to a copy ends before what was read of it.
         let asks = member.way.map_or(0, |(asks, _)| asks);
-        let goes_on = member.row.last_commit <= way.after.0 || asks > DISTRUSTS;
+        let least = member.row.last_commit.max(member.told_place());
+        let goes_on = least <= way.after.0 || asks > DISTRUSTS;
         let is_wanted = member.row.stage == Stage::Stranded && is_member && goes_on;
         if is_wanted && !self.fleets.joins.contains_key(&id) {
             self.fleets.joins.insert(id, Join::back(from, way));
@@ -220,9 +222,10 @@ impl Desk {
             Err(why) => return Ok(Err(why)),
         };
         let own = alloc::vec![fleet.card().as_bytes().to_vec().into()];
+        let log = GroupLog::of(&id, &sight.charter);
         let logged = Logged {
             epoch: commit.epoch,
-            builds_on: Some(way.after),
+            builds_on: Some(EntryIndex(log.place(log.index(way.after.0)))),
             admitted: Vec::new(),
             removed: Vec::new(),
             bytes: posted(commit.entry, own)?,
@@ -230,10 +233,13 @@ impl Desk {
         let request = append_of(id, logged);
         let (wishes, welcomes) = (Vec::new(), Vec::new());
         member.row.offered = Some(Offered { request, wishes, welcomes });
-        (member.row.holder, member.row.way) = (way.holder.clone(), Some(way.chain));
+        member.row.holder = sight.charter.holder().unwrap_or_else(|| way.holder.clone());
+        (member.row.log, member.row.way) = (Some(log), Some(way.chain));
         member.row.stage = Stage::Returning;
         member.group = Some(group);
         member.write(step, &id);
+        // A holder from before has nothing more to say.
+        self.forget_errands(id);
         self.keep_cards(step, id, cards, &sight);
         self.fleets.dirty.insert(id);
         Ok(Ok(()))
@@ -263,10 +269,10 @@ impl Desk {
         (member.commit_answered, member.caught_up, member.way) = (None, false, None);
         match answer {
             Answer::Appended(EntryIndex(index)) => {
-                let missed = index.saturating_sub(member.row.read + 1);
+                let missed = member.row.log(&id).between(member.row.read, *index);
                 member.row.stage = Stage::Member;
                 (member.row.anew, member.promised) = (false, *index);
-                member.row.gave_way = false;
+                (member.row.gave_way, member.row.told_moves) = (false, None);
                 member.row.passed.clear();
                 member.row.followed.clear();
                 member.heals(step);

@@ -51,7 +51,8 @@ impl Desk {
                 let tree = tree.map_err(|_| StoreError::Damaged)?;
                 let roster = Roster { tree: tree.into(), cards: member.cards.bytes() };
                 let provider = fleet.provider();
-                SummonsRow::seal(provider, &mut **random, &id, place, &roster, welcomes)?
+                let whence = (place, member.row.holder.clone());
+                SummonsRow::seal(provider, &mut **random, &id, whence, &roster, welcomes)?
                     .write(step, key::summons(&id, place.0));
                 member.summons.insert(place.0);
             }
@@ -74,9 +75,9 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
         let is_under_way = |errand: &Errand| matches!(errand, Errand::Upload { .. });
-        match member.summons.first() {
+        match member.next_summons(&id, step.now.monotonic) {
             Some(after) if !member.under_way.iter().any(is_under_way) => {
-                self.upload_part(step, id, *after, 0)
+                self.upload_part(step, id, after, 0)
             }
             _ => Ok(()),
         }
@@ -96,7 +97,8 @@ impl Desk {
                 let hash = self.config.provider.digest(&[bytes]);
                 let (expires, bytes) = (step.now.wall + SUMMONED, bytes.to_vec().into());
                 let request = Request::PutBlob { hash, expires, bytes };
-                self.errand(step, id, Errand::Upload { after, part }, request);
+                let errand = Errand::Upload { after, part };
+                self.errand_at(step, id, row.holder, errand, request);
                 Ok(())
             }
             None => self.summon(step, id, after, &row),
@@ -154,7 +156,7 @@ impl Desk {
             let summons = Summons {
                 group: id,
                 name: member.row.name.clone(),
-                holder: member.row.holder.clone(),
+                holder: row.holder.clone(),
                 after: EntryIndex(row.after),
                 chain: row.chain,
                 key: row.key(),

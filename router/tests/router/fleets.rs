@@ -3,6 +3,7 @@
 
 mod disk;
 mod histories;
+mod moving;
 mod receipts;
 mod sending;
 mod waiting;
@@ -54,6 +55,8 @@ struct World {
     nodes: Vec<Node>,
     relay: Relay<Disk>,
     disk: Disk,
+    /// Other relays, and what is asked of them.
+    others: moving::Others,
     /// Requests that wait for an entry.
     waiting: Vec<(usize, AskId, Asked)>,
     /// Agents that do not reach the relay.
@@ -95,6 +98,7 @@ impl World {
             nodes,
             relay,
             disk,
+            others: moving::Others::default(),
             waiting,
             parted,
             tampered,
@@ -277,16 +281,23 @@ impl World {
         let waiting = asks.len();
         for (place, node) in self.nodes.iter_mut().enumerate() {
             while let Some(wish) = node.wishes.pop_front() {
-                if let Output::AskRelay { ask, request, .. } = wish {
-                    asks.push((place, ask, *request));
+                match wish {
+                    Output::AskRelay { ask, relay, request } if relay.agent == RELAY => {
+                        asks.push((place, ask, *request));
+                    }
+                    Output::AskRelay { ask, relay, request } => {
+                        self.others.are_asked(relay.agent, (place, ask, *request));
+                    }
+                    _ => {}
                 }
             }
         }
-        let mut moved = asks.len() > waiting;
+        let mut moved = asks.len() > waiting || self.carry_to_others();
         for (place, ask, request) in asks {
             self.uploads += usize::from(matches!(request, Asked::PutBlob { .. }));
             let is_silent = matches!(&request, Asked::GetCard(of) if Some(*of) == self.silent);
-            let answer = if is_silent || self.parted.contains(&place) {
+            let is_gone = self.others.is_gone(RELAY);
+            let answer = if is_silent || is_gone || self.parted.contains(&place) {
                 Some(Err(RelayFailure::Gone))
             } else {
                 let of = match &request {
@@ -401,6 +412,7 @@ impl World {
     /// An agent dies without a word and comes back.
     fn restart(&mut self, place: usize, restored: bool) {
         self.waiting.retain(|(waits, ..)| *waits != place);
+        self.others.forget(place);
         self.nodes[place].restart_as(restored);
         for other in 0..self.nodes.len() {
             if other != place {

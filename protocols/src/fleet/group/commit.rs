@@ -12,7 +12,7 @@ use super::past::Snapshot;
 use super::{Group, Loaded, check_admin_left};
 use crate::fleet::charter::Charter;
 use crate::fleet::credential::Credential;
-use crate::fleet::error::GroupError;
+use crate::fleet::error::{GroupError, Refusal};
 use crate::fleet::judgement::members;
 use crate::fleet::mls::Mls;
 use crate::fleet::offer::Offer;
@@ -173,6 +173,9 @@ impl Loaded {
         let mut after = plan.charter.unwrap_or(&present).clone();
         after.invited.retain(|agent, _| !plan.remove.contains(agent));
         check_admin_left(&self.mls, &after, plan.remove)?;
+        if !after.goes_on_from(&present) {
+            return Err(Refusal::Log.into());
+        }
         let leaf_of = |agent: &AgentId| {
             let found = members.iter().find(|(_, member)| *member == agent);
             found.map(|(leaf, _)| LeafNodeIndex::new(*leaf)).ok_or(GroupError::NoMember(*agent))

@@ -16,7 +16,8 @@ use crate::fleet::{
     Charter, Credential, Fault, Group, GroupError, Invitation, LogEntry, Offer, OfferError, Plan,
     Refusal, Suite, entry_proofs,
 };
-use crate::identity::{AgentId, Unverified, fixture as identity};
+use crate::identity::{AgentId, Relay, Unverified, fixture as identity};
+use crate::relay::LogId;
 use crate::time::CLOCK_TOLERANCE;
 
 /// What a member sends that keeps to MLS and to no rule of ours.
@@ -109,6 +110,30 @@ fn a_change_by_a_member_who_is_no_admin_is_refused_by_everybody() {
     let id = fleet.id;
     let plan = Plan { remove: &[fleet.agents[2].id()], ..Plan::default() };
     assert_eq!(fleet.agents[1].commit(id, &plan), Err(GroupError::NotAdmin));
+    fleet.check_message(1);
+}
+
+#[test]
+fn a_log_that_does_not_move_on_by_one_is_refused_by_everybody() {
+    let mut fleet = Fleet::new(3);
+    let (id, author) = (fleet.id, fleet.agents[0].id());
+    let address = "tcp:relay.example.org:443".parse().unwrap();
+    let holder = Relay { agent: fleet.agents[2].id(), addresses: vec![address] };
+    let once = Charter::of_founder(author).moved(&holder, LogId([1; 32])).unwrap();
+    let twice = once.moved(&holder, LogId([2; 32])).unwrap();
+    let forged = forge_commit(&fleet, 0, vec![], &[], &[], Some(&twice));
+    assert_eq!(verdict(&mut fleet, 0, &forged), Refusal::Log.into());
+    let plan = |charter| Plan { charter: Some(charter), ..Plan::default() };
+    assert_eq!(fleet.agents[0].commit(id, &plan(&twice)), Err(Refusal::Log.into()));
+    fleet.commit(0, &plan(&once));
+    let never = Charter::of_founder(author);
+    let forged = forge_commit(&fleet, 0, vec![], &[], &[], Some(&never));
+    assert_eq!(verdict(&mut fleet, 0, &forged), Refusal::Log.into());
+    // What moves it is an admin's.
+    let forged = forge_commit(&fleet, 1, vec![], &[], &[], Some(&twice));
+    let why = Refusal::NotAdmin(fleet.agents[1].id());
+    assert_eq!(verdict(&mut fleet, 1, &forged), why.into());
+    fleet.commit(0, &plan(&twice));
     fleet.check_message(1);
 }
 

@@ -12,7 +12,7 @@ const AN_HOUR: Duration = Duration::from_secs(3_600);
 const GATHERED: u64 = 8;
 
 impl World {
-    fn send_asking(&mut self, place: usize, asks: Asks, body: &str) -> MessageId {
+    pub(super) fn send_asking(&mut self, place: usize, asks: Asks, body: &str) -> MessageId {
         self.try_asking(place, asks, (None, body), AN_HOUR).unwrap()
     }
 
@@ -35,12 +35,12 @@ impl World {
         }
     }
 
-    fn status(&self, place: usize, id: MessageId) -> GroupStatus {
+    pub(super) fn status(&self, place: usize, id: MessageId) -> GroupStatus {
         self.nodes[place].router.group_status(id).unwrap().expect("it was sent")
     }
 
     /// The owner of an agent has dealt with what is in its inbox.
-    fn process_all(&mut self, place: usize) {
+    pub(super) fn process_all(&mut self, place: usize) {
         for delivery in self.nodes[place].inbox() {
             let (sender, id) = (delivery.sender, delivery.message.id);
             let ticket = self.nodes[place].request(Request::Process { sender, id });
@@ -55,7 +55,7 @@ impl World {
     }
 
     /// How many rows of receipts, owed or waited for, an agent has.
-    fn rows_of_receipts(&self, place: usize) -> usize {
+    pub(super) fn rows_of_receipts(&self, place: usize) -> usize {
         let rows = self.nodes[place].rows();
         let is_one = |key: &[u8]| matches!(key.first(), Some(b'q' | b'r'));
         let of_groups = rows.iter().filter(|(namespace, ..)| *namespace == Namespace::Group);

@@ -179,6 +179,13 @@ impl Groups {
         self.done(GroupRequest::Rotate(group)).await
     }
 
+    /// Moves the group's log to another relay, which is asked for an hour and then given up. Nothing
+    /// that is under way is lost by it: [`GroupEvent::LogMoved`] tells every member when it is done.
+    /// Who asks for another relay meanwhile asks for that one alone.
+    pub async fn move_log(&self, group: GroupId, to: Relay) -> Result<(), GroupError> {
+        self.done(GroupRequest::MoveLog { group, to }).await
+    }
+
     /// Asks to be taken out, which an admin does. The last admin names another before.
     pub async fn leave(&self, group: GroupId) -> Result<(), GroupError> {
         self.done(GroupRequest::Leave(group)).await

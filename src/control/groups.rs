@@ -26,6 +26,9 @@ pub struct Group {
     pub epoch: u64,
     /// Who is in it.
     pub members: Vec<GroupMember>,
+    /// How often the log has moved to another relay.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub moves: u16,
     /// The last entry of the log that was read here.
     pub read: u64,
     /// Messages of this agent that are not known to stand in the log.
@@ -41,6 +44,12 @@ pub struct Group {
     pub reason: Reason,
     /// The reason in words.
     pub why: String,
+}
+
+/// No move is not told.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_none(moves: &u16) -> bool {
+    *moves == 0
 }
 
 /// How far an agent is in a group.

@@ -86,12 +86,16 @@ fn requests() -> Vec<Request> {
         asks: None,
         wait_seconds: None,
     };
+    let holder = contact.clone();
     let change = |change| {
         let (members, wait_seconds) = match change {
             GroupChange::Rotate | GroupChange::Leave => (vec![], None),
+            GroupChange::Move => (vec![], Some(5)),
             _ => (vec![peer()], Some(5)),
         };
-        Request::ChangeGroup(ChangeGroup { group: "crew".into(), change, members, wait_seconds })
+        let relay = (change == GroupChange::Move).then(|| holder.clone());
+        let group = "crew".into();
+        Request::ChangeGroup(ChangeGroup { group, change, members, relay, wait_seconds })
     };
     let trial = |kind| Request::TryEntry { group: "crew".into(), kind, sealed: Body(vec![0xff]) };
     vec![
@@ -144,6 +148,7 @@ fn requests() -> Vec<Request> {
         change(GroupChange::Appoint),
         change(GroupChange::Dismiss),
         change(GroupChange::Rotate),
+        change(GroupChange::Move),
         change(GroupChange::Leave),
         Request::JoinGroup { group: "crew".into() },
         Request::DeclineGroup { group: "crew".into() },
@@ -393,6 +398,7 @@ fn group(state: GroupState) -> Group {
         state,
         epoch: 3,
         members: vec![member(named(), true, false), member(nameless(), false, true)],
+        moves: u16::from(state == GroupState::Follows),
         read: 9,
         waiting: 1,
         changes: 2,

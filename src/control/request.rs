@@ -257,6 +257,9 @@ pub struct ChangeGroup {
     /// Whom it is about, each an id or a local name; nobody where the change is about this agent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
+    /// The relay to which the log moves, as a contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<String>,
     /// How long to wait until it is made; not at all where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_seconds: Option<u64>,
@@ -278,6 +281,8 @@ pub enum GroupChange {
     Dismiss,
     /// Draw new keys of this agent's.
     Rotate,
+    /// Move the log to another relay.
+    Move,
     /// Ask to be taken out.
     Leave,
 }

@@ -151,8 +151,9 @@ fn is_in(alice: &Path, carol: &Path) {
 
 fn change(state: &Path, change: GroupChange, members: &[&str]) -> Result<(), Fault> {
     let members = members.iter().map(|member| (*member).to_owned()).collect();
-    let (group, wait_seconds) = ("crew".to_owned(), Some(5));
-    let request = Request::ChangeGroup(ChangeGroup { group, change, members, wait_seconds });
+    let (group, relay, wait_seconds) = ("crew".to_owned(), None, Some(5));
+    let change = ChangeGroup { group, change, members, relay, wait_seconds };
+    let request = Request::ChangeGroup(change);
     ask(state, &request).map(drop)
 }
 

@@ -266,3 +266,61 @@ fn who_sends_to_a_group_learns_who_has_it_and_who_is_missing() {
         told.ok().ends_with("  delivered 2 of 2  processed 2 of 2\n").then_some(())
     });
 }
+
+#[test]
+fn the_log_moves_to_another_relay_with_what_is_under_way_and_the_first_one_may_go() {
+    let mut crew = Crew::new(&["alice", "bob", "carol"]);
+    crew.home.run("other", &["init", "--name", "other"]).ok();
+    let other = crew.home.up_with("other", &["--relay"]);
+    let home = &crew.home;
+    home.run("alice", &["group", "create", "crew"]).ok();
+    crew.bring_in("alice", "crew", &["bob", "carol"]);
+    let before = crew.group("alice");
+    assert!(before.get("moves").is_none());
+    let first = before["holder"]["agent"].clone();
+
+    // Only an admin moves it, to a relay and nothing else.
+    let moving = |who: &str, contact: &str, span: &str| {
+        let asked = ["group", "move", "crew", "--relay", contact, "--timeout", span];
+        home.run(who, &asked)
+    };
+    moving("bob", &other.contact, "9s").failed("MESH-0707", 1, &["only an admin"]);
+    moving("alice", "nowhere", "9s").failed("MESH-0203", 1, &["mw1..@host:port"]);
+    home.run("alice", &["group", "move", "crew"]).failed("MESH-0115", 2, &["--relay"]);
+    // One that does not answer gets nothing; naming the one that has it ends that.
+    let (agent, _) = other.contact.split_once('@').unwrap();
+    let late = moving("alice", &format!("{agent}@127.0.0.1:9"), "1s");
+    late.failed("MESH-0714", 4, &["it is kept and made while"]);
+    moving("alice", &crew.relay.contact, "9s").ok();
+    assert_eq!(
+        (&crew.group("alice")["holder"]["agent"], crew.group("alice").get("moves")),
+        (&first, None)
+    );
+
+    home.run("carol", &["down"]).ok();
+    let moved = moving("alice", &other.contact, "30s");
+    assert!(moved.ok().contains(", moved once"), "{moved:?}");
+    home.run("bob", &["group", "send", "crew", "in the next log"]).ok();
+    let _up = home.up("carol");
+    for reader in ["alice", "carol"] {
+        until("the message", || {
+            let shown = home.run(reader, &["inbox"]);
+            shown.out.contains("in the next log").then_some(())
+        });
+    }
+    let seen = crew.group("carol");
+    assert_eq!((&seen["moves"], &seen["state"]), (&1.into(), &"follows".into()));
+    assert_ne!(seen["holder"]["agent"], first);
+    let log = home.json("carol", &["group", "log", "crew"]);
+    assert_eq!((&log[0]["kind"], &log[0]["index"]), (&"founding".into(), &1.into()));
+    assert!(log.len() < 12, "the log begins anew: {log:#?}");
+
+    // The first one is not needed any more.
+    crew.relay.kill();
+    let sent = crew.home.run("carol", &["group", "send", "crew", "without the first"]);
+    assert!(sent.ok().starts_with("relayed  "), "{sent:?}");
+    until("the message", || {
+        let shown = crew.home.run("bob", &["inbox"]);
+        shown.out.contains("without the first").then_some(())
+    });
+}

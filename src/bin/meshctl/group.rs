@@ -112,6 +112,16 @@ Example:
     /// Draw new keys of this agent's: who copied its state reads nothing from then on
     #[command(after_help = "Example:\n  $ meshctl group rotate crew")]
     Rotate(Oneself),
+    /// Move the log to another relay
+    #[command(after_help = "\
+Nothing that is under way is lost: it comes into the log there. Who is away reads the old log, which
+its relay keeps for 30 days, up to the move, and follows. A relay that does not answer is asked for an
+hour, while `meshctl up` runs; until it has taken the log that stays where it is. To think better of
+it, name the relay that holds it.
+
+Example:
+  $ meshctl group move crew --relay mw1qrz3fh…@relay.example:7400")]
+    Move(To),
     /// Bring members in anew that lost their state or cannot follow the log any more
     #[command(after_help = "\
 They are taken out and invited by one commit, and join again with `meshctl group join`.
@@ -145,6 +155,17 @@ struct Whom {
 struct Oneself {
     /// Its name or id
     group: String,
+    #[command(flatten)]
+    wait: Patience,
+}
+
+#[derive(Args, Debug)]
+struct To {
+    /// Its name or id
+    group: String,
+    /// The relay that is to hold its log, as a contact line
+    #[arg(long, value_name = "CONTACT")]
+    relay: String,
     #[command(flatten)]
     wait: Patience,
 }
@@ -213,6 +234,7 @@ fn request(what: &What) -> Result<Request, Halt> {
         What::Heal(whom) => change(GroupChange::Heal, whom),
         What::Rotate(it) => own(GroupChange::Rotate, it),
         What::Leave(it) => own(GroupChange::Leave, it),
+        What::Move(it) => of_move(it),
         What::Join(it) => Request::JoinGroup { group: it.group.clone() },
         What::Decline(it) => Request::DeclineGroup { group: it.group.clone() },
         What::Forget(it) => Request::ForgetGroup { group: it.group.clone() },
@@ -223,11 +245,22 @@ fn request(what: &What) -> Result<Request, Halt> {
     })
 }
 
+fn of_move(to: &To) -> Request {
+    Request::ChangeGroup(ChangeGroup {
+        group: to.group.clone(),
+        change: GroupChange::Move,
+        members: Vec::new(),
+        relay: Some(to.relay.clone()),
+        wait_seconds: Some(to.wait.timeout.as_secs()),
+    })
+}
+
 fn of_change(change: GroupChange, group: &str, members: &[String], wait: &Patience) -> Request {
     Request::ChangeGroup(ChangeGroup {
         group: group.to_owned(),
         change,
         members: members.to_vec(),
+        relay: None,
         wait_seconds: Some(wait.timeout.as_secs()),
     })
 }

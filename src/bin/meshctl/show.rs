@@ -218,7 +218,12 @@ pub(crate) fn group(output: Output, group: &Group) -> Result<(), Halt> {
     output.say(format_args!("state     {}, epoch {}", state(group.state), group.epoch))?;
     output.say(format_args!("protocol  {}", group.protocol))?;
     output.say(format_args!("because   {}", group.why))?;
-    output.say(format_args!("log       held by {}", name(&group.holder)))?;
+    let moved = match group.moves {
+        0 => String::new(),
+        1 => ", moved once".to_owned(),
+        times => format!(", moved {times} times"),
+    };
+    output.say(format_args!("log       held by {}{moved}", name(&group.holder)))?;
     if group.changes + group.waiting > 0 {
         let (changes, waiting) = (group.changes, group.waiting);
         output.say(format_args!("waiting   {changes} changes, {waiting} messages"))?;

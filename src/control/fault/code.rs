@@ -305,6 +305,9 @@ codes! {
     NotMade = 716, false,
         "The group's rules do not allow the change.",
         "see the cause; the group is as it was";
+    LogNotMoved = 717, true,
+        "The relay that was to hold the group's log does not take it, or did not answer for an hour.",
+        "the log stays where it is; name a relay that is up: `meshctl group move GROUP --relay CONTACT`";
     Broken = 901, false,
         "Something that cannot happen did.",
         "it is a bug: report it with the cause";

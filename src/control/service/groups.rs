@@ -75,7 +75,12 @@ pub(super) async fn forget(agent: &Agent, text: &str) -> Result<(), Ended> {
 
 /// Has a group changed, and waits as long as is asked for.
 pub(super) async fn change(agent: &Agent, asked: ChangeGroup, out: &Out) -> Result<(), Ended> {
-    let ChangeGroup { group, change, members, wait_seconds } = asked;
+    let ChangeGroup { group, change, members, relay, wait_seconds } = asked;
+    let to = relay.as_deref().map(roster::contact).transpose()?.as_ref().map(relay_at);
+    if to.is_some() != (change == GroupChange::Move) {
+        let cause = "a relay is named where the log moves, and nowhere else";
+        return Err(Fault::new(Code::Malformed, cause).into());
+    }
     let before = roster::find_group(agent, &group).await?;
     let mut whom = Vec::with_capacity(members.len());
     for member in &members {
@@ -83,16 +88,18 @@ pub(super) async fn change(agent: &Agent, asked: ChangeGroup, out: &Out) -> Resu
     }
     // Watched before it is asked for, so that nothing falls between.
     let mut watch = agent.watch();
-    ask(agent, before.group, change, &whom).await.map_err(Fault::from)?;
+    let holder = to.as_ref().map(|to| to.agent);
+    ask(agent, before.group, (change, to), &whom).await.map_err(Fault::from)?;
     if let Some(seconds) = wait_seconds {
-        let wanted = Wanted { change, whom: &whom, own: agent.id(), before: &before };
+        let (own, before) = (agent.id(), &before);
+        let wanted = Wanted { change, whom: &whom, holder, own, before };
         let made = tokio::time::timeout(
             Duration::from_secs(seconds),
             made(agent, &mut watch, before.group, &wanted),
         );
         match made.await {
             Ok(made) => made?,
-            Err(_elapsed) => return Err(late(agent, &before, &whom).await?.into()),
+            Err(_elapsed) => return Err(late(agent, before, &whom).await?.into()),
         }
     }
     tell(agent, before.group, out).await
@@ -114,7 +121,7 @@ async fn late(agent: &Agent, before: &GroupSummary, whom: &[AgentId]) -> Result<
 async fn ask(
     agent: &Agent,
     group: GroupId,
-    change: GroupChange,
+    (change, to): (GroupChange, Option<Relay>),
     whom: &[AgentId],
 ) -> Result<(), GroupError> {
     let groups = agent.groups();
@@ -129,6 +136,10 @@ async fn ask(
             Ok(())
         }
         GroupChange::Rotate => groups.rotate(group).await,
+        GroupChange::Move => match to {
+            Some(to) => groups.move_log(group, to).await,
+            None => Err(GroupError::NoRelay),
+        },
         GroupChange::Leave => groups.leave(group).await,
     }
 }
@@ -137,6 +148,8 @@ async fn ask(
 struct Wanted<'a> {
     change: GroupChange,
     whom: &'a [AgentId],
+    /// The relay that is to hold the log.
+    holder: Option<AgentId>,
     own: AgentId,
     before: &'a GroupSummary,
 }
@@ -154,6 +167,10 @@ impl Wanted<'_> {
             GroupChange::Heal | GroupChange::Rotate => {
                 let is_made = now.epoch > self.before.epoch && now.changes == 0;
                 is_made && all(&|agent| !now.wanted.contains(agent))
+            }
+            GroupChange::Move => {
+                let is_made = now.moves > self.before.moves || now.changes == 0;
+                is_made && Some(now.holder) == self.holder
             }
             GroupChange::Leave => !now.members.contains(&self.own),
         }
@@ -199,6 +216,7 @@ fn failure(agent: &Agent, wanted: &Wanted<'_>, what: GroupEvent) -> Option<Fault
             let cause = format!("for a week no relay of {peer} had keys of it to add it by");
             return Some(Fault::new(Code::NotAdded, cause));
         }
+        GroupEvent::NotMoved { to } if wanted.holder == Some(to) => Code::LogNotMoved,
         GroupEvent::NotAdmin => Code::NotAdmin,
         GroupEvent::NotChanged { why } => return Some(GroupError::Rule(why).into()),
         GroupEvent::Refused => Code::LogAway,
@@ -372,6 +390,7 @@ pub(super) fn facts(agent: &Agent, summary: GroupSummary) -> Group {
         holder: roster::named(agent, summary.holder),
         state,
         epoch: summary.epoch,
+        moves: summary.moves,
         members: summary.members.into_iter().map(member).collect(),
         read: summary.read,
         waiting: summary.waiting,

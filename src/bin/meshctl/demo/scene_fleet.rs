@@ -265,7 +265,8 @@ async fn asked(members: &[Member]) -> Result<GroupMessage, Fault> {
 
 async fn change(state: &Path, change: GroupChange, members: Vec<String>) -> Result<(), Fault> {
     let (group, wait_seconds) = (GROUP.to_owned(), Some(PATIENCE.as_secs()));
-    let request = Request::ChangeGroup(ChangeGroup { group, change, members, wait_seconds });
+    let change = ChangeGroup { group, change, members, relay: None, wait_seconds };
+    let request = Request::ChangeGroup(change);
     ask(state, &request).await.map(drop)
 }
 

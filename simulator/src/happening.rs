@@ -57,6 +57,8 @@ pub enum GroupAct {
     Rotate,
     /// Draws new keys, and again in each epoch until so many have passed.
     RotateFor(u64),
+    /// Moves the log to the relay at this host.
+    Move(Host),
     /// Leaves.
     Leave,
     /// Sends.

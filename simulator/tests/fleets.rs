@@ -22,6 +22,7 @@ fn some_seeds_of_fleets_hold_and_see_what_they_are_about() {
         sum.races += races;
         sum.delivered += delivered;
         sum.heard += heard;
+        sum.moves += counts.fleets.moves;
         sum.put_backs += counts.fleets.put_backs;
         sum.longest_healing = sum.longest_healing.max(counts.fleets.longest_healing);
     }
@@ -29,6 +30,7 @@ fn some_seeds_of_fleets_hold_and_see_what_they_are_about() {
     assert!(sum.put_backs > 1 && sum.longest_healing > 0);
     assert!(crashes > 20 && crowds > 10);
     assert!(sum.commits > 20 && sum.races > 10 && sum.delivered > 30 && sum.heard > 10);
+    assert!(sum.moves > 0);
 }
 
 #[test]

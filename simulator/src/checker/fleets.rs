@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
 use meshwork_protocols::identity::AgentId;
-use meshwork_protocols::relay::{Answer, Append, Commit, Entry, Logged, Refusal, Request};
+use meshwork_protocols::relay::{Answer, Append, Commit, Entry, LogId, Logged, Refusal, Request};
 use meshwork_protocols::wire::MessageId;
 use meshwork_relay::Asked;
 use meshwork_router::{Delivery, GroupEvent, Level};
@@ -33,8 +33,10 @@ pub(crate) struct FleetPromises {
     lost: BTreeSet<Host>,
     /// The ends of all commits that members were ever given.
     commits: BTreeSet<Vec<u8>>,
-    /// The log, as members were given it.
-    log: BTreeMap<u64, Logged>,
+    /// The logs that the group was in, one after the other.
+    logs: Vec<LogId>,
+    /// What stands in them, as members were given it.
+    log: BTreeMap<(usize, u64), Logged>,
     /// The latest epoch that anybody may have been in.
     latest: u64,
     /// How often the log was put back.
@@ -60,6 +62,8 @@ pub struct FleetCounts {
     pub delivered: u64,
     /// How often a sender was told that every member has its message, or has dealt with it.
     pub heard: u64,
+    /// How often a group's log moved to another relay.
+    pub moves: u64,
     /// States of members that were copied before they were removed, and tried on all that came after.
     pub thefts: u64,
     /// Logs that were put back to what they were before.
@@ -78,6 +82,7 @@ impl FleetCounts {
         self.accepted += other.accepted;
         self.delivered += other.delivered;
         self.heard += other.heard;
+        self.moves += other.moves;
         self.thefts += other.thefts;
         self.put_backs += other.put_backs;
         self.forks += other.forks;
@@ -216,7 +221,7 @@ impl FleetPromises {
         self.history += 1;
         self.counts.put_backs += 1;
         self.heals_since = Some(now);
-        self.log.split_off(&(last + 1));
+        self.log.split_off(&(0, last + 1));
         self.messages.values_mut().for_each(|message| message.logged = false);
     }
 
@@ -298,20 +303,31 @@ impl FleetPromises {
             ) if commit.builds_on.is_some() => {
                 self.competitors.entry(commit.epoch).or_default().insert(asked.caller);
             }
-            (Request::ReadLog(_), Answer::Entries { entries, .. }) => {
+            (Request::ReadLog(read), Answer::Entries { entries, .. }) => {
+                let number = self.number_of(read.log);
                 for logged in entries {
                     if let Entry::Commit(commit) = &logged.entry {
                         self.commits.insert(end_of(commit));
                         self.latest = self.latest.max(commit.epoch + 1);
                     }
                     let index = logged.index.0;
-                    if *self.log.entry(index).or_insert_with(|| logged.clone()) != *logged {
+                    if *self.log.entry((number, index)).or_insert_with(|| logged.clone()) != *logged
+                    {
                         self.violated(Violation::TwoEntries { index });
                     }
                 }
             }
             _ => {}
         }
+    }
+
+    /// Members read one log after the other, and none that a move in vain left behind.
+    fn number_of(&mut self, log: LogId) -> usize {
+        let known = self.logs.iter().position(|known| *known == log);
+        known.unwrap_or_else(|| {
+            self.logs.push(log);
+            self.logs.len() - 1
+        })
     }
 
     /// A state was stolen and tried.
@@ -324,6 +340,7 @@ impl FleetPromises {
 
     /// The run is over: who has which message, as `has_come` knows.
     pub(super) fn judge_end(&mut self, has_come: impl Fn(Host, (Host, MessageId)) -> bool) {
+        self.counts.moves = self.logs.len().saturating_sub(1) as u64;
         self.counts.commits = self.authors.values().map(|authors| authors.len() as u64).sum();
         self.counts.forks =
             self.authors.values().filter(|authors| authors.len() > 1).count() as u64;

@@ -1,6 +1,7 @@
 //! A group of agents over the log of a relay, on published primitives: members come, go, leave, write
-//! and draw new keys, while agents and relays crash at every boundary of a commit, letters are lost
-//! and some do not reach the log. Now and then twenty members commit at once, again and again.
+//! and draw new keys, while agents and relays crash at every boundary of a commit, letters are lost,
+//! some do not reach the log, and admins move it. Now and then twenty members commit at once, again
+//! and again.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ fn storm(mut plan: Plan, random: &mut Seeded) -> Plan {
     plan.habits.longest_absence = random.span(Duration::from_secs(1), Duration::from_secs(40));
     plan.messages = random.index(4);
     plan.crashes += plan.agents;
-    plan.relays = if random.chance(300) { 2 } else { 1 };
+    plan.relays = if random.chance(600) { 2 } else { 1 };
     plan.relay_weather = RelayWeather {
         crashes: random.index(4),
         losses: 0,

@@ -28,7 +28,7 @@ impl World {
         let invites = Happening::Group(founder, GroupAct::Invite(None));
         self.queue.put(STORM_BEGINS + A_MOMENT, invites);
         for _ in 0..group.acts {
-            let (host, act) = self.any_act(founder);
+            let (host, act) = self.any_act(founder, group.put_backs == 0);
             self.act_at_some_time(plan, host, act);
         }
         self.schedule_group_messages(plan, group);
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    fn any_act(&mut self, founder: Host) -> (Host, GroupAct) {
+    fn any_act(&mut self, founder: Host, moves: bool) -> (Host, GroupAct) {
         let by = self.any_host();
         let others: Vec<_> = self.mesh.hosts().filter(|host| *host != founder).collect();
         let of = self.random.pick(&others).copied().unwrap_or(by);
@@ -206,7 +206,18 @@ impl World {
             50..65 => (admin, GroupAct::Invite(Some(of))),
             65..75 => (admin, GroupAct::Invite(None)),
             75..85 => (admin, GroupAct::Appoint(of)),
+            85..95 if moves => (admin, self.any_move()),
+            85..95 => (by, GroupAct::Rotate),
             _ => (by, GroupAct::Leave),
+        }
+    }
+
+    /// To any of the relays, where there are several.
+    fn any_move(&mut self) -> GroupAct {
+        let relays: Vec<_> = self.mesh.relay_hosts().collect();
+        match self.random.pick(&relays) {
+            Some(to) if relays.len() > 1 => GroupAct::Move(*to),
+            _ => GroupAct::Rotate,
         }
     }
 

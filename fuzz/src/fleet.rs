@@ -7,10 +7,10 @@ use meshwork_protocols::fleet::{
     MAX_RECEIPT_SPAN, MemoryRows, Offer, Payload, Plan, Posting, Receipt, Received, Roster, Said,
     Suite, Summons, Surroundings,
 };
-use meshwork_protocols::identity::{Card, SigningPair, Unverified, Validity};
+use meshwork_protocols::identity::{Card, Relay, SigningPair, Unverified, Validity};
 use meshwork_protocols::provider::pure::Pure;
 use meshwork_protocols::provider::{Aead, Provider};
-use meshwork_protocols::relay::{EntryIndex, LogChain};
+use meshwork_protocols::relay::{EntryIndex, LogChain, LogId};
 use meshwork_protocols::secret::Secret;
 
 use crate::agent::{Agent, NOW, Seeded, seeds};
@@ -98,8 +98,13 @@ pub(crate) fn entries() -> Vec<(&'static str, Vec<u8>)> {
     names.zip(FLEET.entries.iter().cloned()).chain([("statement", statement)]).collect()
 }
 
-pub(crate) fn charter() -> Vec<u8> {
-    FLEET.charter.encode().unwrap()
+/// One whose log never moved, and one whose log did.
+pub(crate) fn charters() -> Vec<(&'static str, Vec<u8>)> {
+    let charter = &FLEET.charter;
+    let addresses = vec!["tcp:relay.example.org:443".parse().unwrap()];
+    let holder = Relay { agent: Agent::peer().id(), addresses };
+    let moved = charter.moved(&holder, LogId([9; 32])).unwrap();
+    [("named", charter), ("moved", &moved)].map(|(name, it)| (name, it.encode().unwrap())).into()
 }
 
 pub(crate) fn offer() -> Vec<u8> {

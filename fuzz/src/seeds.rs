@@ -63,7 +63,7 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "envelope" => deferred::envelopes(),
         "file_header" => vec![("report", streams::header())],
         "first_message" => deferred::first_messages(),
-        "fleet_charter" => vec![("named", fleet::charter())],
+        "fleet_charter" => fleet::charters(),
         "fleet_entry" | "fleet_receive" => fleet::entries(),
         "fleet_invitation" => vec![("welcome", fleet::welcome())],
         "fleet_offer" => vec![("genuine", fleet::offer())],

@@ -332,15 +332,21 @@ impl Desk {
     ) -> Result<(), StoreError> {
         // Meanwhile it may have been read in the log, or sealed anew.
         let row = MessageRow::read(step, &key::message(&id, number))?;
-        if row.is_none_or(|row| row.epoch != epoch) {
-            return Ok(());
-        }
+        let Some(row) = row.filter(|row| row.epoch == epoch) else { return Ok(()) };
+        let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
+        // The last admin's wish to leave is not sealed anew.
+        let is_for_nobody = row.message.is_none() && epoch < sight.epoch;
         match answer {
             Answer::Appended(index) => {
                 let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
                 member.appended.insert(number, index.0);
                 member.promised = member.promised.max(index.0);
-                if index.0 <= member.row.read {
+                if index.0 <= member.row.read && is_for_nobody {
+                    // It was read there, by whom it could still be opened.
+                    member.messages.remove(&number);
+                    member.appended.remove(&number);
+                    step.delete(Namespace::Group, key::message(&id, number));
+                } else if index.0 <= member.row.read {
                     self.rest_a_moment(step, id);
                 }
             }

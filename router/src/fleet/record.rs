@@ -285,6 +285,12 @@ impl MessageRow {
     pub(crate) const fn is_over(&self) -> bool {
         self.entry.is_empty()
     }
+
+    /// That of a message which is sealed for another group, or too early, and is to be sealed when
+    /// its turn comes.
+    pub(crate) fn unsealed(self) -> Self {
+        Self { epoch: 0, hash: [0; 32], ..self }
+    }
 }
 
 /// A message as it is sealed, and sealed anew.

@@ -18,7 +18,7 @@ use super::{Errand, Member};
 use crate::command::{Answer as Done, CommandError};
 use crate::desk::Desk;
 use crate::event::{GroupEvent, Level};
-use crate::fleet::{AskedRow, MessageRow, Prepared, SentToGroupRow, key};
+use crate::fleet::{AskedRow, MessageRow, Prepared, SentToGroupRow, Wish, key};
 use crate::outbox::fingerprint_to;
 use crate::outgoing::MIN_LIFETIME;
 use crate::transition::Transition;
@@ -296,11 +296,26 @@ impl Desk {
         let row = row.ok_or(StoreError::Damaged)?;
         // What was sealed in an epoch that is over is sealed for whoever is there now.
         let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
-        let row = if row.epoch < sight.epoch { self.reseal(step, id, number, row)? } else { row };
+        let row = if row.epoch < sight.epoch {
+            if self.is_to_remove(id) {
+                return Ok(());
+            }
+            self.reseal(step, id, number, row)?
+        } else {
+            row
+        };
         let (epoch, entry) = (row.epoch, Entry::Message(row.entry.into()));
         let append = Append { log: log_of(id), entry };
         self.errand(step, id, Errand::Message { number, epoch }, Request::Append(append));
         Ok(())
+    }
+
+    /// Whether somebody is to be taken out whom what is sealed anew could reach before: who was taken
+    /// out by a commit that does not count any more is in the group again until that is made again.
+    pub(super) fn is_to_remove(&self, id: GroupId) -> bool {
+        let member = self.fleets.members.get(&id);
+        let is_removal = |wish: &Wish| matches!(wish, Wish::Remove(_));
+        member.is_some_and(|member| member.row.wishes.iter().any(is_removal))
     }
 
     fn reseal(

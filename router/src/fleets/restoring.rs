@@ -291,8 +291,13 @@ impl Desk {
                 Err(CommandError::Store(error)) => return Err(error),
                 Err(_) => return Ok(()),
             }
-            if let Some(sealed) = MessageRow::read(step, &key::message(&id, next))? {
-                MessageRow { repeated, ..sealed }.write(step, key::message(&id, next));
+            let Some(sealed) = MessageRow::read(step, &key::message(&id, next))? else { continue };
+            let row = MessageRow { repeated, ..sealed };
+            // Not for who is about to be taken out again.
+            let row = if self.is_to_remove(id) { row.unsealed() } else { row };
+            row.write(step, key::message(&id, next));
+            if let Some(member) = self.fleets.members.get_mut(&id) {
+                member.messages.insert(next, Waiting::of(&row));
             }
         }
         Ok(())
@@ -354,7 +359,7 @@ impl Desk {
         for (number, waiting) in &mut member.messages {
             let row = MessageRow::read(step, &key::message(&id, *number))?;
             let row = row.ok_or(StoreError::Damaged)?;
-            let row = MessageRow { epoch: 0, hash: [0; 32], ..row };
+            let row = row.unsealed();
             *waiting = Waiting::of(&row);
             row.write(step, key::message(&id, *number));
         }

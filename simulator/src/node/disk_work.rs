@@ -124,6 +124,7 @@ impl Process {
             return Ok(false);
         }
         self.reopen(around)?;
+        self.at_relays.store_was_opened_again();
         if let Some(input) = self.disk_work.group.reopened() {
             self.router.handle(around.read_clock(), input);
         }

@@ -1,7 +1,7 @@
 //! The relays that an agent uses: what the product's driver does between the router and calls. What
 //! is asked, and what an answer means, are the router's own `Errands` and `Mailbox`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(super) struct AtRelays {
     calls: BTreeMap<CallId, Calling>,
     /// Mail that was handed over, and the batch that has to be durable before it is acknowledged.
     handed: BTreeMap<(AgentId, u64), Option<BatchId>>,
+    /// Mail whose batch failed: it is acknowledged where it is handed over again, and not before.
+    failed: BTreeSet<(AgentId, u64)>,
 }
 
 /// One relay.
@@ -69,6 +71,11 @@ impl AtRelays {
         for hangs_on in self.handed.values_mut() {
             hangs_on.get_or_insert(batch);
         }
+    }
+
+    /// No batch of before is waited for, whether it is there or not.
+    pub(super) fn store_was_opened_again(&mut self) {
+        self.failed.extend(std::mem::take(&mut self.handed).into_keys());
     }
 
     fn forget_handed(&mut self, durable: Option<BatchId>) {
@@ -226,6 +233,7 @@ impl Process {
         let (entry, from, frame) = (kept.number.0, kept.sender, kept.packet.as_ref());
         // One that came before and waits to be acknowledged hangs on what it brought then.
         self.at_relays.handed.entry((relay, entry)).or_insert(None);
+        self.at_relays.failed.remove(&(relay, entry));
         let mail = RelayMail { relay, entry, from, frame };
         self.handle(around, Input::Relay(RelayNews::Mail(mail)))?;
         // What brought no batch hangs on none.
@@ -244,7 +252,7 @@ impl Process {
     ) {
         // Those whose batch is durable are forgotten by then.
         let hangs_on = self.at_relays.handed.remove(&(relay, entry)).flatten();
-        if hangs_on.is_some()
+        if (hangs_on.is_some() || self.at_relays.failed.contains(&(relay, entry)))
             && let Some(relay) = around.mesh.relay_host(&relay)
         {
             around.checker.mail_acknowledged_early(around.host, relay);

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use meshwork_protocols::fleet::{
-    Asks, Charter, FleetKey, Group, GroupId, Invitation, KnownCards, Local, LogEntry,
+    Asks, Charter, FleetKey, Group, GroupId, Invitation, KnownCards, Local, LogEntry, LogSeen,
     MAX_RECEIPT_SPAN, MemoryRows, Offer, Payload, Plan, Posting, Receipt, Received, Roster, Said,
-    Suite, Summons, Surroundings,
+    Suite, Summons, Surroundings, log_moved, way_back,
 };
 use meshwork_protocols::identity::{Card, Relay, SigningPair, Unverified, Validity};
 use meshwork_protocols::provider::pure::Pure;
@@ -57,6 +57,19 @@ pub fn fleet_posting(data: &[u8]) {
 pub fn fleet_summons(data: &[u8]) {
     let Ok(summons) = Summons::decode(data) else { return };
     assert_eq!(summons.encode().unwrap(), data);
+}
+
+/// What members tell each other beside the log has one encoding.
+pub fn fleet_word(data: &[u8]) {
+    if let Ok(group) = way_back::asked(data) {
+        assert_eq!(way_back::ask(&group), data);
+    }
+    if let Ok((group, moves)) = log_moved::told(data) {
+        assert_eq!(log_moved::tell(&group, moves), data);
+    }
+    if let Ok(seen) = LogSeen::decode(data) {
+        assert_eq!(seen.encode(), data);
+    }
 }
 
 /// What a roster holds, whoever had its key and sealed it, has one encoding.
@@ -145,6 +158,15 @@ pub(crate) fn summons() -> Vec<u8> {
         welcome: FLEET.welcome.clone(),
     };
     summons.encode().unwrap()
+}
+
+pub(crate) fn words() -> Vec<(&'static str, Vec<u8>)> {
+    let seen = LogSeen { group: FLEET.id, place: 3, chain: LogChain::START };
+    vec![
+        ("moved", log_moved::tell(&FLEET.id, 2)),
+        ("seen", seen.encode()),
+        ("way_back", way_back::ask(&FLEET.id)),
+    ]
 }
 
 pub(crate) fn roster() -> Vec<u8> {

@@ -43,7 +43,7 @@ pub use deferred::{
 };
 pub use fleet::{
     fleet_charter, fleet_entry, fleet_invitation, fleet_offer, fleet_payload, fleet_posting,
-    fleet_receive, fleet_roster, fleet_summons,
+    fleet_receive, fleet_roster, fleet_summons, fleet_word,
 };
 pub use groups::groups;
 pub use identity::{agent_id, card, card_text, contact, endorsement, revocation, root_file};
@@ -93,6 +93,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fleet_receive", fleet_receive),
     ("fleet_roster", fleet_roster),
     ("fleet_summons", fleet_summons),
+    ("fleet_word", fleet_word),
     ("frame", frame),
     ("groups", groups),
     ("handshake_initiator", handshake_initiator),

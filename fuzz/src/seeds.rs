@@ -71,6 +71,7 @@ pub fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "fleet_posting" => vec![("commit", fleet::posting())],
         "fleet_roster" => vec![("founder", fleet::roster())],
         "fleet_summons" => vec![("welcome", fleet::summons())],
+        "fleet_word" => fleet::words(),
         "frame" => frames(),
         "groups" => groups::stories(),
         "handshake_initiator" => vec![("message_2", live::HANDSHAKE.message2.clone())],

@@ -183,6 +183,12 @@ pub enum GroupEvent {
     /// The log's holder shows another history than the one that this agent read: it was put back
     /// to a copy, or lies. The log is read again, and what it lost is put back.
     OtherHistory,
+    /// Another member reads another log than this agent: the holder shows two histories, and goes on
+    /// doing so. An admin moves the log to a relay that does not.
+    TwoLogs {
+        /// Which member.
+        with: AgentId,
+    },
     /// This agent cannot follow the log any more, and asks members for the way back.
     Stranded,
 }
@@ -224,6 +230,10 @@ impl fmt::Display for GroupEvent {
             Self::NotMoved { to } => write!(f, "its log was not moved; {to} does not take it"),
             Self::OtherHistory => f.write_str(
                 "its log's holder shows another history than was read: put back to a copy, or lying",
+            ),
+            Self::TwoLogs { with } => write!(
+                f,
+                "{with} reads another log of it: the holder shows two, and an admin should move it"
             ),
             Self::Refused => f.write_str("the holder of its log refuses what is asked"),
             Self::Stranded => f.write_str("this agent cannot follow its log any more"),

@@ -18,6 +18,7 @@
 //! - `trial` says what an entry would come to.
 
 mod committing;
+mod comparing;
 mod following;
 mod forking;
 mod histories;
@@ -48,6 +49,7 @@ use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Namespace, Row, StoreError};
 
+use self::comparing::Comparing;
 use self::histories::Asked;
 use self::joining::{Join, sight_of};
 use self::moving::Pause;
@@ -165,6 +167,7 @@ struct Member {
     /// Messages that stood in the log, for as long as it may lose them.
     logged: BTreeMap<u64, Kept>,
     history: HistoryRow,
+    comparing: Comparing,
     reading: Asked,
     /// The holder said that the log goes so far.
     promised: u64,
@@ -223,8 +226,10 @@ impl Member {
         let doubt = judged.any(|it| it.open).then_some(Duration::ZERO);
         let repeats = row.repeats.then_some(Duration::ZERO);
         let tells_move = row.tells_move.then_some(Duration::ZERO);
+        let comparing = Comparing::of(&row);
         Self {
             row,
+            comparing,
             group: None,
             cards: Cards::default(),
             messages: BTreeMap::new(),
@@ -293,6 +298,7 @@ impl Member {
                 self.repeats.filter(|_| is_whole),
                 self.restores.filter(|_| self.is_to_restore()),
                 self.other_logs_due().filter(|_| is_whole),
+                self.compares_at().filter(|_| is_whole),
             ]
             .into_iter()
             .flatten()
@@ -626,6 +632,7 @@ impl Desk {
                 self.append_message(step, group)?;
                 self.upload(step, group)?;
                 self.seek_offers(step, group);
+                self.compare(step, group)?;
                 self.confirm(step, group);
                 self.read_on(step, group);
             }

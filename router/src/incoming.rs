@@ -434,6 +434,8 @@ impl Desk {
                     self.summoned(step, sender, delivery.received, &delivery.message)?;
                 } else if self.is_of_move(&delivery) {
                     self.hears_of_move(step, sender, &delivery.message)?;
+                } else if self.is_of_log(&delivery) {
+                    self.hears_of_log(step, sender, &delivery.message);
                 } else {
                     self.of_way_back(step, sender, &delivery.message)?;
                 }
@@ -453,7 +455,10 @@ impl Desk {
 
     /// Whether a message is dealt with here, and never seen by the application.
     fn is_of_groups(&self, delivery: &Delivery) -> bool {
-        self.is_summons(delivery) || self.is_of_move(delivery) || self.is_of_way_back(delivery)
+        self.is_summons(delivery)
+            || self.is_of_move(delivery)
+            || self.is_of_log(delivery)
+            || self.is_of_way_back(delivery)
     }
 
     /// Whether the owner's policy takes a stranger's message, or holds it and has room.

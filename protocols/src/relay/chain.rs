@@ -18,6 +18,16 @@ impl LogChain {
     /// A log without entries.
     pub const START: Self = Self([0; 32]);
 
+    /// One that was told.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The same log with one entry more.
     #[must_use]
     pub fn with(

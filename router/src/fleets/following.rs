@@ -162,6 +162,7 @@ impl Desk {
                         if member.row.last_commit == member.row.read {
                             let at = member.row.read;
                             member.row.commit_chain = chain.map(|chain| (at, chain));
+                            self.commit_was_read(step, group);
                         }
                     }
                 }

@@ -286,6 +286,7 @@ impl Member {
         (self.row.anew, self.row.read, self.row.chain) = (true, 0, None);
         self.row.passed.clear();
         self.row.followed.clear();
+        self.comparing.begin_elsewhere();
         (self.caught_up, self.promised) = (false, 0);
         (self.confirm, self.doubt, self.leaves_lists) = (None, None, None);
         self.history.known.iter_mut().for_each(|known| known.stands = false);

@@ -249,6 +249,8 @@ impl Desk {
         let to = holder.agent;
         member.begin_log(log, holder);
         member.found_move();
+        // Whoever comes back for it may have been shown another log before.
+        member.heals(step);
         if by == own {
             member.tells_of_move(step.now.monotonic);
         }
@@ -312,6 +314,7 @@ impl Member {
         (self.row.chain, self.row.anew) = (Some(LogChain::START), false);
         // That of the first entry, once it is read.
         self.row.commit_chain = None;
+        self.comparing.begin_elsewhere();
         self.row.passed.clear();
         self.row.followed.clear();
         self.appended.clear();

@@ -1,6 +1,7 @@
 //! Groups of agents over a log that a relay holds: several routers, the relay's own code in memory,
 //! and what becomes of crashes, lost answers, races and members that break the rules.
 
+mod comparing;
 mod disk;
 mod histories;
 mod moving;
@@ -67,6 +68,8 @@ struct World {
     forged: Option<(usize, LogChain)>,
     /// Of whom the relay says nothing, as if it were another that is away.
     silent: Option<AgentId>,
+    /// Another log that the relay shows to some.
+    second_face: Option<(Relay<Disk>, Vec<usize>)>,
     /// Whose offers the relay changes.
     spoilt: Option<AgentId>,
     /// Parts that agents left with the relay.
@@ -104,6 +107,7 @@ impl World {
             tampered,
             forged: None,
             silent,
+            second_face: None,
             spoilt,
             uploads,
             loses,
@@ -255,7 +259,11 @@ impl World {
     fn say(&mut self, place: usize, request: Asked) -> Option<Said> {
         let caller = self.nodes[place].id();
         let now = self.nodes[place].now;
-        let outcome = self.relay.serve(now, &[Call { caller, request }]).unwrap().pop().unwrap();
+        let relay = match &mut self.second_face {
+            Some((relay, to)) if to.contains(&place) => relay,
+            _ => &mut self.relay,
+        };
+        let outcome = relay.serve(now, &[Call { caller, request }]).unwrap().pop().unwrap();
         match outcome {
             Outcome::Answer(answer) => Some(answer),
             Outcome::Wait(_) => None,

@@ -191,7 +191,9 @@ impl FleetPromises {
             GroupEvent::Stranded => {
                 self.lost.insert(host);
             }
-            GroupEvent::PassedOver { .. } | GroupEvent::CannotProcess(_)
+            GroupEvent::PassedOver { .. }
+            | GroupEvent::CannotProcess(_)
+            | GroupEvent::TwoLogs { .. }
                 if !self.has_two_histories() =>
             {
                 self.violated(Violation::GroupBroken { host, how: what.to_string() });

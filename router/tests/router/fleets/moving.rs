@@ -95,7 +95,7 @@ impl World {
         moved
     }
 
-    fn move_log(&mut self, place: usize, to: AgentId) {
+    pub(super) fn move_log(&mut self, place: usize, to: AgentId) {
         let request = GroupRequest::MoveLog { group: self.group, to: relay(to) };
         let ticket = self.request(place, request);
         self.nodes[place].commit();

@@ -361,8 +361,9 @@ impl Desk {
                     member.messages.remove(&number);
                     member.appended.remove(&number);
                     step.delete(Namespace::Group, key::message(&id, number));
-                } else if index.0 <= member.row.read {
-                    self.rest_a_moment(step, id);
+                } else if index.0 <= member.row.read && !member.row.anew {
+                    // Another stood there when that was read: the log is another one.
+                    self.read_anew(step, id);
                 }
             }
             _ => self.refused(step, id),

@@ -189,7 +189,11 @@ impl Process {
         let group = group.map_or(log.0, |group| *group.as_bytes());
         let Some((kinds, sealed)) = sealed_in(entry) else { return };
         around.mesh.watched.recorder.left_for_log(&sealed);
-        if kinds.iter().all(|kind| self.is_durable(*kind, &group, &sealed) == Some(false)) {
+        // Who was taken out by the same commit of its disk keeps nothing of the group.
+        let group_row = [b"G".as_slice(), group.as_slice()].concat();
+        let is_out = matches!(self.state.get(Namespace::Group, &group_row), Ok(None));
+        let is_early = |kind: &u8| self.is_durable(*kind, &group, &sealed) == Some(false);
+        if !is_out && kinds.iter().all(is_early) {
             around.checker.violated(Violation::AppendedBeforeDurable { host: around.host });
         }
     }

@@ -155,7 +155,7 @@ impl Desk {
             let with = |it: LogChain| it.with(provider, *index, author, entry);
             let chain = member.row.chain.map(with);
             log.locate(&mut logged);
-            match self.entry(step, group, &logged)? {
+            match self.entry(step, group, &logged, chain)? {
                 Taken::Yes => {
                     if let Some(member) = self.fleets.members.get_mut(&group) {
                         (member.row.chain, member.row.read) = (chain, logged.index.0);
@@ -200,11 +200,12 @@ impl Desk {
         step: &mut Transition<'_>,
         group: GroupId,
         logged: &Logged,
+        chain: Option<LogChain>,
     ) -> Result<Taken, StoreError> {
         match &logged.entry {
             Entry::Commit(commit) if commit.builds_on.is_none() => Ok(Taken::Yes),
             Entry::Commit(commit) if self.led_here(step, group, logged, commit) => Ok(Taken::Yes),
-            Entry::Commit(commit) => self.commit_entry(step, group, logged, commit),
+            Entry::Commit(commit) => self.commit_entry(step, group, (logged, chain), commit),
             Entry::Message(bytes) => self.message_entry(step, group, logged, bytes),
             Entry::Statement(statement) => {
                 self.statement_entry(step, group, logged.author, statement);
@@ -219,7 +220,7 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
-        logged: &Logged,
+        (logged, chain): (&Logged, Option<LogChain>),
         commit: &Commit,
     ) -> Result<Taken, StoreError> {
         let Self { config, fleets, random, .. } = self;
@@ -259,10 +260,7 @@ impl Desk {
         };
         // 3. It is the last commit from now on.
         member.row.last_commit = logged.index.0;
-        let Logged { index, author, entry, .. } = logged;
-        let before = member.row.chain.unwrap_or_default();
-        let index = member.row.log(&id).index(index.0);
-        let place = (logged.index.0, before.with(fleet.provider(), index, author, entry));
+        let place = (logged.index.0, chain.unwrap_or_default());
         let sight = match self.sight(step, id)? {
             Ok(sight) => sight,
             Err(_) => return Err(StoreError::Damaged),

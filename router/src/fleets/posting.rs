@@ -348,9 +348,9 @@ impl Desk {
         // Meanwhile it may have been read in the log, or sealed anew.
         let row = MessageRow::read(step, &key::message(&id, number))?;
         let Some(row) = row.filter(|row| row.epoch == epoch) else { return Ok(()) };
-        let Ok(sight) = self.sight(step, id)? else { return Ok(()) };
         // The last admin's wish to leave is not sealed anew.
-        let is_for_nobody = row.message.is_none() && epoch < sight.epoch;
+        let is_for_nobody =
+            row.message.is_none() && self.sight(step, id)?.is_ok_and(|sight| epoch < sight.epoch);
         match answer {
             Answer::Appended(index) => {
                 let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };

@@ -35,6 +35,7 @@ mod seeking;
 mod summoning;
 mod telling;
 mod trial;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -524,7 +525,7 @@ impl Desk {
             self.next_holder_failed(step, group, why);
             return;
         }
-        let now = step.now.monotonic;
+        let (now, jitter) = (step.now.monotonic, self.jitter());
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
         member.caught_up &= errand != Errand::Read;
         let rest = match why {
@@ -533,7 +534,6 @@ impl Desk {
             RelayFailure::Refused => LONGEST_REST,
         };
         member.failures = member.failures.saturating_add(1);
-        let jitter = f64::from(self.random.below(1_000)) / 4_000.0;
         member.rests = Some(now + rest.min(LONGEST_REST).mul_f64(1.0 - jitter));
     }
 

@@ -402,7 +402,7 @@ impl Desk {
         let Some(place) = delivery.message.order else {
             seen.write(step, &sender, id);
             self.inbox.one_more_seen(step);
-            let is_dealt_with = self.is_of_groups(&delivery);
+            let is_dealt_with = self.word_in(&delivery).is_some();
             self.deliver(step, [delivery])?;
             return Ok(if is_dealt_with { Verdict::Processed } else { Verdict::Delivered });
         };
@@ -428,17 +428,8 @@ impl Desk {
         for delivery in ready {
             let (sender, id) = (delivery.sender, delivery.message.id);
             let mut seen = SeenRow::read(step, &sender, id)?.ok_or(StoreError::Damaged)?;
-            if self.is_of_groups(&delivery) {
-                // The owner sees the invitation, and not the message that brought it.
-                if self.is_summons(&delivery) {
-                    self.summoned(step, sender, delivery.received, &delivery.message)?;
-                } else if self.is_of_move(&delivery) {
-                    self.hears_of_move(step, sender, &delivery.message)?;
-                } else if self.is_of_log(&delivery) {
-                    self.hears_of_log(step, sender, &delivery.message);
-                } else {
-                    self.of_way_back(step, sender, &delivery.message)?;
-                }
+            if let Some(word) = self.word_in(&delivery) {
+                self.hear(step, word, &delivery)?;
                 seen.verdict = Verdict::Processed;
                 seen.write(step, &sender, id);
                 // A relay keeps what is left again once: the one answer may be lost for good.
@@ -451,14 +442,6 @@ impl Desk {
             step.tell(Event::Arrived { arrival, sender, id, repeat: false });
         }
         Ok(())
-    }
-
-    /// Whether a message is dealt with here, and never seen by the application.
-    fn is_of_groups(&self, delivery: &Delivery) -> bool {
-        self.is_summons(delivery)
-            || self.is_of_move(delivery)
-            || self.is_of_log(delivery)
-            || self.is_of_way_back(delivery)
     }
 
     /// Whether the owner's policy takes a stranger's message, or holds it and has room.

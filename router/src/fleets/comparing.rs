@@ -8,7 +8,6 @@
 //! and the other half is told of that beside the log as well ([`super::telling`]).
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::{GroupId, LogSeen, log_seen};
@@ -21,8 +20,6 @@ use super::Member;
 use crate::desk::Desk;
 use crate::event::GroupEvent;
 use crate::fleet::{GroupRow, Stage};
-use crate::inbox::Delivery;
-use crate::peer::Standing;
 use crate::transition::Transition;
 
 /// So many commits that were read can be compared: what a member tells of is minutes old at most.
@@ -140,7 +137,7 @@ impl Desk {
         step: &mut Transition<'_>,
         id: GroupId,
     ) -> Result<(), StoreError> {
-        let (now, own) = (step.now.monotonic, self.config.own);
+        let now = step.now.monotonic;
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         let read = member.row.read;
         if let Some((from, seen)) = member.comparing.heard.take_if(|(_, it)| it.place <= read) {
@@ -153,12 +150,7 @@ impl Desk {
         let returned = member.comparing.returns.take_if(|(_, at)| *at <= now).map(|(who, _)| who);
         let tells = member.comparing.tells.take_if(|at| *at <= now).is_some();
         let Some(&(place, chain)) = member.comparing.read.back() else { return Ok(()) };
-        let others = member.cards.agents().filter(|agent| *agent != own && tells);
-        let others: Vec<_> =
-            others.filter(|it| self.peers.standing(it) == Some(Standing::Known)).collect();
-        let count = u32::try_from(others.len()).unwrap_or(u32::MAX);
-        let at = if count > 0 { self.random.below(count) } else { 0 };
-        let chosen = usize::try_from(at).ok().and_then(|at| others.get(at).copied());
+        let chosen = if tells { self.any_known_in(id) } else { None };
         for to in returned.into_iter().chain(chosen) {
             let body = LogSeen { group: id, place, chain }.encode();
             self.tell(step, to, log_seen::CONTENT_TYPE, body, OF_USE)?;
@@ -166,17 +158,11 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether a message says what another reads, and this agent takes part in groups.
-    pub(crate) fn is_of_log(&self, delivery: &Delivery) -> bool {
-        let is_typed = delivery.message.content_type.as_str() == log_seen::CONTENT_TYPE;
-        self.config.fleet.is_some() && delivery.group.is_none() && is_typed
-    }
-
     /// A member says what it reads. What says nothing of the kind is passed over: it was a message.
     pub(crate) fn hears_of_log(&mut self, step: &mut Transition<'_>, by: AgentId, said: &Message) {
         let Ok(seen) = LogSeen::decode(&said.body) else { return };
         let Some(member) = self.fleets.members.get_mut(&seen.group) else { return };
-        if !member.cards.agents().any(|agent| agent == by) {
+        if !member.has(&by) {
             return;
         }
         if seen.place > member.row.read {

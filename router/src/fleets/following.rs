@@ -514,6 +514,11 @@ impl Desk {
         }
     }
 
+    /// By what part of itself a time is shortened, so that not all do the same at once.
+    pub(super) fn jitter(&mut self) -> f64 {
+        f64::from(self.random.below(1_000)) / 4_000.0
+    }
+
     /// How long this agent leaves what one of so many members is to do to the others.
     pub(super) fn turn_among(&mut self, members: usize) -> Duration {
         let spread = u32::try_from(members).unwrap_or(u32::MAX).saturating_mul(CONFIRM_SPREAD);
@@ -596,15 +601,15 @@ impl Desk {
 const POSTURE: Posture =
     Posture { encryption: Strength::Hybrid, authentication: Strength::Classical };
 
-/// The first entry of a log, which lists its founder.
+/// The first entry of a group's first log, which lists its founder.
 fn founding(own: AgentId) -> Entry {
-    Entry::Commit(Commit {
-        epoch: 0,
-        builds_on: None,
-        admitted: alloc::vec![(own, MayAppend::Admin)],
-        removed: Vec::new(),
-        bytes: Opaque::default(),
-    })
+    first_entry(0, alloc::vec![(own, MayAppend::Admin)])
+}
+
+/// The first entry of a log, which lists who may append and does nothing else.
+pub(super) fn first_entry(epoch: u64, admitted: Vec<(AgentId, MayAppend)>) -> Entry {
+    let (removed, bytes) = (Vec::new(), Opaque::default());
+    Entry::Commit(Commit { epoch, builds_on: None, admitted, removed, bytes })
 }
 
 /// A group's log has its name.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
-use meshwork_protocols::relay::{Append, Commit, Entry, EntryIndex, LogChain, Logged, Request};
+use meshwork_protocols::relay::{Append, Commit, EntryIndex, LogChain, Logged, Request};
 use meshwork_state::{Namespace, StoreError};
 
 use super::following::log_of;
@@ -147,8 +147,7 @@ impl Desk {
         member.foundings = member.foundings.saturating_add(1);
         member.rests = Some(now + wait);
         if sight.charter.is_admin(&own) {
-            let entry = Entry::Commit(founding(&sight));
-            let append = Append { log: log_of(id), entry };
+            let append = Append { log: log_of(id), entry: founding(&sight) };
             self.errand(step, id, Errand::FoundAgain, Request::Append(append));
         }
         Ok(())

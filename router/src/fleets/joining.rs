@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use meshwork_protocols::fleet::summons::CONTENT_TYPE;
 use meshwork_protocols::fleet::{
     Group, GroupError, GroupId, Invitation, MAX_ROSTER_LENGTH, Roster, Step, Summons, View,
 };
@@ -17,7 +16,6 @@ use crate::command::{Answer as Done, CommandError, Ticket};
 use crate::desk::Desk;
 use crate::event::{Event, GroupEvent};
 use crate::fleet::{Cards, GroupLog, GroupRow, InvitationRow, Stage, key};
-use crate::inbox::Delivery;
 use crate::input::RelayFailure;
 use crate::transition::Transition;
 
@@ -47,12 +45,6 @@ impl Join {
 }
 
 impl Desk {
-    /// Whether a message is a summons, and this agent takes part in groups.
-    pub(crate) fn is_summons(&self, delivery: &Delivery) -> bool {
-        let is_typed = delivery.message.content_type.as_str() == CONTENT_TYPE;
-        self.config.fleet.is_some() && delivery.group.is_none() && is_typed
-    }
-
     /// Keeps a summons for the owner to decide. A later one for the same group replaces it, and one
     /// that was overtaken on its way does not. What is none, or one too many, is passed over: it was
     /// a message, and is dealt with.

@@ -13,11 +13,12 @@ use meshwork_protocols::fleet::{Charter, GroupId};
 use meshwork_protocols::identity::card::MAX_ADDRESSES;
 use meshwork_protocols::identity::{AgentId, Relay};
 use meshwork_protocols::relay::{
-    Answer, Append, Commit, Entry, EntryIndex, LogChain, LogId, MayAppend, Opaque, Refusal, Request,
+    Answer, Append, Entry, EntryIndex, LogChain, LogId, MayAppend, Refusal, Request,
 };
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Namespace, StoreError};
 
+use super::following::first_entry;
 use super::{Ask, Errand, LONGEST_REST, Member, Sight};
 use crate::command::CommandError;
 use crate::desk::Desk;
@@ -172,7 +173,7 @@ impl Desk {
 
     fn found_next(&mut self, step: &mut Transition<'_>, id: GroupId, next: NextLog, sight: &Sight) {
         let NextLog { holder, id: log, .. } = next;
-        let request = Request::Append(Append { log, entry: Entry::Commit(founding(sight)) });
+        let request = Request::Append(Append { log, entry: founding(sight) });
         self.errand_at(step, id, holder, Errand::FoundNext(log), request);
     }
 
@@ -208,7 +209,7 @@ impl Desk {
         id: GroupId,
         why: RelayFailure,
     ) {
-        let jitter = f64::from(self.random.below(1_000)) / 4_000.0;
+        let jitter = self.jitter();
         if let Some(member) = self.fleets.members.get_mut(&id) {
             member.moving.failed(step.now.monotonic, least(why), jitter);
         }
@@ -286,7 +287,7 @@ impl Desk {
         why: RelayFailure,
     ) -> Result<(), StoreError> {
         let Errand::Upload { after, .. } = errand else { return Ok(()) };
-        let jitter = f64::from(self.random.below(1_000)) / 4_000.0;
+        let jitter = self.jitter();
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         member.uploading.failed(step.now.monotonic, least(why), jitter);
         if member.uploading.failures < MOST_UPLOADS {
@@ -339,9 +340,8 @@ fn listed(sight: &Sight) -> Vec<(AgentId, MayAppend)> {
 }
 
 /// The first entry of a log for a group as it is now.
-pub(super) fn founding(sight: &Sight) -> Commit {
-    let (removed, bytes) = (Vec::new(), Opaque::default());
-    Commit { epoch: sight.epoch, builds_on: None, admitted: listed(sight), removed, bytes }
+pub(super) fn founding(sight: &Sight) -> Entry {
+    first_entry(sight.epoch, listed(sight))
 }
 
 /// The place of the entry that a row of summonses is about.

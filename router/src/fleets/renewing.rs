@@ -48,7 +48,7 @@ impl Desk {
 
     /// This agent has new keys, or is new: the next ones are due in a week, not to the hour.
     pub(super) fn renewed(&mut self, step: &mut Transition<'_>, id: GroupId) {
-        let jitter = f64::from(self.random.below(1_000)) / 4_000.0;
+        let jitter = self.jitter();
         self.renew_at(step, id, step.now.wall + RENEWED.mul_f64(1.0 - jitter));
     }
 

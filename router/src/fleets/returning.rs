@@ -8,11 +8,10 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::way_back::{ANSWERED_TYPE, ASKED_TYPE, ask, asked};
+use meshwork_protocols::fleet::way_back::{ANSWERED_TYPE, ASKED_TYPE, ask};
 use meshwork_protocols::fleet::{Group, GroupError, GroupId, Rejoined, Roster, Step, Summons};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Answer, Append, Commit as Logged, Entry, EntryIndex, Request};
-use meshwork_protocols::wire::Message;
 use meshwork_state::{Namespace, StoreError};
 
 use super::committing::{append_of, posted};
@@ -21,8 +20,6 @@ use super::{Errand, request_of};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
 use crate::fleet::{Cards, GroupLog, Offered, Stage, SummonsRow, key};
-use crate::inbox::Delivery;
-use crate::peer::Standing;
 use crate::transition::Transition;
 
 /// How long a question for the way back, and its answer, are tried: by then another was asked.
@@ -48,37 +45,13 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 const WAY: u64 = 1 << 63;
 
 impl Desk {
-    /// Whether a message is about a way back, and this agent takes part in groups.
-    pub(crate) fn is_of_way_back(&self, delivery: &Delivery) -> bool {
-        let content_type = delivery.message.content_type.as_str();
-        let is_typed = content_type == ASKED_TYPE || content_type == ANSWERED_TYPE;
-        self.config.fleet.is_some() && delivery.group.is_none() && is_typed
-    }
-
-    /// Deals with one. What is none is passed over: it was a message.
-    pub(crate) fn of_way_back(
-        &mut self,
-        step: &mut Transition<'_>,
-        from: AgentId,
-        message: &Message,
-    ) -> Result<(), StoreError> {
-        if message.content_type.as_str() == ANSWERED_TYPE {
-            self.way_came(step, from, &message.body);
-            return Ok(());
-        }
-        match asked(&message.body) {
-            Ok(group) => self.way_wanted(step, from, group),
-            Err(_) => Ok(()),
-        }
-    }
-
     /// Asks one of the members that are known here, another each time.
     pub(super) fn ask_way_back(
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
     ) -> Result<(), StoreError> {
-        let (own, now) = (self.config.own, step.now.monotonic);
+        let now = step.now.monotonic;
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         let Some((asks, at)) = member.way else {
             let wait = FIRST_ASK + Duration::from_millis(self.random.below(2_000).into());
@@ -93,12 +66,8 @@ impl Desk {
         }
         let wait = FIRST_ASK.saturating_mul(2 << asks.min(12)).min(LONGEST_ASK);
         member.way = Some((asks.saturating_add(1), now + wait));
-        let mut known: Vec<_> = member.cards.agents().filter(|agent| *agent != own).collect();
-        known.retain(|agent| self.peers.standing(agent) == Some(Standing::Known));
-        let bound = u32::try_from(known.len()).unwrap_or(u32::MAX).max(1);
-        let place = usize::try_from(self.random.below(bound)).unwrap_or(0);
-        let Some(whom) = known.get(place) else { return Ok(()) };
-        self.tell(step, *whom, ASKED_TYPE, ask(&id), ASKED).map(drop)
+        let Some(whom) = self.any_known_in(id) else { return Ok(()) };
+        self.tell(step, whom, ASKED_TYPE, ask(&id), ASKED).map(drop)
     }
 
     /// Nobody answered: this agent goes on by what it has, which is judged anew.
@@ -110,7 +79,7 @@ impl Desk {
     }
 
     /// A member wants the way back: it is left with the holder, and then told.
-    fn way_wanted(
+    pub(super) fn way_wanted(
         &mut self,
         step: &mut Transition<'_>,
         from: AgentId,
@@ -174,16 +143,15 @@ impl Desk {
     }
 
     /// A member answered: the roster is fetched.
-    fn way_came(&mut self, step: &mut Transition<'_>, from: AgentId, body: &[u8]) {
+    pub(super) fn way_came(&mut self, step: &mut Transition<'_>, from: AgentId, body: &[u8]) {
         let Ok(way) = Summons::decode(body) else { return };
         let id = way.group;
         let Some(member) = self.fleets.members.get(&id) else { return };
-        let is_member = member.cards.agents().any(|agent| agent == from);
         // A log that was put back to a copy ends before what was read of it.
         let asks = member.way.map_or(0, |(asks, _)| asks);
         let least = member.row.last_commit.max(member.told_place());
         let goes_on = least <= way.after.0 || asks > DISTRUSTS;
-        let is_wanted = member.row.stage == Stage::Stranded && is_member && goes_on;
+        let is_wanted = member.row.stage == Stage::Stranded && member.has(&from) && goes_on;
         if is_wanted && !self.fleets.joins.contains_key(&id) {
             self.fleets.joins.insert(id, Join::back(from, way));
             self.next_part(step, id);

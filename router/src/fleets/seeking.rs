@@ -236,7 +236,7 @@ impl Desk {
     /// more.
     fn not_had(&mut self, step: &mut Transition<'_>, id: GroupId, peer: AgentId, least: Duration) {
         let now = step.now;
-        let jitter = f64::from(self.random.below(1_000)) / 4_000.0;
+        let jitter = self.jitter();
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         let since = match member.wish_for(peer) {
             Some(Wish::Add { since, state: WishState::Wanted, .. }) => *since,

@@ -1,18 +1,15 @@
 //! Bringing in those whom a commit of ours added: what they need is left with the log's holder, and
 //! each is sent its summons, once the commit stands in the log and not before.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::summons::{CONTENT_TYPE, PART_LENGTH};
 use meshwork_protocols::fleet::{GroupId, Roster, Step, Summons};
-use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Answer, BlobHash, EntryIndex, LogChain, Request};
 use meshwork_state::{Namespace, StoreError};
 
 use super::{Errand, Sight};
-use crate::command::{CommandError, Outgoing};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
 use crate::fleet::{Offered, SummonsRow, Wish, key};
@@ -117,26 +114,6 @@ impl Desk {
         } else {
             self.refused(step, id);
             Ok(())
-        }
-    }
-
-    /// Sends a message of the router's own to a peer; whether it was taken on.
-    pub(super) fn tell(
-        &mut self,
-        step: &mut Transition<'_>,
-        to: AgentId,
-        content_type: &str,
-        body: Vec<u8>,
-        lifetime: Duration,
-    ) -> Result<bool, StoreError> {
-        let Ok(content_type) = content_type.to_string().parse() else {
-            return Err(StoreError::Damaged);
-        };
-        let outgoing = Outgoing { to, id: None, content_type, body, lifetime, ordered: false };
-        match self.send(step, outgoing, false) {
-            Ok(_) => Ok(true),
-            Err(CommandError::Store(error)) => Err(error),
-            Err(_) => Ok(false),
         }
     }
 

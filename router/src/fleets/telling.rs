@@ -15,8 +15,6 @@ use super::Member;
 use super::summoning::SUMMONED;
 use crate::desk::Desk;
 use crate::fleet::{GroupLog, Stage};
-use crate::inbox::Delivery;
-use crate::peer::Standing;
 use crate::transition::Transition;
 
 /// How long a member that was told of a move looks for it in the log. Whoever was away reads what it
@@ -67,20 +65,11 @@ impl Desk {
         (member.row.tells_move, member.tells_move) = (false, None);
         member.write(step, &id);
         let body = log_moved::tell(&id, member.row.log(&id).moves());
-        let own = self.config.own;
-        let all: BTreeSet<_> = member.cards.agents().filter(|agent| *agent != own).collect();
+        let all: BTreeSet<_> = self.known_in(id).into_iter().collect();
         for agent in all {
-            if self.peers.standing(&agent) == Some(Standing::Known) {
-                self.tell(step, agent, log_moved::CONTENT_TYPE, body.clone(), SUMMONED)?;
-            }
+            self.tell(step, agent, log_moved::CONTENT_TYPE, body.clone(), SUMMONED)?;
         }
         Ok(())
-    }
-
-    /// Whether a message tells of a move, and this agent takes part in groups.
-    pub(crate) fn is_of_move(&self, delivery: &Delivery) -> bool {
-        let is_typed = delivery.message.content_type.as_str() == log_moved::CONTENT_TYPE;
-        self.config.fleet.is_some() && delivery.group.is_none() && is_typed
     }
 
     /// An admin says that the log moved. What is none is passed over: it was a message.

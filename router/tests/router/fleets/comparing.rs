@@ -22,9 +22,7 @@ impl World {
         let mut relay = Relay::new(disk, Arc::new(Pure), Limits::default());
         relay.reopen().unwrap();
         self.second_face = Some((relay, to.to_vec()));
-        for (place, ask, _) in std::mem::take(&mut self.waiting) {
-            self.answer(place, ask, Err(RelayFailure::Gone));
-        }
+        self.drop_waiting();
     }
 
     /// An agent says that it reads another log than there is, up to the last commit.

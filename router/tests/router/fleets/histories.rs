@@ -8,15 +8,6 @@ use super::*;
 const HEALED_WITHIN: u64 = 10 * 60;
 
 impl World {
-    /// The relay dies and comes back from a copy.
-    pub(super) fn put_back(&mut self, copy: meshwork_relay::storage::MemoryStorage) {
-        self.disk.put_back(copy);
-        self.relay.reopen().unwrap();
-        for (place, ask, _) in std::mem::take(&mut self.waiting) {
-            self.answer(place, ask, Err(RelayFailure::Gone));
-        }
-    }
-
     /// Seconds until all of these are in one epoch and have each of these messages once; those of
     /// their own they do not have.
     pub(super) fn heal(&mut self, places: &[usize], sent: &[(usize, &str)]) -> u64 {
@@ -47,39 +38,8 @@ impl World {
     }
 
     fn has_all(&self, place: usize, sent: &[(usize, &str)]) -> bool {
-        let mut wanted: Vec<_> =
-            sent.iter().filter(|(from, _)| *from != place).map(|(_, body)| *body).collect();
-        let mut here = self.nodes[place].bodies();
-        wanted.sort_unstable();
-        here.sort_unstable();
+        let [here, wanted] = self.bodies_of(place, sent);
         here == wanted
-    }
-
-    /// Until an agent asks the relay to append a commit that takes somebody out, which it is not
-    /// answered.
-    fn hold_removal_back(&mut self, place: usize) -> AskId {
-        let removes = |wish: &Output| match wish {
-            Output::AskRelay { request, .. } => match &**request {
-                Asked::Append(Append { entry: Entry::Commit(commit), .. }) => {
-                    !commit.removed.is_empty()
-                }
-                _ => false,
-            },
-            _ => false,
-        };
-        for _ in 0..10_000 {
-            self.nodes.iter_mut().for_each(Node::commit);
-            let wishes = &mut self.nodes[place].wishes;
-            if let Some(at) = wishes.iter().position(removes)
-                && let Some(Output::AskRelay { ask, .. }) = wishes.remove(at)
-            {
-                return ask;
-            }
-            if !(self.carry_frames() | self.carry_asks()) {
-                self.nodes.iter_mut().for_each(|node| node.pass(Duration::from_secs(1)));
-            }
-        }
-        panic!("nobody is taken out");
     }
 
     fn noticed(&self, place: usize) -> bool {
@@ -233,7 +193,10 @@ fn what_was_said_without_one_who_was_taken_out_is_not_said_to_it_where_that_has_
     world.settle_for(1);
     world.parted.clear();
     // What is sent again may overtake the removal.
-    let ask = world.hold_removal_back(0);
+    let ask = world.hold_back(0, |asked| match asked {
+        Asked::Append(Append { entry: Entry::Commit(commit), .. }) => !commit.removed.is_empty(),
+        _ => false,
+    });
     world.settle_for(3);
     world.answer(0, ask, Err(RelayFailure::Gone));
     let healed = world.heal(&[0, 1, 2, 3], &[(0, "without it")]);

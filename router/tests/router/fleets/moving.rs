@@ -141,41 +141,8 @@ impl World {
     /// What everybody has once of those who did not send it.
     fn assert_bodies(&self, places: &[usize], sent: &[(usize, &str)]) {
         for place in places {
-            let mut wanted: Vec<_> =
-                sent.iter().filter(|(from, _)| from != place).map(|(_, body)| *body).collect();
-            let mut here = self.nodes[*place].bodies();
-            wanted.sort_unstable();
-            here.sort_unstable();
+            let [here, wanted] = self.bodies_of(*place, sent);
             assert_eq!(here, wanted, "agent {place}");
-        }
-    }
-
-    /// What an agent asks the first relay that is like this: nobody answers it yet.
-    fn hold_back(&mut self, place: usize, is_it: impl Fn(&Asked) -> bool) -> AskId {
-        for _ in 0..100 {
-            self.nodes.iter_mut().for_each(Node::commit);
-            let asks = |wish: &Output| match wish {
-                Output::AskRelay { request, relay, .. } => relay.agent == RELAY && is_it(request),
-                _ => false,
-            };
-            let wishes = &mut self.nodes[place].wishes;
-            if let Some(at) = wishes.iter().position(asks)
-                && let Some(Output::AskRelay { ask, .. }) = wishes.remove(at)
-            {
-                return ask;
-            }
-            self.carry_frames();
-            self.carry_asks();
-        }
-        panic!("it asks nothing of the kind");
-    }
-
-    /// The first relay dies and comes back from a copy.
-    fn put_first_back(&mut self, copy: meshwork_relay::storage::MemoryStorage) {
-        self.disk.put_back(copy);
-        self.relay.reopen().unwrap();
-        for (place, ask, _) in std::mem::take(&mut self.waiting) {
-            self.answer(place, ask, Err(RelayFailure::Gone));
         }
     }
 
@@ -569,7 +536,7 @@ fn a_log_that_moved_and_is_put_back_to_a_copy_heals() {
     world.settle_for(2);
     world.send(2, "lost").unwrap();
     world.settle_for(2);
-    world.put_first_back(copy);
+    world.put_back(copy);
     world.settle_for(200);
     assert!(world.saw(0, |what| *what == GroupEvent::OtherHistory));
     world.assert_at(&[0, 1, 2], RELAY, 2);
@@ -606,7 +573,7 @@ fn who_was_away_and_is_shown_a_log_from_before_the_move_is_told_and_comes_back()
     world.settle();
     world.move_log(0, SECOND);
     world.settle_for(2);
-    world.put_first_back(copy);
+    world.put_back(copy);
     world.parted.clear();
     // They go on by themselves, in a log that is none any more.
     world.send(2, "nobody reads it there").unwrap();
@@ -680,7 +647,7 @@ fn a_log_whose_holder_lost_all_of_it_is_founded_again_and_gets_back_what_it_had(
     let mut world = World::with_group(3);
     let empty = meshwork_relay::storage::MemoryStorage::default();
     world.parted = vec![0];
-    world.put_first_back(empty);
+    world.put_back(empty);
     world.settle_in(30, 5);
     assert!((0..3).all(|place| !world.saw(place, |what| *what == GroupEvent::Stranded)));
     world.parted.clear();

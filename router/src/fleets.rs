@@ -285,8 +285,7 @@ impl Member {
     fn due(&self, now: Timestamp) -> Option<Duration> {
         let asked = |commit| self.under_way.contains(&Errand::State(commit));
         let confirm = self.confirm.filter(|(commit, _)| !asked(*commit)).map(|(_, at)| at);
-        // Nothing else is done before the log is read anew and what it lost is back.
-        let is_whole = !(self.row.anew || self.has_lost());
+        let is_whole = self.is_whole();
         let seeks = self.seeks_at().filter(|_| self.row.stage == Stage::Member);
         let with_the_log = match self.row.stage {
             Stage::Stranded => self.way.map(|(_, at)| at),

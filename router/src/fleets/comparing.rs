@@ -179,11 +179,10 @@ impl Desk {
         if same == Some(true) {
             member.comparing.differs = member.comparing.differs.filter(|(who, _)| *who != by);
         }
-        let heals = member.row.heals.is_some_and(|until| until >= step.now.wall);
-        let is_whole = member.row.stage == Stage::Member && !member.row.anew && !member.has_lost();
         if same == Some(false)
-            && is_whole
-            && !heals
+            && member.row.stage == Stage::Member
+            && member.is_whole()
+            && !member.is_healing(step)
             && member.comparing.differs_from(by, step.now.monotonic)
         {
             Self::tell_of_group(step, seen.group, GroupEvent::TwoLogs { with: by });

@@ -220,8 +220,7 @@ impl Desk {
         if is_put_back {
             member.heals(step);
         }
-        let heals = member.row.heals.is_some_and(|until| until >= step.now.wall);
-        if is_put_back || (returns && heals) {
+        if is_put_back || (returns && member.is_healing(step)) {
             self.repeat_later(step, id);
         }
     }
@@ -241,8 +240,7 @@ impl Desk {
 
     /// Whether what led here is not all read again.
     pub(super) fn reads_again(&self, id: GroupId) -> bool {
-        let member = self.fleets.members.get(&id);
-        member.is_some_and(|member| member.row.anew || member.has_lost())
+        self.fleets.members.get(&id).is_some_and(|member| !member.is_whole())
     }
 
     pub(super) fn is_reading_anew(&self, id: GroupId) -> bool {

@@ -111,6 +111,11 @@ impl Member {
         self.history.known.iter().any(|known| !known.stands)
     }
 
+    /// Whether all of the log that led here is read and stands there: nothing else is done before.
+    pub(super) fn is_whole(&self) -> bool {
+        !(self.row.anew || self.has_lost())
+    }
+
     /// How many there are, as far as their cards are here.
     pub(super) fn size(&self) -> usize {
         self.cards.agents().count()
@@ -119,6 +124,11 @@ impl Member {
     /// Whoever comes back within a while has missed what this agent sent.
     pub(super) fn heals(&mut self, step: &Transition<'_>) {
         self.row.heals = Some(step.now.wall + HEALING);
+    }
+
+    /// Whether that is so now.
+    pub(super) fn is_healing(&self, step: &Transition<'_>) -> bool {
+        self.row.heals.is_some_and(|until| until >= step.now.wall)
     }
 }
 

@@ -94,7 +94,7 @@ impl Desk {
         member.told.retain(|_, at| *at + TOLD_EVERY > now);
         let number = member.row.last_commit | WAY;
         // Who is not where the log is leads nobody there.
-        let is_unsure = member.row.anew || member.has_lost() || member.doubt.is_some();
+        let is_unsure = !member.is_whole() || member.doubt.is_some();
         if member.row.stage != Stage::Member
             || is_unsure
             || !sight.has(&from)

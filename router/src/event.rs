@@ -191,6 +191,10 @@ pub enum GroupEvent {
     },
     /// This agent cannot follow the log any more, and asks members for the way back.
     Stranded,
+    /// The holder of the log does not list this agent any more, which has not read that it was taken
+    /// out: others took it out in a history that it does not go by, or the holder lies. It asks
+    /// members for the way back, and who has it as a member lists it again.
+    NotListed,
 }
 
 impl fmt::Display for GroupEvent {
@@ -237,6 +241,9 @@ impl fmt::Display for GroupEvent {
             ),
             Self::Refused => f.write_str("the holder of its log refuses what is asked"),
             Self::Stranded => f.write_str("this agent cannot follow its log any more"),
+            Self::NotListed => f.write_str(
+                "the holder of its log lists this agent no more: taken out by others, or the holder lies",
+            ),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! - `histories` notices that a holder shows another log than the one that was read, `restoring`
 //!   puts back what that lost.
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
+//! - `listing` sees to it that the holder lists those who are members.
 //! - `moving` goes on in another log, at another relay, `telling` says so beside the log.
 //! - `renewing` draws new keys in time.
 //! - `offering` gives relays what others add this agent with.
@@ -23,6 +24,7 @@ mod following;
 mod forking;
 mod histories;
 mod joining;
+mod listing;
 mod moving;
 mod offering;
 mod posting;
@@ -180,6 +182,8 @@ struct Member {
     restores: Option<Duration>,
     /// Until when one that lists somebody is left to admins.
     leaves_lists: Option<Duration>,
+    /// When those are listed anew whom the holder may list otherwise than members have them.
+    lists: Option<Duration>,
     /// When what was sent is sent again.
     repeats: Option<Duration>,
     /// Entries whose new members were not sent their summons.
@@ -227,6 +231,7 @@ impl Member {
         let doubt = judged.any(|it| it.open).then_some(Duration::ZERO);
         let repeats = row.repeats.then_some(Duration::ZERO);
         let tells_move = row.tells_move.then_some(Duration::ZERO);
+        let lists = (!row.mislisted.is_empty()).then_some(Duration::ZERO);
         let comparing = Comparing::of(&row);
         Self {
             row,
@@ -246,6 +251,7 @@ impl Member {
             began_anew: None,
             restores: None,
             leaves_lists: None,
+            lists,
             repeats,
             summons: BTreeSet::new(),
             commit_number: 0,
@@ -299,6 +305,7 @@ impl Member {
                 self.restores.filter(|_| self.is_to_restore()),
                 self.other_logs_due().filter(|_| is_whole),
                 self.compares_at().filter(|_| is_whole),
+                self.lists_at().filter(|_| is_whole),
             ]
             .into_iter()
             .flatten()
@@ -624,6 +631,7 @@ impl Desk {
             Stage::Member => {
                 self.repeat(step, group)?;
                 self.renew(step, group);
+                self.list_anew(step, group)?;
                 self.prepare_move(step, group)?;
                 self.offer_commit(step, group)?;
                 self.append_commit(step, group);

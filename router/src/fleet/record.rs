@@ -66,6 +66,10 @@ pub(crate) struct GroupRow {
     pub(crate) followed: Vec<Passed>,
     /// The number of the next message row.
     pub(crate) next_message: u64,
+    /// Whom the lists of commits in the log took out, in their order.
+    pub(crate) unlisted: Vec<Unlisted>,
+    /// Whom the holder may list otherwise than members have them.
+    pub(crate) mislisted: BTreeSet<AgentId>,
 }
 
 impl GroupRow {
@@ -94,6 +98,8 @@ impl GroupRow {
             passed: Vec::new(),
             followed: Vec::new(),
             next_message: 0,
+            unlisted: Vec::new(),
+            mislisted: BTreeSet::new(),
         }
     }
 
@@ -146,6 +152,16 @@ pub(crate) struct Passed {
     pub(crate) against: BTreeSet<AgentId>,
     /// Whether something was said of it since it was decided whose way this agent goes.
     pub(crate) open: bool,
+}
+
+/// Somebody whom the lists of a commit took out.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Unlisted {
+    /// Where the commit stands.
+    pub(crate) index: u64,
+    pub(crate) agent: AgentId,
+    /// Whether it is confirmed, so that the holder goes by it.
+    pub(crate) counts: bool,
 }
 
 /// A change that this agent wants made.

@@ -38,6 +38,8 @@ struct Pick {
     dropped: Vec<(Wish, Option<GroupEvent>)>,
     /// Whose offers do not count, and why.
     bad: Vec<(AgentId, OfferError)>,
+    /// Whom the log's holder is to list as they are.
+    mislisted: BTreeSet<AgentId>,
 }
 
 impl Desk {
@@ -119,6 +121,9 @@ impl Desk {
             return Ok(pick);
         };
         let is_admin = sight.charter.is_admin(&config.own);
+        if is_admin {
+            pick.mislisted.clone_from(&member.row.mislisted);
+        }
         // What moves the log does nothing else: it was founded for those who are here now.
         if is_admin && let Some((wish, charter)) = member.is_to_move(sight) {
             pick.charter = Some(charter);
@@ -207,7 +212,7 @@ impl Desk {
             epoch: commit.epoch,
             builds_on: Some(EntryIndex(member.row.last_commit)),
             admitted: pick.admitted(sight),
-            removed: pick.unlisted(),
+            removed: pick.unlisted(sight),
             bytes: posted(commit.entry, cards)?,
         };
         member.row.offered = Some(Offered {
@@ -359,16 +364,18 @@ impl Pick {
             if charter.is_admin(agent) { MayAppend::Admin } else { MayAppend::Member }
         };
         let changed = charter.admins.symmetric_difference(&sight.charter.admins).copied();
-        let removed: BTreeSet<_> = self.unlisted().into_iter().collect();
-        let all: BTreeSet<_> =
-            self.add.iter().map(|(offer, _)| offer.agent()).chain(changed).collect();
+        let removed: BTreeSet<_> = self.unlisted(sight).into_iter().collect();
+        let mislisted = self.mislisted.iter().filter(|agent| sight.has(agent)).copied();
+        let added = self.add.iter().map(|(offer, _)| offer.agent());
+        let all: BTreeSet<_> = added.chain(changed).chain(mislisted).collect();
         all.difference(&removed).map(|agent| (*agent, may(agent))).collect()
     }
 
-    /// Who may not any longer: whoever goes, and does not come in anew.
-    fn unlisted(&self) -> Vec<AgentId> {
+    /// Who may not any longer: whoever goes, or is gone, and does not come in anew.
+    fn unlisted(&self, sight: &Sight) -> Vec<AgentId> {
         let stays = |agent: &&AgentId| !self.add.iter().any(|(offer, _)| offer.agent() == **agent);
-        self.remove.iter().filter(stays).copied().collect()
+        let gone = self.mislisted.iter().filter(|agent| !sight.has(agent));
+        self.remove.iter().chain(gone).filter(stays).copied().collect()
     }
 }
 

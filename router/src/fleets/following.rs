@@ -18,6 +18,7 @@ use meshwork_protocols::wire::{MAX_LIFETIME, Message};
 use meshwork_state::{Namespace, StoreError};
 
 use super::histories::{Asked, Part};
+use super::listing::{named, named_by};
 use super::{Errand, Member};
 use crate::choice::Protocol;
 use crate::desk::Desk;
@@ -127,8 +128,10 @@ impl Desk {
             return self.log_is_gone(step, group);
         }
         let Answer::Entries { first, last, chain, entries } = answer else {
-            // Whom the log does not list any more was removed.
-            self.strand(step, group);
+            match answer {
+                Answer::Refused(Refusal::NotListed) => self.not_listed(step, group),
+                _ => self.strand(step, group),
+            }
             return Ok(());
         };
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
@@ -183,6 +186,10 @@ impl Desk {
         if is_over {
             self.was_read_anew(step, group)?;
         }
+        if self.is_out(group) {
+            self.not_listed(step, group);
+            return Ok(());
+        }
         if read / PASS_EVERY > before / PASS_EVERY {
             self.pass(step, group, EntryIndex(read));
         }
@@ -202,9 +209,14 @@ impl Desk {
         logged: &Logged,
         chain: Option<LogChain>,
     ) -> Result<Taken, StoreError> {
+        if let Entry::Commit(commit) = &logged.entry
+            && let Some(member) = self.fleets.members.get_mut(&group)
+        {
+            member.lists(logged.index.0, commit);
+        }
         match &logged.entry {
             Entry::Commit(commit) if commit.builds_on.is_none() => Ok(Taken::Yes),
-            Entry::Commit(commit) if self.led_here(step, group, logged, commit) => Ok(Taken::Yes),
+            Entry::Commit(commit) if self.led_here(step, group, logged, commit)? => Ok(Taken::Yes),
             Entry::Commit(commit) => self.commit_entry(step, group, (logged, chain), commit),
             Entry::Message(bytes) => self.message_entry(step, group, logged, bytes),
             Entry::Statement(statement) => {
@@ -261,6 +273,7 @@ impl Desk {
         // 3. It is the last commit from now on.
         member.row.last_commit = logged.index.0;
         let place = (logged.index.0, chain.unwrap_or_default());
+        let had = named_by(member.row.offered.as_ref().filter(|_| came.is_none()))?;
         let sight = match self.sight(step, id)? {
             Ok(sight) => sight,
             Err(_) => return Err(StoreError::Damaged),
@@ -268,10 +281,16 @@ impl Desk {
         self.keep_cards(step, id, cards, &sight);
         self.goes_by(step, id, logged, commit, sight.epoch);
         self.wait_for_those_left(step, id, &sight)?;
+        self.lists_are_missing(step, id, (had, commit));
         let by = came.as_ref().map_or(self.config.own, |change| change.author);
         match came {
             None => self.own_commit_stands(step, id, place, &sight)?,
-            Some(Change { author, epoch, added, .. }) => {
+            Some(Change { author, epoch, added, removed, new_charter }) => {
+                if author != logged.author {
+                    let all = if new_charter { sight.agents() } else { BTreeSet::new() };
+                    let had = added.iter().copied().chain(removed).chain(all);
+                    self.lists_are_missing(step, id, (had, commit));
+                }
                 Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
                 self.others_missed(step, id, author != logged.author, returns);
                 self.take_turn(step, id, added.len(), &sight);
@@ -325,6 +344,10 @@ impl Desk {
         member.passed_over(logged.index.0, author);
         if member.size() <= super::forking::A_PAIR {
             self.doubts(step, id);
+        }
+        // The holder takes its lists all the same.
+        if let Entry::Commit(commit) = &logged.entry {
+            self.are_mislisted(step, id, named(commit).copied());
         }
         if !self.is_reading_anew(id) {
             self.withdraw_commit(step, id)?;
@@ -485,6 +508,7 @@ impl Desk {
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
         match statement.kind {
             StatementKind::Confirmed => {
+                member.lists_count(statement.on.0);
                 self.goes_on(step, group, Some(statement.on.0), author);
                 self.is_confirmed(group, statement.on.0);
             }

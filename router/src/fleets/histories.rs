@@ -14,6 +14,7 @@ use meshwork_protocols::relay::{Append, Commit, EntryIndex, LogChain, Logged, Re
 use meshwork_state::{Namespace, StoreError};
 
 use super::following::log_of;
+use super::listing::named;
 use super::moving::founding;
 use super::{Errand, LONGEST_REST, Member};
 use crate::desk::Desk;
@@ -211,15 +212,16 @@ impl Desk {
         id: GroupId,
         logged: &Logged,
         commit: &Commit,
-    ) -> bool {
+    ) -> Result<bool, StoreError> {
         let own = self.config.own;
-        let Some(member) = self.fleets.members.get_mut(&id) else { return false };
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(false) };
         if !member.has_lost() {
-            return false;
+            return Ok(false);
         }
         let hash = self.config.provider.digest(&[&commit.bytes.0]);
         let is_it = |known: &&mut Known| known.hash == hash && !known.stands;
-        let Some(known) = member.history.known.iter_mut().find(is_it) else { return false };
+        let Some(known) = member.history.known.iter_mut().find(is_it) else { return Ok(false) };
+        let epoch = known.epoch;
         (known.index, known.stands) = (logged.index.0, true);
         member.history.write(step, key::history(&id));
         member.row.last_commit = logged.index.0;
@@ -229,7 +231,11 @@ impl Desk {
             self.confirm_later(step, id, logged.index, size);
             self.restores_later(step, id);
         }
-        true
+        if let Some(row) = CommitRow::read(step, &key::commit(&id, epoch))? {
+            let had = named(&row.commit).copied();
+            self.lists_are_missing(step, id, (had, commit));
+        }
+        Ok(true)
     }
 
     /// A commit led to another epoch.
@@ -295,6 +301,7 @@ impl Member {
         (self.row.anew, self.row.read, self.row.chain) = (true, 0, None);
         self.row.passed.clear();
         self.row.followed.clear();
+        self.row.unlisted.clear();
         self.comparing.begin_elsewhere();
         (self.caught_up, self.promised) = (false, 0);
         (self.confirm, self.doubt, self.leaves_lists) = (None, None, None);

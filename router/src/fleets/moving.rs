@@ -318,6 +318,9 @@ impl Member {
         self.comparing.begin_elsewhere();
         self.row.passed.clear();
         self.row.followed.clear();
+        // It was founded for those who are members now.
+        self.row.unlisted.clear();
+        self.row.mislisted.clear();
         self.appended.clear();
         (self.promised, self.caught_up, self.commit_answered) = (begin, false, None);
         (self.confirm, self.doubt, self.leaves_lists) = (None, None, None);

@@ -284,6 +284,7 @@ impl Desk {
             member.row.chain = member.row.way.take();
             member.row.commit_chain = member.row.chain.map(|chain| (after, chain));
             member.comparing.begin_elsewhere();
+            member.row.unlisted.clear();
             member.history.known.iter_mut().for_each(|known| known.stands = false);
             member.history.write(step, key::history(&id));
         }

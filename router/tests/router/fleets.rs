@@ -4,6 +4,7 @@
 mod comparing;
 mod disk;
 mod histories;
+mod listing;
 mod moving;
 mod receipts;
 mod sending;
@@ -522,6 +523,21 @@ fn a_summons_that_a_later_one_overtook_does_not_replace_it() {
     world.invite(0, &[1], false);
     summon_as_of(&mut world, Duration::from_secs(5));
     world.join(1);
+}
+
+#[test]
+fn a_later_summons_replaces_one_whose_makers_clock_was_ahead() {
+    let mut world = World::new(3);
+    world.found();
+    world.invite(0, &[1], false);
+    // It is taken out before it answers, and brought in again by a clock that was set back.
+    world.remove(0, 1);
+    let wall = world.nodes[0].now.wall;
+    world.nodes[0].now.wall = wall.saturating_sub(Duration::from_secs(200));
+    world.invite(0, &[1], false);
+    world.join(1);
+    world.settle_for(5);
+    world.assert_one(&[0, 1]);
 }
 
 #[test]

@@ -220,7 +220,7 @@ fn failure(agent: &Agent, wanted: &Wanted<'_>, what: GroupEvent) -> Option<Fault
         GroupEvent::NotAdmin => Code::NotAdmin,
         GroupEvent::NotChanged { why } => return Some(GroupError::Rule(why).into()),
         GroupEvent::Refused => Code::LogAway,
-        GroupEvent::Stranded => Code::GroupStranded,
+        GroupEvent::NotListed | GroupEvent::Stranded => Code::GroupStranded,
         _ => return None,
     };
     Some(Fault::new(code, what.to_string()))

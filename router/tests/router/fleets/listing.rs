@@ -12,7 +12,7 @@ impl World {
     fn may_append(&mut self, place: usize) -> bool {
         let log = LogId(*self.group.as_bytes());
         // The same bytes would be answered as they were.
-        let number = self.log().len() as u8;
+        let number = u8::try_from(self.log().len()).unwrap();
         let entry = Entry::Message(vec![1, number].into());
         let said = self.say(place, Asked::Append(Append { log, entry }));
         matches!(said, Some(Said::Appended(_)))

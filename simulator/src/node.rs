@@ -6,6 +6,7 @@ mod disk_work;
 mod groups;
 mod habits;
 mod links;
+mod overtaken;
 mod process;
 mod quic;
 mod relays;

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use meshwork_protocols::time::Timestamp;
-use meshwork_router::{Group, GroupCommit, Input};
+use meshwork_router::{BatchId, Group, GroupCommit, Input};
+use meshwork_state::Batch;
 
+use super::overtaken::Overtaken;
 use super::process::Process;
 use super::surroundings::Surroundings;
 use super::{Crash, DiskFate};
@@ -18,6 +20,7 @@ use crate::note::{Decision, Deed};
 #[derive(Debug)]
 pub(super) struct DiskWork {
     pub(super) group: GroupCommit,
+    pub(super) overtaken: Overtaken,
     /// The commit under way, until the disk is done with it.
     writing: Option<Group>,
     /// How the disk was done with it, until the driver hears of it.
@@ -34,6 +37,7 @@ impl DiskWork {
     pub(super) fn new(restored: bool) -> Self {
         Self {
             group: GroupCommit::new(),
+            overtaken: Overtaken::default(),
             writing: None,
             done: None,
             accepts_restore: restored,
@@ -45,6 +49,12 @@ impl DiskWork {
     pub(super) const fn next_timeout(&self) -> Option<Duration> {
         self.witness_rests
     }
+
+    /// Takes a batch of the router's.
+    pub(super) fn add(&mut self, id: BatchId, batch: Batch) {
+        self.overtaken.add(&batch);
+        self.group.add(id, batch);
+    }
 }
 
 impl Process {
@@ -52,6 +62,7 @@ impl Process {
     pub(super) fn begin_commit(&mut self, around: &mut Surroundings<'_>) {
         let Some(group) = self.disk_work.group.begin() else { return };
         self.disk_work.writing = Some(group);
+        self.disk_work.overtaken.begin();
         let least = self.habits.disk.least_latency;
         let takes = self.random.span(least, self.habits.disk.most_latency.max(least));
         around.later(takes, Happening::DiskDone(around.host, self.start));
@@ -75,6 +86,7 @@ impl Process {
         let batch = group.batch();
         let durable = self.state.commit(batch).is_ok();
         self.disk_work.witness_lags |= durable;
+        self.disk_work.overtaken.end(durable);
         around.did(&Deed::Committed { rows: batch.len(), durable });
         around.checker.committed(around.host, durable, fate);
         match fate {
@@ -107,7 +119,7 @@ impl Process {
                 while let Some(output) = self.router.poll() {
                     if let meshwork_router::Output::Commit(id, batch) = output {
                         around.decided(&Decision::Commit(batch.len()));
-                        self.disk_work.group.add(id, batch);
+                        self.disk_work.add(id, batch);
                     }
                 }
             }
@@ -124,6 +136,7 @@ impl Process {
             return Ok(false);
         }
         self.reopen(around)?;
+        self.disk_work.overtaken.lose();
         self.at_relays.store_was_opened_again();
         if let Some(input) = self.disk_work.group.reopened() {
             self.router.handle(around.read_clock(), input);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use meshwork_protocols::fleet::{GroupId, LogEntry, Posting};
 use meshwork_protocols::identity::{Address, Relay};
 use meshwork_protocols::relay::{Append, Entry, Request as Asking};
+use meshwork_protocols::secret::SecretBytes;
 use meshwork_router::{
     Answer, CommandError, GroupEvent, GroupRequest, GroupSummary, Level, Request,
 };
@@ -189,21 +190,21 @@ impl Process {
         let group = group.map_or(log.0, |group| *group.as_bytes());
         let Some((kinds, sealed)) = sealed_in(entry) else { return };
         around.mesh.watched.recorder.left_for_log(&sealed);
-        // Who was taken out by the same commit of its disk keeps nothing of the group.
-        let group_row = [b"G".as_slice(), group.as_slice()].concat();
-        let is_out = matches!(self.state.get(Namespace::Group, &group_row), Ok(None));
         let is_early = |kind: &u8| self.is_durable(*kind, &group, &sealed) == Some(false);
-        if !is_out && kinds.iter().all(is_early) {
+        if kinds.iter().all(is_early) {
             around.checker.violated(Violation::AppendedBeforeDurable { host: around.host });
         }
     }
 
-    /// Whether a row of a group holds what was sealed; nothing where the disk fails at this moment.
+    /// Whether a row of a group holds what was sealed, or did where the same commit of the disk has
+    /// overtaken it; nothing where the disk fails at this moment.
     fn is_durable(&self, kind: u8, group: &[u8; 32], sealed: &[u8]) -> Option<bool> {
         let tag = sealed.last_chunk::<TAG>()?;
         let prefix = [&[kind], group.as_slice()].concat();
         let rows = self.state.scan(Namespace::Group, &prefix, None, usize::MAX).ok()?;
-        Some(rows.iter().any(|(_, row)| row.expose().windows(TAG).any(|part| part == tag)))
+        let holds = |row: &SecretBytes| row.expose().windows(TAG).any(|part| part == tag);
+        let overtaken = &mut self.disk_work.overtaken.durable(&prefix);
+        Some(rows.iter().any(|(_, row)| holds(row)) || overtaken.any(holds))
     }
 }
 

@@ -300,7 +300,7 @@ impl Process {
             Output::Commit(id, batch) => {
                 around.decided(&Decision::Commit(batch.len()));
                 self.at_relays.batch_comes_out(id);
-                self.disk_work.group.add(id, batch);
+                self.disk_work.add(id, batch);
                 if self.habits.broken == Some(Broken::ReleasesBeforeTheCommit) {
                     self.router.handle(around.read_clock(), Input::Committed(id));
                 }

@@ -213,6 +213,9 @@ impl Desk {
             && let Some(member) = self.fleets.members.get_mut(&group)
         {
             member.lists(logged.index.0, commit);
+            if commit.builds_on.is_none() {
+                member.row.last_commit = logged.index.0;
+            }
         }
         match &logged.entry {
             Entry::Commit(commit) if commit.builds_on.is_none() => Ok(Taken::Yes),

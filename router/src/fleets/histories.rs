@@ -299,6 +299,8 @@ impl Member {
     fn begin_anew(&mut self, step: &Transition<'_>) {
         self.began_anew = Some(step.now.monotonic);
         (self.row.anew, self.row.read, self.row.chain) = (true, 0, None);
+        // Whatever stood at its place is another by now.
+        self.row.last_commit = 0;
         self.row.passed.clear();
         self.row.followed.clear();
         self.row.unlisted.clear();

@@ -545,6 +545,31 @@ fn a_log_that_moved_and_is_put_back_to_a_copy_heals() {
 }
 
 #[test]
+fn a_commit_that_another_has_put_back_at_its_old_place_is_not_put_back_once_more() {
+    // A log in which no commit stands but the one that began it.
+    let mut world = World::with_group(3);
+    world.move_log(0, SECOND);
+    world.settle();
+    world.move_log(0, RELAY);
+    world.settle_for(2);
+    let copy = world.disk.copy();
+    world.rotate(1);
+    world.settle();
+    world.put_back(copy);
+    // What one asks for comes to the relay when another has put the commit back already.
+    let is_commit =
+        |asked: &Asked| matches!(asked, Asked::Append(Append { entry: Entry::Commit(_), .. }));
+    let (ask, request) = world.take_later(2, is_commit);
+    world.settle_for(2);
+    let said = world.say(2, request).unwrap();
+    world.answer(2, ask, Ok(said));
+    world.settle_for(60);
+    world.assert_at(&[0, 1, 2], RELAY, 2);
+    let passed_over = |what: &GroupEvent| matches!(what, GroupEvent::PassedOver { .. });
+    assert!((0..3).all(|place| !world.saw(place, passed_over)));
+}
+
+#[test]
 fn who_was_away_and_finds_the_holder_before_gone_is_told_and_comes_back() {
     let mut world = World::with_group(3);
     world.parted = vec![2];

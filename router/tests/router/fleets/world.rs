@@ -161,10 +161,19 @@ impl World {
 
     /// The same, once it is asked.
     pub(super) fn hold_back(&mut self, place: usize, is_it: impl Fn(&Asked) -> bool) -> AskId {
+        self.take_later(place, is_it).0
+    }
+
+    /// The same, with what is asked.
+    pub(super) fn take_later(
+        &mut self,
+        place: usize,
+        is_it: impl Fn(&Asked) -> bool,
+    ) -> (AskId, Asked) {
         for _ in 0..10_000 {
             self.nodes.iter_mut().for_each(Node::commit);
-            if let Some((ask, _)) = self.take(place, &is_it) {
-                return ask;
+            if let Some(taken) = self.take(place, &is_it) {
+                return taken;
             }
             if !(self.carry_frames() | self.carry_asks()) {
                 self.nodes.iter_mut().for_each(|node| node.pass(Duration::from_secs(1)));

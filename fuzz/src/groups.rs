@@ -51,6 +51,7 @@ pub(crate) fn stories() -> Vec<(&'static str, Vec<u8>)> {
         Entry::Commit(commit),
         said(StatementKind::CannotProcess),
         said(StatementKind::Confirmed),
+        said(StatementKind::PutsBack),
         Entry::Message(vec![7; 40].into()),
     ];
     let logged = (2..).zip(entries).map(|(index, entry)| Logged {
@@ -60,7 +61,7 @@ pub(crate) fn stories() -> Vec<(&'static str, Vec<u8>)> {
         entry,
     });
     let entries = logged.collect();
-    let (first, last) = (EntryIndex(1), EntryIndex(5));
+    let (first, last) = (EntryIndex(1), EntryIndex(6));
     let read = Said::Entries { first, last, chain: LogChain::START, entries };
     let appended = Said::Appended(EntryIndex(2));
     let answer = |said: &Said| step(0, &said.encode());

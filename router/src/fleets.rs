@@ -132,6 +132,8 @@ enum Errand {
     Return,
     /// The commit of this epoch is put back into a log that lost it.
     Restore(u64),
+    /// The others are told that commits of our own are.
+    PutBack,
 }
 
 /// The groups.
@@ -180,6 +182,8 @@ struct Member {
     began_anew: Option<Duration>,
     /// When a lost commit is put back.
     restores: Option<Duration>,
+    /// Whether the others were told that commits of our own are.
+    told_put_back: bool,
     /// Until when one that lists somebody is left to admins.
     leaves_lists: Option<Duration>,
     /// When those are listed anew whom the holder may list otherwise than members have them.
@@ -250,6 +254,7 @@ impl Member {
             foundings: 0,
             began_anew: None,
             restores: None,
+            told_put_back: false,
             leaves_lists: None,
             lists,
             repeats,
@@ -511,6 +516,7 @@ impl Desk {
             Errand::Offer(peer) => self.offer_came(step, group, peer, answer),
             Errand::Return => return self.return_answered(step, group, &answer),
             Errand::Restore(epoch) => self.restore_answered(step, group, epoch, &answer),
+            Errand::PutBack => self.put_back_is_told(group),
         }
         Ok(())
     }

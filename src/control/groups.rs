@@ -174,6 +174,8 @@ pub enum EntryKind {
     Confirmed,
     /// A member cannot process a commit.
     CannotProcess,
+    /// A member puts commits of its own back, which the log lost.
+    PutsBack,
     /// The group founded anew.
     Refounding,
 }
@@ -192,6 +194,7 @@ impl EntryKind {
             Self::Message => "message",
             Self::Confirmed => "confirmed",
             Self::CannotProcess => "cannot process",
+            Self::PutsBack => "puts back",
             Self::Refounding => "refounding",
         }
     }

@@ -435,6 +435,7 @@ fn entries() -> Vec<GroupEntry> {
         entry(EntryKind::Message),
         on(EntryKind::Confirmed),
         on(EntryKind::CannotProcess),
+        on(EntryKind::PutsBack),
         on(EntryKind::Refounding),
     ]
 }

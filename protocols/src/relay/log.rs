@@ -100,6 +100,8 @@ pub enum StatementKind {
     Confirmed,
     /// It cannot be processed.
     CannotProcess,
+    /// Its own commits, which the log lost, stand again behind this one.
+    PutsBack,
 }
 
 /// A fleet founded anew.

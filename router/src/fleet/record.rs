@@ -54,6 +54,8 @@ pub(crate) struct GroupRow {
     pub(crate) heals: Option<WallTime>,
     /// Whether what was sent lately is to be sent again.
     pub(crate) repeats: bool,
+    /// Who said last that it puts its own commits back.
+    pub(crate) puts_back: Option<AgentId>,
     /// What is to be changed by commits of our own, in order.
     pub(crate) wishes: Vec<Wish>,
     /// The commit that waits for the log.
@@ -92,6 +94,7 @@ impl GroupRow {
             gave_way: false,
             heals: None,
             repeats: false,
+            puts_back: None,
             wishes: Vec::new(),
             offered: None,
             renew: None,
@@ -278,6 +281,8 @@ pub(crate) struct Known {
     pub(crate) index: u64,
     /// Whether it stands in the log, as far as that was read.
     pub(crate) stands: bool,
+    /// Whether this agent made it.
+    pub(crate) own: bool,
     /// The length of what is kept of it; zero where it is kept no more.
     pub(crate) length: usize,
 }

@@ -282,7 +282,7 @@ impl Desk {
             Err(_) => return Err(StoreError::Damaged),
         };
         self.keep_cards(step, id, cards, &sight);
-        self.goes_by(step, id, logged, commit, sight.epoch);
+        self.goes_by(step, id, logged, commit, (sight.epoch, came.is_none()));
         self.wait_for_those_left(step, id, &sight)?;
         self.lists_are_missing(step, id, (had, commit));
         let by = came.as_ref().map_or(self.config.own, |change| change.author);
@@ -295,7 +295,7 @@ impl Desk {
                     self.lists_are_missing(step, id, (had, commit));
                 }
                 Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
-                self.others_missed(step, id, author != logged.author, returns);
+                self.others_missed(step, id, (author, logged.author), returns);
                 self.take_turn(step, id, added.len(), &sight);
                 self.confirm_later(step, id, logged.index, sight.members.len());
             }
@@ -523,6 +523,10 @@ impl Desk {
                     Self::tell_of_group(step, group, GroupEvent::CannotProcess(author));
                 }
             }
+            StatementKind::PutsBack => {
+                member.row.puts_back = Some(author);
+                member.heals(step);
+            }
         }
     }
 
@@ -573,9 +577,7 @@ impl Desk {
         on: EntryIndex,
         kind: StatementKind,
     ) {
-        let statement = Statement { on, kind, bytes: Opaque::default() };
-        let append = Append { log: log_of(group), entry: Entry::Statement(statement) };
-        self.errand(step, group, Errand::State(on.0), Request::Append(append));
+        self.errand(step, group, Errand::State(on.0), statement(group, on, kind));
     }
 
     /// What was to be said of a commit was said.
@@ -627,6 +629,12 @@ impl Desk {
 /// Messages are sealed under hybrid keys, and signed as the suite says.
 const POSTURE: Posture =
     Posture { encryption: Strength::Hybrid, authentication: Strength::Classical };
+
+/// What says something of a commit.
+pub(super) fn statement(group: GroupId, on: EntryIndex, kind: StatementKind) -> Request {
+    let statement = Statement { on, kind, bytes: Opaque::default() };
+    Request::Append(Append { log: log_of(group), entry: Entry::Statement(statement) })
+}
 
 /// The first entry of a group's first log, which lists its founder.
 fn founding(own: AgentId) -> Entry {

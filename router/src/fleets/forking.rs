@@ -195,7 +195,7 @@ impl Desk {
         id: GroupId,
         logged: &Logged,
         commit: &Commit,
-        epoch: u64,
+        (epoch, own): (u64, bool),
     ) {
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         member.follows(logged.index.0, logged.author);
@@ -203,7 +203,7 @@ impl Desk {
         let offered = member.row.offered.as_ref();
         let wishes: alloc::vec::Vec<Wish> =
             offered.map(|offered| offered.wishes.clone()).unwrap_or_default();
-        let place = (logged.index.0, epoch.saturating_sub(1));
+        let place = (logged.index.0, epoch.saturating_sub(1), own);
         self.remember(step, id, place, commit, &wishes);
     }
 
@@ -213,10 +213,12 @@ impl Desk {
         &mut self,
         step: &Transition<'_>,
         id: GroupId,
-        is_put_back: bool,
+        (author, appended_by): (AgentId, AgentId),
         returns: bool,
     ) {
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let is_told = member.row.puts_back == Some(author) && member.is_healing(step);
+        let is_put_back = author != appended_by || is_told;
         if is_put_back {
             member.heals(step);
         }

@@ -243,7 +243,7 @@ impl Desk {
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
-        (index, epoch): (u64, u64),
+        (index, epoch, own): (u64, u64, bool),
         commit: &Commit,
         wishes: &[Wish],
     ) {
@@ -253,7 +253,7 @@ impl Desk {
         let commit = Commit { builds_on: None, ..commit.clone() };
         let length = commit.bytes.len();
         CommitRow { commit, wishes }.write(step, key::commit(&id, epoch));
-        let known = Known { epoch, hash, index, stands: true, length };
+        let known = Known { epoch, hash, index, stands: true, own, length };
         member.history.remember(known, |epoch| {
             step.delete(Namespace::Group, key::commit(&id, epoch));
         });
@@ -298,6 +298,7 @@ impl Desk {
 impl Member {
     fn begin_anew(&mut self, step: &Transition<'_>) {
         self.began_anew = Some(step.now.monotonic);
+        self.told_put_back = false;
         (self.row.anew, self.row.read, self.row.chain) = (true, 0, None);
         // Whatever stood at its place is another by now.
         self.row.last_commit = 0;
@@ -351,7 +352,7 @@ mod tests {
     use super::*;
 
     fn known(epoch: u64, length: usize) -> Known {
-        Known { epoch, hash: [0; 32], index: epoch, stands: true, length }
+        Known { epoch, hash: [0; 32], index: epoch, stands: true, own: false, length }
     }
 
     #[test]

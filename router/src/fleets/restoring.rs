@@ -8,11 +8,13 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::{GroupId, Payload};
-use meshwork_protocols::relay::{Answer, Append, Commit, Entry, EntryIndex, Refusal, Request};
+use meshwork_protocols::relay::{
+    Answer, Append, Commit, Entry, EntryIndex, Refusal, Request, StatementKind,
+};
 use meshwork_protocols::time::WallTime;
 use meshwork_state::{Namespace, StoreError};
 
-use super::following::log_of;
+use super::following::{log_of, statement};
 use super::posting::Waiting;
 use super::{Errand, Member};
 use crate::command::CommandError;
@@ -108,9 +110,10 @@ impl Desk {
         loop {
             let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(false) };
             let Some(lost) = member.history.known.iter_mut().find(|known| !known.stands) else {
+                member.told_put_back = false;
                 return Ok(false);
             };
-            let epoch = lost.epoch;
+            let (epoch, is_own) = (lost.epoch, lost.own);
             let Some(row) = CommitRow::read(step, &key::commit(&id, epoch))? else {
                 // Nothing of it is kept: what builds on it shows who is ahead.
                 lost.stands = true;
@@ -118,9 +121,29 @@ impl Desk {
                 continue;
             };
             if member.is_to_restore() && member.restores.is_none_or(|at| at <= now) {
-                self.restore_commit(step, id, epoch, row.commit)?;
+                if is_own && !member.told_put_back {
+                    self.tell_put_back(step, id);
+                } else {
+                    self.restore_commit(step, id, epoch, row.commit)?;
+                }
             }
             return Ok(true);
+        }
+    }
+
+    /// A commit that another puts back is known by who appends it, and our own by what is said before:
+    /// whoever reads it as the first time has written meanwhile what we may not open any more.
+    fn tell_put_back(&mut self, step: &mut Transition<'_>, id: GroupId) {
+        let Some(member) = self.fleets.members.get(&id) else { return };
+        let on = EntryIndex(member.row.last_commit);
+        let says = statement(id, on, StatementKind::PutsBack);
+        self.errand(step, id, Errand::PutBack, says);
+    }
+
+    /// It stands before them, or the log takes it not: they are put back all the same.
+    pub(super) fn put_back_is_told(&mut self, id: GroupId) {
+        if let Some(member) = self.fleets.members.get_mut(&id) {
+            member.told_put_back = true;
         }
     }
 

@@ -278,7 +278,7 @@ impl Desk {
         {
             let (epoch, after) = (commit.epoch, commit.builds_on.map_or(index, |after| after.0));
             self.begin_history(step, id, epoch);
-            self.remember(step, id, (index, epoch), &commit, &[]);
+            self.remember(step, id, (index, epoch, true), &commit, &[]);
             let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
             (member.row.read, member.row.last_commit) = (after, after);
             member.row.chain = member.row.way.take();

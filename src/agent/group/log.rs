@@ -42,6 +42,8 @@ pub enum LoggedKind {
     Confirmed(u64),
     /// A member cannot process the commit at this place.
     CannotProcess(u64),
+    /// Its author puts commits of its own back behind this one, which the log lost.
+    PutsBack(u64),
     /// The group founded anew, without the commit at this place.
     Refounding(u64),
 }
@@ -88,6 +90,7 @@ impl From<relay::Logged> for Logged {
                 let kind = match statement.kind {
                     StatementKind::Confirmed => LoggedKind::Confirmed(statement.on.0),
                     StatementKind::CannotProcess => LoggedKind::CannotProcess(statement.on.0),
+                    StatementKind::PutsBack => LoggedKind::PutsBack(statement.on.0),
                 };
                 (kind, statement.bytes)
             }

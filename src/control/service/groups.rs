@@ -357,6 +357,7 @@ fn shown(agent: &Agent, logged: Logged) -> GroupEntry {
         LoggedKind::CannotProcess(on) => {
             (entry.kind, entry.on) = (EntryKind::CannotProcess, Some(on));
         }
+        LoggedKind::PutsBack(on) => (entry.kind, entry.on) = (EntryKind::PutsBack, Some(on)),
         LoggedKind::Refounding(on) => (entry.kind, entry.on) = (EntryKind::Refounding, Some(on)),
     }
     entry

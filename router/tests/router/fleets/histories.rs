@@ -206,6 +206,25 @@ fn what_was_said_without_one_who_was_taken_out_is_not_said_to_it_where_that_has_
 }
 
 #[test]
+fn who_alone_is_three_epochs_ahead_of_a_log_reads_what_was_written_there_without_it() {
+    let mut world = World::with_group(3);
+    let (copy, before) = (world.disk.copy(), world.summary(0).epoch);
+    world.parted = vec![1, 2];
+    for _ in 0..3 {
+        world.rotate(0);
+        world.settle();
+    }
+    world.put_back(copy);
+    world.parted = vec![0];
+    world.send(1, "theirs").unwrap();
+    world.settle_for(1);
+    world.parted.clear();
+    let healed = world.heal(&[0, 1, 2], &[(1, "theirs")]);
+    println!("three epochs of one alone: healed after {healed} s");
+    assert_eq!(world.summary(1).epoch, before + 3, "its commits are put back");
+}
+
+#[test]
 fn what_was_answered_and_not_read_before_the_log_lost_it_is_appended_again() {
     let mut world = World::with_group(2);
     let copy = world.disk.copy();

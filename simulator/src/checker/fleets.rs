@@ -182,8 +182,9 @@ impl FleetPromises {
                         && message.accepted.is_some_and(|(_, known)| known == id)
                 };
                 // Beside another history it may stand where those do not read it who prevail: its
-                // sender sees to it that they do, if it is still a member then.
-                let is_one = self.heals_since.is_none();
+                // sender sees to it that they do, if it is still a member then. Who is a member no
+                // more is told late of what it read before.
+                let is_one = self.heals_since.is_none() && (self.history == 0 || self.is_in(host));
                 if let Some(message) = self.messages.values_mut().find(of_host) {
                     message.logged = is_one;
                 }

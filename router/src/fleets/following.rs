@@ -18,7 +18,7 @@ use meshwork_protocols::wire::{MAX_LIFETIME, Message};
 use meshwork_state::{Namespace, StoreError};
 
 use super::histories::{Asked, Part};
-use super::listing::{named, named_by};
+use super::listing::named;
 use super::{Errand, Member};
 use crate::choice::Protocol;
 use crate::desk::Desk;
@@ -209,17 +209,7 @@ impl Desk {
         logged: &Logged,
         chain: Option<LogChain>,
     ) -> Result<Taken, StoreError> {
-        if let Entry::Commit(commit) = &logged.entry
-            && let Some(member) = self.fleets.members.get_mut(&group)
-        {
-            member.lists(logged.index.0, commit);
-            if commit.builds_on.is_none() {
-                member.row.last_commit = logged.index.0;
-            }
-        }
         match &logged.entry {
-            Entry::Commit(commit) if commit.builds_on.is_none() => Ok(Taken::Yes),
-            Entry::Commit(commit) if self.led_here(step, group, logged, commit)? => Ok(Taken::Yes),
             Entry::Commit(commit) => self.commit_entry(step, group, (logged, chain), commit),
             Entry::Message(bytes) => self.message_entry(step, group, logged, bytes),
             Entry::Statement(statement) => {
@@ -232,6 +222,25 @@ impl Desk {
     }
 
     fn commit_entry(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        (logged, chain): (&Logged, Option<LogChain>),
+        commit: &Commit,
+    ) -> Result<Taken, StoreError> {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(Taken::Over) };
+        member.lists(logged.index.0, commit);
+        if commit.builds_on.is_none() {
+            member.row.last_commit = logged.index.0;
+            return Ok(Taken::Yes);
+        }
+        if self.led_here(step, id, logged, commit)? {
+            return Ok(Taken::Yes);
+        }
+        self.process_commit(step, id, (logged, chain), commit)
+    }
+
+    fn process_commit(
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
@@ -276,7 +285,6 @@ impl Desk {
         // 3. It is the last commit from now on.
         member.row.last_commit = logged.index.0;
         let place = (logged.index.0, chain.unwrap_or_default());
-        let had = named_by(member.row.offered.as_ref().filter(|_| came.is_none()))?;
         let sight = match self.sight(step, id)? {
             Ok(sight) => sight,
             Err(_) => return Err(StoreError::Damaged),
@@ -284,16 +292,12 @@ impl Desk {
         self.keep_cards(step, id, cards, &sight);
         self.goes_by(step, id, logged, commit, (sight.epoch, came.is_none()));
         self.wait_for_those_left(step, id, &sight)?;
+        let had = self.listed_by(id, came.as_ref(), logged.author, &sight)?;
         self.lists_are_missing(step, id, (had, commit));
         let by = came.as_ref().map_or(self.config.own, |change| change.author);
         match came {
             None => self.own_commit_stands(step, id, place, &sight)?,
-            Some(Change { author, epoch, added, removed, new_charter }) => {
-                if author != logged.author {
-                    let all = if new_charter { sight.agents() } else { BTreeSet::new() };
-                    let had = added.iter().copied().chain(removed).chain(all);
-                    self.lists_are_missing(step, id, (had, commit));
-                }
+            Some(Change { author, epoch, added, .. }) => {
                 Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
                 self.others_missed(step, id, (author, logged.author), returns);
                 self.take_turn(step, id, added.len(), &sight);

@@ -302,15 +302,21 @@ impl Member {
         (self.row.anew, self.row.read, self.row.chain) = (true, 0, None);
         // Whatever stood at its place is another by now.
         self.row.last_commit = 0;
-        self.row.passed.clear();
-        self.row.followed.clear();
-        self.row.unlisted.clear();
-        self.comparing.begin_elsewhere();
+        self.begin_elsewhere();
         (self.caught_up, self.promised) = (false, 0);
         (self.confirm, self.doubt, self.leaves_lists) = (None, None, None);
         self.history.known.iter_mut().for_each(|known| known.stands = false);
         self.logged.values_mut().for_each(|kept| kept.found = false);
         self.heals(step);
+    }
+
+    /// The log is read from elsewhere: what its entries said so far of others, and of lists, is of
+    /// another.
+    pub(super) fn begin_elsewhere(&mut self) {
+        self.row.passed.clear();
+        self.row.followed.clear();
+        self.row.unlisted.clear();
+        self.comparing.begin_elsewhere();
     }
 }
 

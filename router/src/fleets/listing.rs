@@ -9,15 +9,15 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::fleet::{Change, GroupId};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Append, Commit, Entry, Request};
 use meshwork_state::StoreError;
 
-use super::{Member, request_of};
+use super::{Member, Sight, request_of};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
-use crate::fleet::{Offered, Stage, Unlisted, Wish};
+use crate::fleet::{Stage, Unlisted, Wish};
 use crate::transition::Transition;
 
 /// So many that the lists took out are remembered, the last ones. Those beyond are not known to be
@@ -100,7 +100,33 @@ impl Desk {
         }
     }
 
-    /// A commit of another was put back without the lists that it had: those whom it is about.
+    /// Whom the lists beside a commit were about as its author made it: those of our own are known,
+    /// those of another follow from what it did, where somebody else has put it back.
+    pub(super) fn listed_by(
+        &self,
+        id: GroupId,
+        came: Option<&Change>,
+        appended_by: AgentId,
+        sight: &Sight,
+    ) -> Result<Vec<AgentId>, StoreError> {
+        let Some(Change { author, added, removed, new_charter, .. }) = came else {
+            let offered = self.fleets.members.get(&id).and_then(|it| it.row.offered.as_ref());
+            let request = offered.map(|offered| request_of(&offered.request)).transpose()?;
+            return Ok(match request.as_deref() {
+                Some(Request::Append(Append { entry: Entry::Commit(commit), .. })) => {
+                    named(commit).copied().collect()
+                }
+                _ => Vec::new(),
+            });
+        };
+        if *author == appended_by {
+            return Ok(Vec::new());
+        }
+        let all = if *new_charter { sight.agents() } else { BTreeSet::new() };
+        Ok(added.iter().chain(removed).copied().chain(all).collect())
+    }
+
+    /// A commit was put back without the lists that it had: those whom it is about.
     pub(super) fn lists_are_missing(
         &mut self,
         step: &Transition<'_>,
@@ -154,17 +180,6 @@ impl Desk {
 /// Of whom a commit's lists say something.
 pub(super) fn named(commit: &Commit) -> impl Iterator<Item = &AgentId> {
     commit.admitted.iter().map(|(agent, _)| agent).chain(&commit.removed)
-}
-
-/// Whom the lists of a commit of ours name that waits for the log.
-pub(super) fn named_by(offered: Option<&Offered>) -> Result<Vec<AgentId>, StoreError> {
-    let Some(offered) = offered else { return Ok(Vec::new()) };
-    Ok(match &*request_of(&offered.request)? {
-        Request::Append(Append { entry: Entry::Commit(commit), .. }) => {
-            named(commit).copied().collect()
-        }
-        _ => Vec::new(),
-    })
 }
 
 #[cfg(test)]

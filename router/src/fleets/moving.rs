@@ -315,11 +315,8 @@ impl Member {
         (self.row.chain, self.row.anew) = (Some(LogChain::START), false);
         // That of the first entry, once it is read.
         self.row.commit_chain = None;
-        self.comparing.begin_elsewhere();
-        self.row.passed.clear();
-        self.row.followed.clear();
+        self.begin_elsewhere();
         // It was founded for those who are members now.
-        self.row.unlisted.clear();
         self.row.mislisted.clear();
         self.appended.clear();
         (self.promised, self.caught_up, self.commit_answered) = (begin, false, None);

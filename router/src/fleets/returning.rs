@@ -241,8 +241,7 @@ impl Desk {
                 member.row.stage = Stage::Member;
                 (member.row.anew, member.promised) = (false, *index);
                 (member.row.gave_way, member.row.told_moves) = (false, None);
-                member.row.passed.clear();
-                member.row.followed.clear();
+                member.begin_elsewhere();
                 member.heals(step);
                 if let Some(Offered { request, .. }) = offered {
                     self.came_by(step, id, *index, &request)?;
@@ -283,8 +282,6 @@ impl Desk {
             (member.row.read, member.row.last_commit) = (after, after);
             member.row.chain = member.row.way.take();
             member.row.commit_chain = member.row.chain.map(|chain| (after, chain));
-            member.comparing.begin_elsewhere();
-            member.row.unlisted.clear();
             member.history.known.iter_mut().for_each(|known| known.stands = false);
             member.history.write(step, key::history(&id));
         }

@@ -189,6 +189,9 @@ pub enum GroupEvent {
         /// Which member.
         with: AgentId,
     },
+    /// A member that this agent took for out, by a commit that does not count, was not taken out again
+    /// within ten minutes: what is sent goes to it too.
+    NotRemoved(AgentId),
     /// This agent cannot follow the log any more, and asks members for the way back.
     Stranded,
     /// The holder of the log does not list this agent any more, which has not read that it was taken
@@ -240,6 +243,10 @@ impl fmt::Display for GroupEvent {
                 "{with} reads another log of it: the holder shows two, and an admin should move it"
             ),
             Self::Refused => f.write_str("the holder of its log refuses what is asked"),
+            Self::NotRemoved(agent) => write!(
+                f,
+                "{agent} is a member: the commit that took it out does not count, and nobody made it again"
+            ),
             Self::Stranded => f.write_str("this agent cannot follow its log any more"),
             Self::NotListed => f.write_str(
                 "the holder of its log lists this agent no more: taken out by others, or the holder lies",

@@ -24,8 +24,8 @@ pub(crate) use self::cards::Cards;
 pub(crate) use self::log::GroupLog;
 pub(crate) use self::record::{
     AskedRow, CommitRow, GroupRow, HistoryRow, InvitationRow, Known, LoggedRow, MessageRow,
-    NextLog, OfferRow, Offered, OwedRow, Passed, Prepared, Stage, SummonsRow, Unlisted, Wish,
-    WishState, key, number,
+    NextLog, OfferRow, Offered, OwedRow, Passed, Prepared, Stage, SummonsRow, Undone, Unlisted,
+    Wish, WishState, key, number,
 };
 use self::rows::{FleetRows, changes_of};
 pub(crate) use self::sent::SentToGroupRow;

@@ -10,7 +10,7 @@
 //! - `seeking` looks for what those are added with who are to come in, `summoning` brings in whom a
 //!   commit added, `joining` answers a summons.
 //! - `histories` notices that a holder shows another log than the one that was read, `restoring`
-//!   puts back what that lost.
+//!   puts back what that lost, `removals` keeps back what is not for those who were taken out there.
 //! - `returning` brings this agent back where it cannot follow a log any more, `forking` says when.
 //! - `listing` sees to it that the holder lists those who are members.
 //! - `moving` goes on in another log, at another relay, `telling` says so beside the log.
@@ -29,6 +29,7 @@ mod moving;
 mod offering;
 mod posting;
 mod receipts;
+mod removals;
 mod renewing;
 mod requests;
 mod restoring;
@@ -311,6 +312,7 @@ impl Member {
                 self.other_logs_due().filter(|_| is_whole),
                 self.compares_at().filter(|_| is_whole),
                 self.lists_at().filter(|_| is_whole),
+                self.removals_end_at(now).filter(|_| is_whole && self.caught_up),
             ]
             .into_iter()
             .flatten()
@@ -635,6 +637,7 @@ impl Desk {
                 self.read_on(step, group);
             }
             Stage::Member => {
+                self.end_removals(step, group);
                 self.repeat(step, group)?;
                 self.renew(step, group);
                 self.list_anew(step, group)?;
@@ -680,6 +683,7 @@ impl Desk {
     fn strand(&mut self, step: &mut Transition<'_>, group: GroupId) {
         let Some(member) = self.fleets.members.get_mut(&group) else { return };
         if !member.row.stage.is_lost() {
+            member.undo_removals(step.now.wall, |known| !known.stands, false);
             member.row.stage = Stage::Stranded;
             (member.row.offered, member.way, member.doubt) = (None, None, None);
             member.write(step, &group);

@@ -1,6 +1,6 @@
 //! What is kept of groups beside their members' keys, in the rows of [`Namespace::Group`].
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -72,6 +72,8 @@ pub(crate) struct GroupRow {
     pub(crate) unlisted: Vec<Unlisted>,
     /// Whom the holder may list otherwise than members have them.
     pub(crate) mislisted: BTreeSet<AgentId>,
+    /// Whom commits took out that do not count.
+    pub(crate) undone: BTreeMap<AgentId, Undone>,
 }
 
 impl GroupRow {
@@ -103,6 +105,7 @@ impl GroupRow {
             next_message: 0,
             unlisted: Vec::new(),
             mislisted: BTreeSet::new(),
+            undone: BTreeMap::new(),
         }
     }
 
@@ -165,6 +168,15 @@ pub(crate) struct Unlisted {
     pub(crate) agent: AgentId,
     /// Whether it is confirmed, so that the holder goes by it.
     pub(crate) counts: bool,
+}
+
+/// A removal that does not count.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Undone {
+    /// Until when it is waited for that it is made again.
+    pub(crate) until: WallTime,
+    /// Whether it is known to be void, so that whoever may is to make it again.
+    pub(crate) is_certain: bool,
 }
 
 /// A change that this agent wants made.
@@ -285,6 +297,8 @@ pub(crate) struct Known {
     pub(crate) own: bool,
     /// The length of what is kept of it; zero where it is kept no more.
     pub(crate) length: usize,
+    /// Whom it took out.
+    pub(crate) removed: Vec<AgentId>,
 }
 
 /// Such a commit as it stood in the log, to be put there again.

@@ -289,8 +289,10 @@ impl Desk {
             Ok(sight) => sight,
             Err(_) => return Err(StoreError::Damaged),
         };
+        let Some(member) = self.fleets.members.get(&id) else { return Ok(Taken::Over) };
+        let removed = member.taken_out(&sight);
         self.keep_cards(step, id, cards, &sight);
-        self.goes_by(step, id, logged, commit, (sight.epoch, came.is_none()));
+        self.goes_by(step, id, logged, commit, (sight.epoch, came.is_none(), removed));
         self.wait_for_those_left(step, id, &sight)?;
         let had = self.listed_by(id, came.as_ref(), logged.author, &sight)?;
         self.lists_are_missing(step, id, (had, commit));
@@ -299,6 +301,7 @@ impl Desk {
             None => self.own_commit_stands(step, id, place, &sight)?,
             Some(Change { author, epoch, added, .. }) => {
                 Self::tell_of_group(step, id, GroupEvent::Changed { author, epoch });
+                self.are_added(id, &added);
                 self.others_missed(step, id, (author, logged.author), returns);
                 self.take_turn(step, id, added.len(), &sight);
                 self.confirm_later(step, id, logged.index, sight.members.len());

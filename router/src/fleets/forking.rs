@@ -10,6 +10,7 @@
 //! that over do they decide: some came over meanwhile.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::{GroupError, GroupId};
@@ -195,16 +196,15 @@ impl Desk {
         id: GroupId,
         logged: &Logged,
         commit: &Commit,
-        (epoch, own): (u64, bool),
+        (epoch, own, removed): (u64, bool, Vec<AgentId>),
     ) {
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         member.follows(logged.index.0, logged.author);
         // Where it is another's, ours that waited is gone.
         let offered = member.row.offered.as_ref();
-        let wishes: alloc::vec::Vec<Wish> =
-            offered.map(|offered| offered.wishes.clone()).unwrap_or_default();
+        let wishes: Vec<Wish> = offered.map(|offered| offered.wishes.clone()).unwrap_or_default();
         let place = (logged.index.0, epoch.saturating_sub(1), own);
-        self.remember(step, id, place, commit, &wishes);
+        self.remember(step, id, place, commit, (&wishes, removed));
     }
 
     /// Others may have missed what this agent sent: those who process only now a commit that was put

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use meshwork_protocols::fleet::GroupId;
+use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Append, Commit, EntryIndex, LogChain, Logged, Request};
 use meshwork_state::{Namespace, StoreError};
 
@@ -29,6 +30,9 @@ pub(super) const KNOWN_COMMITS: usize = 64;
 /// So much is kept of them to be put back: about as much as of one log's largest entry, as each of
 /// a thousand members keeps it.
 pub(super) const KEPT_BYTES: usize = 1 << 20;
+
+/// So many of those whom they took out are named: as many as one request takes out.
+const NAMED_REMOVED: usize = super::requests::MAX_NAMED;
 
 /// How long members come back after something went another way. All that takes seconds is over
 /// within a minute or two; an agent that asks in vain asks again within five.
@@ -245,7 +249,7 @@ impl Desk {
         id: GroupId,
         (index, epoch, own): (u64, u64, bool),
         commit: &Commit,
-        wishes: &[Wish],
+        (wishes, removed): (&[Wish], Vec<AgentId>),
     ) {
         let hash = self.config.provider.digest(&[&commit.bytes.0]);
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
@@ -253,7 +257,7 @@ impl Desk {
         let commit = Commit { builds_on: None, ..commit.clone() };
         let length = commit.bytes.len();
         CommitRow { commit, wishes }.write(step, key::commit(&id, epoch));
-        let known = Known { epoch, hash, index, stands: true, own, length };
+        let known = Known { epoch, hash, index, stands: true, own, length, removed };
         member.history.remember(known, |epoch| {
             step.delete(Namespace::Group, key::commit(&id, epoch));
         });
@@ -271,16 +275,17 @@ impl Desk {
     }
 
     /// What commits of ours did that do not count is wished for again: those that are not in the
-    /// log, and those from an entry on.
+    /// log, and those from an entry on. So is it that they took out, whoever made them.
     pub(super) fn wish_again(
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
         from: u64,
     ) -> Result<(), StoreError> {
-        let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
-        let is_void = |known: &&Known| !known.stands || known.index >= from;
-        let void = member.history.known.iter().filter(is_void).map(|known| known.epoch);
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        let is_void = |known: &Known| !known.stands || known.index >= from;
+        member.undo_removals(step.now.wall, is_void, true);
+        let void = member.history.known.iter().filter(|known| is_void(known)).map(|it| it.epoch);
         let void: Vec<_> = void.collect();
         for epoch in void {
             let row = CommitRow::read(step, &key::commit(&id, epoch))?;
@@ -327,6 +332,13 @@ impl HistoryRow {
         if self.known.len() > KNOWN_COMMITS {
             gives_up(self.known.remove(0).epoch);
         }
+        let mut named: usize = self.known.iter().map(|known| known.removed.len()).sum();
+        for known in &mut self.known {
+            if named <= NAMED_REMOVED {
+                break;
+            }
+            named -= core::mem::take(&mut known.removed).len();
+        }
         let mut kept: usize = self.known.iter().map(|known| known.length).sum();
         for known in &mut self.known {
             if kept <= KEPT_BYTES {
@@ -358,7 +370,15 @@ mod tests {
     use super::*;
 
     fn known(epoch: u64, length: usize) -> Known {
-        Known { epoch, hash: [0; 32], index: epoch, stands: true, own: false, length }
+        Known {
+            epoch,
+            hash: [0; 32],
+            index: epoch,
+            stands: true,
+            own: false,
+            length,
+            removed: Vec::new(),
+        }
     }
 
     #[test]

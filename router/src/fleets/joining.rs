@@ -199,6 +199,8 @@ impl Desk {
         };
         // A state that cannot follow any more gives way, in the same step. What it sent goes on.
         let unsent = self.take_messages(step, id)?;
+        let before = self.fleets.members.get_mut(&id);
+        let undone = before.map(|member| core::mem::take(&mut member.row.undone));
         self.erase_group(step, id)?;
         let Self { config, random, .. } = self;
         let Some(fleet) = &config.fleet else { return Ok(Err(GroupError::NoGroup)) };
@@ -216,6 +218,10 @@ impl Desk {
         match entered {
             Ok((group, sight, by_last_resort)) => {
                 self.joined(step, &summons, group, cards, &sight);
+                if let Some(member) = self.fleets.members.get_mut(&id) {
+                    member.row.undone = undone.unwrap_or_default();
+                }
+                self.awaits_removals(step, id, &sight);
                 self.seal_again(step, id, unsent)?;
                 if by_last_resort {
                     Self::tell_of_group(step, id, GroupEvent::LastResort);

@@ -233,6 +233,9 @@ impl Desk {
         let number = member.row.next_message;
         let row = self.sealed(step, id, message)?;
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        // A wish to leave is for everybody.
+        let waits = row.message.is_some() && member.awaits_removal();
+        let row = if waits { row.unsealed() } else { row };
         member.messages.insert(number, Waiting::of(&row));
         member.row.next_message = number + 1;
         member.write(step, &id);
@@ -313,9 +316,9 @@ impl Desk {
     /// Whether somebody is to be taken out whom what is sealed anew could reach before: who was taken
     /// out by a commit that does not count any more is in the group again until that is made again.
     pub(super) fn is_to_remove(&self, id: GroupId) -> bool {
-        let member = self.fleets.members.get(&id);
         let is_removal = |wish: &Wish| matches!(wish, Wish::Remove(_));
-        member.is_some_and(|member| member.row.wishes.iter().any(is_removal))
+        let wishes = |member: &Member| member.row.wishes.iter().any(is_removal);
+        self.fleets.members.get(&id).is_some_and(|member| wishes(member) || member.awaits_removal())
     }
 
     fn reseal(
@@ -326,7 +329,10 @@ impl Desk {
         row: MessageRow,
     ) -> Result<MessageRow, StoreError> {
         let row = match self.sealed(step, id, row.message.clone()) {
-            Ok(sealed) => MessageRow { repeated: row.repeated, ..sealed },
+            Ok(sealed) => {
+                let sealed = MessageRow { repeated: row.repeated, ..sealed };
+                if self.is_to_remove(id) { sealed.unsealed() } else { sealed }
+            }
             Err(CommandError::Store(error)) => return Err(error),
             // The last admin may not leave: what was sealed says so to nobody any more.
             Err(_) => row,

@@ -138,6 +138,9 @@ pub struct GroupSummary {
     pub changes: usize,
     /// Whom this agent wants in, and waits for: none of its relays gave keys of it yet.
     pub wanted: Vec<AgentId>,
+    /// Members that this agent took for out, by a commit that does not count: what it sends waits
+    /// until they are taken out again, for ten minutes at most.
+    pub in_again: Vec<AgentId>,
     /// How a message to it would go now, and why.
     pub choice: Choice,
 }
@@ -343,6 +346,7 @@ impl Desk {
             return Err(CommandError::Busy);
         }
         for wish in wishes {
+            self.are_added(group, wish.adds().as_slice());
             let is_for_nobody = match &wish {
                 Wish::Remove(agent) => !self.take_back(step, group, agent) && !sight.has(agent),
                 _ => false,
@@ -405,6 +409,7 @@ impl Desk {
             let Some(member) = self.fleets.members.get(&group) else { continue };
             let situation = Situation { fleet: Some(member.log()), ..Situation::default() };
             let wanted: Vec<_> = member.wanted().collect();
+            let in_again: Vec<_> = member.in_again().collect();
             let Member { row, .. } = member;
             let (epoch, members, admins) = match sight {
                 Ok(sight) => {
@@ -427,6 +432,7 @@ impl Desk {
                 waiting: member.waiting(),
                 changes: row.wishes.len() - wanted.len(),
                 wanted,
+                in_again,
                 choice: choose(&situation).choice,
             });
         }

@@ -249,10 +249,14 @@ impl Desk {
                 if self.fleets.invitations.remove(&id).is_some() {
                     step.delete(Namespace::Group, key::invitation(&id));
                 }
+                let sight = self.sight(step, id)?;
+                if let Ok(sight) = &sight {
+                    self.awaits_removals(step, id, sight);
+                }
                 self.send_all_again(step, id)?;
                 self.renewed(step, id);
                 Self::tell_of_group(step, id, GroupEvent::Returned { missed });
-                if let Ok(sight) = self.sight(step, id)? {
+                if let Ok(sight) = sight {
                     self.wait_for_those_left(step, id, &sight)?;
                 }
             }
@@ -277,7 +281,7 @@ impl Desk {
         {
             let (epoch, after) = (commit.epoch, commit.builds_on.map_or(index, |after| after.0));
             self.begin_history(step, id, epoch);
-            self.remember(step, id, (index, epoch, true), &commit, &[]);
+            self.remember(step, id, (index, epoch, true), &commit, (&[], Vec::new()));
             let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
             (member.row.read, member.row.last_commit) = (after, after);
             member.row.chain = member.row.way.take();

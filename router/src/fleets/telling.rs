@@ -102,6 +102,8 @@ impl Desk {
         }
         if *member.looks_for_move.get_or_insert(now + LOOKED_FOR) <= now {
             (member.looks_for_move, member.rests) = (None, None);
+            // What was read there others may never have read.
+            member.undo_removals(step.now.wall, |_| true, false);
             self.forget_errands(id);
             self.strand(step, id);
         }

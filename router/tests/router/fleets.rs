@@ -7,6 +7,7 @@ mod histories;
 mod listing;
 mod moving;
 mod receipts;
+mod removals;
 mod sending;
 mod waiting;
 mod world;

@@ -29,6 +29,14 @@ pub(crate) struct FleetPromises {
     /// When each host was in.
     spans: BTreeMap<Host, Vec<Span>>,
     messages: BTreeMap<u64, Message>,
+    /// Who was a member, as far as the sender of a message knew when it sent.
+    meant_for: BTreeMap<u64, BTreeSet<Host>>,
+    /// In which epoch a host came in that was invited, and how many messages were accepted before.
+    joins: BTreeMap<Host, Vec<(u64, u64)>>,
+    /// Who was told that it is in, and was not seen there yet.
+    joining: BTreeSet<Host>,
+    /// Who was told of whom that it is a member, though it took it for out.
+    not_removed: BTreeSet<(Host, Host)>,
     /// Who could not follow the log at some time, and did not read all of it.
     lost: BTreeSet<Host>,
     /// The ends of all commits that members were ever given.
@@ -112,6 +120,8 @@ struct Message {
     logged: bool,
     /// In which history of the log it was accepted.
     history: usize,
+    /// How many messages were accepted before.
+    number: u64,
 }
 
 impl FleetPromises {
@@ -151,6 +161,9 @@ impl FleetPromises {
 
     /// A host is in the group in this epoch, or is not in it.
     pub(crate) fn sees(&mut self, host: Host, seen: Option<(GroupId, u64)>) {
+        if let Some((_, epoch)) = seen.filter(|_| self.joining.remove(&host)) {
+            self.joins.entry(host).or_default().push((epoch, self.counts.accepted));
+        }
         let spans = self.spans.entry(host).or_default();
         let open = spans.last_mut().filter(|span| span.over.is_none());
         match (open, seen) {
@@ -192,6 +205,9 @@ impl FleetPromises {
             GroupEvent::Stranded => {
                 self.lost.insert(host);
             }
+            GroupEvent::Joined => {
+                self.joining.insert(host);
+            }
             GroupEvent::PassedOver { .. }
             | GroupEvent::CannotProcess(_)
             | GroupEvent::TwoLogs { .. }
@@ -203,11 +219,20 @@ impl FleetPromises {
         }
     }
 
-    /// A member sends.
-    pub(crate) fn submitted(&mut self, sending: &Sending) {
+    /// A member is told that another is one, which it took for out.
+    pub(crate) fn told_not_removed(&mut self, host: Host, of: Host) {
+        self.not_removed.insert((host, of));
+    }
+
+    /// A member sends, to these as far as it knows.
+    pub(crate) fn submitted(&mut self, sending: &Sending, members: BTreeSet<Host>) {
         let history = self.history;
-        let message = Message { sending: *sending, accepted: None, logged: false, history };
-        self.messages.entry(sending.number).or_insert(message);
+        let message =
+            Message { sending: *sending, accepted: None, logged: false, history, number: 0 };
+        let message = self.messages.entry(sending.number).or_insert(message);
+        if message.accepted.is_none() {
+            self.meant_for.insert(sending.number, members);
+        }
     }
 
     /// A message was accepted, and sealed in this epoch.
@@ -215,6 +240,7 @@ impl FleetPromises {
         if let Some(message) = self.messages.get_mut(&number) {
             message.accepted = Some((epoch, id));
             message.history = self.history;
+            message.number = self.counts.accepted;
             self.counts.accepted += 1;
         }
     }
@@ -380,6 +406,10 @@ impl FleetPromises {
             } else if came && self.was_gone(host, epoch) {
                 self.violated(Violation::GroupMessageAstray { host, from, id });
             }
+            // 3. Nor has who was taken out, as its sender knew, even where that did not count.
+            if came && self.was_taken_out(host, message, epoch) {
+                self.violated(Violation::GroupMessageToOneOut { host, from, id });
+            }
             self.counts.delivered += u64::from(stayed && came);
         }
     }
@@ -395,6 +425,18 @@ impl FleetPromises {
     fn was_gone(&self, host: Host, epoch: u64) -> bool {
         let spans = self.spans.get(&host);
         !spans.into_iter().flatten().any(|span| span.over.is_none_or(|over| over > epoch))
+    }
+
+    /// Whether a host was no member when a message was sent, as far as its sender knew, and was not
+    /// added since. Who was told that it is one all the same knows to whom it speaks.
+    fn was_taken_out(&self, host: Host, message: &Message, epoch: u64) -> bool {
+        let Sending { from, number, .. } = message.sending;
+        let is_meant = |hosts: &BTreeSet<Host>| hosts.contains(&host);
+        let is_later = |(joined, before): &(u64, u64)| *joined > epoch || *before > message.number;
+        let joins = self.joins.get(&host);
+        !self.meant_for.get(&number).is_none_or(is_meant)
+            && !joins.into_iter().flatten().any(is_later)
+            && !self.not_removed.contains(&(from, host))
     }
 
     fn violated(&mut self, violation: Violation) {

@@ -50,6 +50,8 @@ pub enum Violation {
     GroupMessageLost { host: Host, from: Host, id: MessageId },
     #[error("{host}: message {id} of {from} to a group came, and it was not there any more")]
     GroupMessageAstray { host: Host, from: Host, id: MessageId },
+    #[error("{host}: message {id} of {from} to a group came, and its sender took it for out")]
+    GroupMessageToOneOut { host: Host, from: Host, id: MessageId },
     #[error("{host}: message {id} to its group is said to be with members that have it not")]
     ReceiptsLie { host: Host, id: MessageId },
     #[error("{host}: what it had before it was removed from a group opens what came after")]

@@ -45,7 +45,9 @@ impl Process {
             },
         };
         if let GroupAct::Send(sending) = act {
-            around.checker.fleets.submitted(&sending);
+            let members = self.group().map(|group| group.members).unwrap_or_default();
+            let members = members.iter().filter_map(|member| around.mesh.host(member)).collect();
+            around.checker.fleets.submitted(&sending, members);
         }
         // What is sent is sealed within this very step, in this epoch.
         let epoch = self.group().map_or(0, |group| group.epoch);
@@ -125,6 +127,11 @@ impl Process {
     /// The owner is told of the group.
     pub(super) fn told_of_group(&mut self, around: &mut Surroundings<'_>, what: GroupEvent) {
         around.checker.fleets.told(around.host, what);
+        if let GroupEvent::NotRemoved(agent) = what
+            && let Some(of) = around.mesh.host(&agent)
+        {
+            around.checker.fleets.told_not_removed(around.host, of);
+        }
         if let GroupEvent::Moved { id, level: Level::Delivered | Level::Processed } = what
             && let Ok(Some(status)) = self.router.group_status(id)
         {

@@ -99,7 +99,13 @@ impl World {
     }
 
     fn left_to_heal(&mut self) -> Option<(Host, String)> {
-        let seen: Vec<_> = self.nodes.iter_mut().map(crate::node::Node::group).collect();
+        let mut seen: Vec<_> = self.nodes.iter_mut().map(crate::node::Node::group).collect();
+        // Who waits for a removal to be made again is where the others are.
+        for group in seen.iter_mut().filter_map(|(group, _)| group.as_mut()) {
+            if !group.in_again.is_empty() {
+                group.waiting = 0;
+            }
+        }
         let is_off = |(host, node): (Host, &crate::node::Node)| {
             let is_off = node.inside().is_none() && self.checker.fleets.is_in(host);
             is_off.then(|| (host, "no process runs".to_owned()))

@@ -8,7 +8,7 @@ use super::*;
 const FOUND_OUT_WITHIN: u64 = 10 * 60;
 
 /// Another relay, for which a log can be left.
-const ELSEWHERE: AgentId = AgentId::from_bytes([201; 32]);
+pub(super) const ELSEWHERE: AgentId = AgentId::from_bytes([201; 32]);
 
 const fn is_two(what: &GroupEvent) -> bool {
     matches!(what, GroupEvent::TwoLogs { .. })
@@ -16,7 +16,7 @@ const fn is_two(what: &GroupEvent) -> bool {
 
 impl World {
     /// From now on the relay shows these another log than the others, as long as the one is now.
-    fn shows_two(&mut self, to: &[usize]) {
+    pub(super) fn shows_two(&mut self, to: &[usize]) {
         let disk = Disk::default();
         disk.put_back(self.disk.copy());
         let mut relay = Relay::new(disk, Arc::new(Pure), Limits::default());

@@ -29,7 +29,7 @@ impl World {
         self.parted.clear();
     }
 
-    fn has_heard(&self, place: usize, body: &str) -> bool {
+    pub(super) fn has_heard(&self, place: usize, body: &str) -> bool {
         self.nodes[place].bodies().contains(&body.to_owned())
     }
 }

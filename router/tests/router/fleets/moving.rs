@@ -146,7 +146,7 @@ impl World {
         }
     }
 
-    fn appoint(&mut self, place: usize) {
+    pub(super) fn appoint(&mut self, place: usize) {
         let member = self.id(place);
         let appoint = GroupRequest::Appoint { group: self.group, member, admin: true };
         assert_eq!(self.ask(0, appoint), Some(Ok(Answer::Done)));

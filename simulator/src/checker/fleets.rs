@@ -35,6 +35,8 @@ pub(crate) struct FleetPromises {
     joins: BTreeMap<Host, Vec<(u64, u64)>>,
     /// Who was told that it is in, and was not seen there yet.
     joining: BTreeSet<Host>,
+    /// Who keeps back what it sends.
+    keeps_back: BTreeSet<Host>,
     /// Who was told of whom that it is a member, though it took it for out.
     not_removed: BTreeSet<(Host, Host)>,
     /// Who could not follow the log at some time, and did not read all of it.
@@ -78,6 +80,8 @@ pub struct FleetCounts {
     pub put_backs: u64,
     /// Epochs to which commits of two members led, on two histories.
     pub forks: u64,
+    /// How often a member kept back what it sends from who is one again, by a removal that is void.
+    pub kept_back: u64,
     /// The longest time until a group was one again after that, in virtual milliseconds.
     pub longest_healing: u64,
 }
@@ -94,6 +98,7 @@ impl FleetCounts {
         self.thefts += other.thefts;
         self.put_backs += other.put_backs;
         self.forks += other.forks;
+        self.kept_back += other.kept_back;
         if self.longest_healing < other.longest_healing {
             self.longest_healing = other.longest_healing;
         }
@@ -175,6 +180,15 @@ impl FleetPromises {
             (Some(_), Some((_, epoch))) => self.latest = self.latest.max(epoch),
             (Some(span), None) => span.over = Some(self.latest),
             (None, None) => {}
+        }
+    }
+
+    /// A member keeps back what it sends, from who is one again, or does not.
+    pub(crate) fn keeps_back(&mut self, host: Host, keeps: bool) {
+        if !keeps {
+            self.keeps_back.remove(&host);
+        } else if self.keeps_back.insert(host) {
+            self.counts.kept_back += 1;
         }
     }
 

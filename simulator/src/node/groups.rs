@@ -184,6 +184,8 @@ impl Process {
     /// Tells the checker whether this agent is in.
     fn look_at_group(&mut self, around: &mut Surroundings<'_>) {
         if let Ok(groups) = self.router.groups() {
+            let keeps = groups.first().is_some_and(|seen| !seen.in_again.is_empty());
+            around.checker.fleets.keeps_back(around.host, keeps);
             let seen = groups.first().filter(|seen| !seen.stranded);
             let seen = seen.map(|seen| (seen.group, seen.epoch));
             around.checker.fleets.sees(around.host, seen);

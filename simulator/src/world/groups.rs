@@ -42,7 +42,7 @@ impl World {
             self.schedule_cut_from_relays(plan);
         }
         for number in 0..group.put_backs as u64 {
-            self.schedule_put_back(plan, number);
+            self.schedule_put_back(plan, founder, number);
         }
     }
 

@@ -15,17 +15,22 @@ use crate::scenario::Plan;
 impl World {
     /// The disk is copied at some time, and the log is put back to that later. Now and then some do
     /// not reach the log in between, and the others not behind it, so that both go on by themselves.
-    pub(super) fn schedule_put_back(&mut self, plan: &Plan, number: u64) {
+    pub(super) fn schedule_put_back(&mut self, plan: &Plan, founder: Host, number: u64) {
         let copied = self.random.span(STORM_BEGINS + plan.storm / 8, STORM_BEGINS + plan.storm);
         let put_back = self.random.span(copied, STORM_BEGINS + plan.storm);
         self.queue.put(copied, Happening::Weather(Weather::CopyRelays));
         self.queue.put(put_back, Happening::Weather(Weather::PutLogBack));
         if self.random.chance(600) {
-            self.schedule_two_histories((copied, put_back), number);
+            self.schedule_two_histories((copied, put_back), founder, number);
         }
     }
 
-    fn schedule_two_histories(&mut self, (copied, put_back): (Duration, Duration), number: u64) {
+    fn schedule_two_histories(
+        &mut self,
+        (copied, put_back): (Duration, Duration),
+        founder: Host,
+        number: u64,
+    ) {
         let is_ahead: Vec<_> = self.mesh.hosts().map(|_| self.random.chance(500)).collect();
         let of = |ahead: bool| {
             let hosts = self.mesh.hosts().zip(&is_ahead);
@@ -35,6 +40,7 @@ impl World {
         // Those behind rest before they ask again, up to a minute.
         let parted = put_back + self.random.span(A_MOMENT * 5, A_MOMENT * 60);
         self.goes_on_alone((copied, put_back), (&ahead, &behind), number * 8);
+        self.takes_out((copied, put_back), founder, &behind);
         self.goes_on_alone((put_back, parted), (&behind, &ahead), number * 8 + 4);
     }
 
@@ -57,6 +63,14 @@ impl World {
                 let at = self.random.span(begins, ends);
                 self.queue.put(at, Happening::Group(host, act));
             }
+        }
+    }
+
+    /// One of those who do not hear of it is taken out.
+    fn takes_out(&mut self, (begins, ends): (Duration, Duration), by: Host, parted: &[Host]) {
+        if let Some(of) = self.random.pick(parted).copied().filter(|_| !parted.contains(&by)) {
+            let at = self.random.span(begins, begins + (ends - begins) / 2);
+            self.queue.put(at, Happening::Group(by, GroupAct::Remove(of)));
         }
     }
 

@@ -17,6 +17,7 @@ use super::{Member, Sight};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
 use crate::fleet::{GroupRow, Known, Undone, Wish};
+use crate::peer::Standing;
 use crate::transition::Transition;
 
 /// How long a removal is waited for: who made it comes back as this agent does, within minutes. A
@@ -66,6 +67,12 @@ impl Member {
         !self.row.undone.is_empty() && self.in_again().next().is_some()
     }
 
+    /// Whether somebody may say where this agent comes in again: a member, or whom void commits took
+    /// out, which is one there.
+    pub(super) fn is_led_by(&self, agent: &AgentId) -> bool {
+        self.has(agent) || self.row.undone.get(agent).is_some_and(|it| it.is_certain)
+    }
+
     /// An admin wants these in: they are, whoever took them out before.
     pub(super) fn are_wanted(&mut self, added: &[AgentId]) {
         let GroupRow { undone, wishes, .. } = &mut self.row;
@@ -104,6 +111,17 @@ impl Desk {
         for agent in to_go {
             self.wish(step, id, Wish::Remove(agent));
         }
+    }
+
+    /// One of those whom void commits took out, another each time: where they are all whom this agent
+    /// knows, nobody else can lead it back.
+    pub(super) fn any_taken_out(&self, id: GroupId, asks: u32) -> Option<AgentId> {
+        let undone = &self.fleets.members.get(&id)?.row.undone;
+        let is_known = |agent: &&AgentId| self.peers.standing(agent) == Some(Standing::Known);
+        let certain = undone.iter().filter(|(_, it)| it.is_certain).map(|(agent, _)| agent);
+        let known: Vec<_> = certain.filter(is_known).collect();
+        let place = usize::try_from(asks).unwrap_or(0).checked_rem(known.len())?;
+        known.get(place).map(|agent| **agent)
     }
 
     /// Some were added, or are to be: nobody waits for their removal.

@@ -66,7 +66,8 @@ impl Desk {
         }
         let wait = FIRST_ASK.saturating_mul(2 << asks.min(12)).min(LONGEST_ASK);
         member.way = Some((asks.saturating_add(1), now + wait));
-        let Some(whom) = self.any_known_in(id) else { return Ok(()) };
+        let whom = self.any_known_in(id).or_else(|| self.any_taken_out(id, asks));
+        let Some(whom) = whom else { return Ok(()) };
         self.tell(step, whom, ASKED_TYPE, ask(&id), ASKED).map(drop)
     }
 
@@ -151,7 +152,7 @@ impl Desk {
         let asks = member.way.map_or(0, |(asks, _)| asks);
         let least = member.row.last_commit.max(member.told_place());
         let goes_on = least <= way.after.0 || asks > DISTRUSTS;
-        let is_wanted = member.row.stage == Stage::Stranded && member.has(&from) && goes_on;
+        let is_wanted = member.row.stage == Stage::Stranded && member.is_led_by(&from) && goes_on;
         if is_wanted && !self.fleets.joins.contains_key(&id) {
             self.fleets.joins.insert(id, Join::back(from, way));
             self.next_part(step, id);

@@ -198,3 +198,21 @@ fn who_comes_back_from_one_of_two_logs_says_nothing_to_whom_that_took_out() {
     world.settle_for(30);
     assert!(world.has_heard(2, "without it") && world.hears_nothing(OUT));
 }
+
+#[test]
+fn who_took_out_all_others_by_void_commits_is_led_back_by_them_and_takes_them_out_again() {
+    let mut world = World::with_group(3);
+    let copy = world.disk.copy();
+    world.parted = vec![1, 2];
+    world.remove(0, 1);
+    world.remove(0, 2);
+    world.put_back(copy);
+    world.parted = vec![0];
+    world.rotate(1);
+    world.settle_for(1);
+    world.parted.clear();
+    world.settle_for(120);
+    assert!(world.saw(0, |what| matches!(what, GroupEvent::Returned { .. })));
+    assert_eq!(world.summary(0).members, [world.id(0)]);
+    assert!(!world.is_in(1) && !world.is_in(2));
+}

@@ -99,6 +99,19 @@ impl Member {
         self.row.followed.push(Passed::new(index, author));
     }
 
+    /// Another goes on by one by which this agent does. That disputes nothing: whoever came in by an
+    /// earlier commit says so of that while others differ on a later one.
+    fn also_follows(&mut self, index: Option<u64>, who: AgentId) -> bool {
+        let followed = self.row.followed.iter_mut().find(|it| Some(it.index) == index);
+        if let Some(followed) = followed {
+            let open = followed.open;
+            followed.goes_on(who);
+            followed.open = open;
+            return true;
+        }
+        false
+    }
+
     /// Another passes one over as well, or all of them where its own commit goes on without them.
     pub(super) fn also_passed_over(&mut self, index: Option<u64>, who: AgentId) {
         let named = |passed: &&mut Passed| index.is_none_or(|index| index == passed.index);
@@ -122,13 +135,10 @@ impl Desk {
     ) {
         let own = self.config.own;
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
-        let is_it = |it: &&mut Passed| Some(it.index) == index;
-        if let Some(followed) = member.row.followed.iter_mut().find(is_it) {
-            let (open, contested) = (followed.open, !followed.against.is_empty());
-            followed.goes_on(who);
-            followed.open = open || (contested && followed.open);
+        if member.also_follows(index, who) {
             return;
         }
+        let is_it = |it: &&mut Passed| Some(it.index) == index;
         let passed = match index {
             Some(_) => member.row.passed.iter_mut().find(is_it),
             None => member.row.passed.last_mut(),
@@ -366,6 +376,19 @@ mod tests {
         assert_eq!(member.first_dispute(&own), Some((5, true)));
         member.row.passed[0].against.insert(agent(1));
         assert_eq!(member.first_dispute(&own), Some((3, false)), "as many decide nothing");
+    }
+
+    #[test]
+    fn who_goes_on_by_an_earlier_commit_as_this_agent_does_disputes_nothing() {
+        let (own, mut member) = (agent(9), member());
+        member.follows(3, agent(4));
+        // Its author goes another way, by which as many go on as pass it over.
+        member.passed_over(5, agent(1));
+        member.row.passed[0] = Passed { index: 5, ..passed(&[2], &[8, 9]) };
+        assert!(member.row.followed[0].against.contains(&agent(1)));
+        assert!(member.also_follows(Some(3), agent(6)));
+        assert!(!member.also_follows(Some(5), agent(6)), "this agent does not");
+        assert_eq!(member.first_dispute(&own), Some((5, true)));
     }
 
     #[test]

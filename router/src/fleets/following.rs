@@ -292,6 +292,7 @@ impl Desk {
         let Some(member) = self.fleets.members.get(&id) else { return Ok(Taken::Over) };
         let removed = member.taken_out(&sight);
         self.keep_cards(step, id, cards, &sight);
+        self.needs_no_invitation(step, id, logged.index.0)?;
         self.goes_by(step, id, logged, commit, (sight.epoch, came.is_none(), removed));
         self.wait_for_those_left(step, id, &sight)?;
         let had = self.listed_by(id, came.as_ref(), logged.author, &sight)?;

@@ -217,7 +217,7 @@ impl Desk {
         })?;
         match entered {
             Ok((group, sight, by_last_resort)) => {
-                self.joined(step, &summons, group, cards, &sight);
+                self.joined(step, &summons, group, cards, &sight)?;
                 if let Some(member) = self.fleets.members.get_mut(&id) {
                     member.row.undone = undone.unwrap_or_default();
                 }
@@ -240,7 +240,7 @@ impl Desk {
         group: Group,
         cards: Cards,
         sight: &Sight,
-    ) {
+    ) -> Result<(), StoreError> {
         let id = summons.group;
         let (name, holder) = (summons.name.clone(), summons.holder.clone());
         // Where the group's log is its charter says, if it ever moved.
@@ -257,13 +257,33 @@ impl Desk {
         self.begin_history(step, id, sight.epoch);
         self.take_turn(step, id, sight.members.len(), sight);
         self.confirm_later(step, id, EntryIndex(after), sight.members.len());
-        self.fleets.invitations.remove(&id);
-        step.delete(Namespace::Group, key::invitation(&id));
+        self.needs_no_invitation(step, id, after.max(summons.after.0))?;
         Self::tell_of_group(step, id, GroupEvent::Joined);
         let join = self.fleets.joins.remove(&id);
         if let Some(ticket) = join.and_then(|join| join.ticket) {
             step.tell(Event::Answered { ticket, answer: Ok(Done::Group(id)) });
         }
+        Ok(())
+    }
+
+    /// This agent is in by the log up to there. A summons into what comes behind that stays: one that
+    /// came while another was followed may be of a commit that takes this agent out and in anew.
+    pub(super) fn needs_no_invitation(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        through: u64,
+    ) -> Result<(), StoreError> {
+        if !self.fleets.invitations.contains_key(&id) {
+            return Ok(());
+        }
+        let row = InvitationRow::read(step, &key::invitation(&id))?;
+        let summons = row.and_then(|row| Summons::decode(&row.summons).ok());
+        if summons.is_none_or(|summons| summons.after.0 <= through) {
+            self.fleets.invitations.remove(&id);
+            step.delete(Namespace::Group, key::invitation(&id));
+        }
+        Ok(())
     }
 }
 

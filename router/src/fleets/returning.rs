@@ -247,9 +247,7 @@ impl Desk {
                 if let Some(Offered { request, .. }) = offered {
                     self.came_by(step, id, *index, &request)?;
                 }
-                if self.fleets.invitations.remove(&id).is_some() {
-                    step.delete(Namespace::Group, key::invitation(&id));
-                }
+                self.needs_no_invitation(step, id, *index)?;
                 let sight = self.sight(step, id)?;
                 if let Ok(sight) = &sight {
                     self.awaits_removals(step, id, sight);

@@ -76,6 +76,37 @@ fn an_invitation_uses_nothing_up_before_it_is_accepted() {
 }
 
 #[test]
+fn an_invitation_that_comes_while_an_earlier_one_is_accepted_is_kept_until_it_is_not_needed() {
+    for reads_on in [true, false] {
+        let mut world = World::new(3);
+        world.found();
+        world.invite(0, &[1, 2], false);
+        world.join(2);
+        world.request(1, GroupRequest::Join(world.group));
+        let (ask, blob) = world.take_later(1, |asked| matches!(asked, Asked::GetBlob(_)));
+        // It is taken out and brought in anew by a commit behind the one that it comes in by.
+        world.invite(0, &[1], true);
+        let said = world.say(1, blob).unwrap();
+        if !reads_on {
+            world.parted = vec![1];
+        }
+        world.answer(1, ask, Ok(said));
+        world.settle();
+        assert!(world.saw(1, |what| *what == GroupEvent::Joined));
+        let invitations = |world: &World| world.nodes[1].router.invitations().unwrap().len();
+        assert_eq!(invitations(&world), 1);
+        world.parted.clear();
+        world.settle_for(5);
+        assert!(world.saw(1, |what| matches!(what, GroupEvent::Removed { .. })));
+        world.join(1);
+        assert_eq!(invitations(&world), 0);
+        world.rotate(1);
+        world.settle();
+        world.assert_one(&[0, 1, 2]);
+    }
+}
+
+#[test]
 fn a_declined_invitation_is_gone() {
     let mut world = World::new(2);
     world.found();

@@ -5,6 +5,7 @@
 //! the log's order: its own commits and messages count when they are read there. So a lost answer
 //! costs a repetition and nothing else, and who was away reads on where it stopped.
 //!
+//! - `ageing` gives up what is kept of earlier epochs.
 //! - `following` reads the log, `committing` offers commits to it, `posting` messages.
 //! - `receipts` says what became of messages, and hears it.
 //! - `seeking` looks for what those are added with who are to come in, `summoning` brings in whom a
@@ -18,6 +19,7 @@
 //! - `offering` gives relays what others add this agent with.
 //! - `trial` says what an entry would come to.
 
+mod ageing;
 mod committing;
 mod comparing;
 mod following;
@@ -53,6 +55,7 @@ use meshwork_protocols::time::{Timestamp, WallTime};
 use meshwork_protocols::wire::MessageId;
 use meshwork_state::{Namespace, Row, StoreError};
 
+use self::ageing::Ageing;
 use self::comparing::Comparing;
 use self::histories::Asked;
 use self::joining::{Join, sight_of};
@@ -173,6 +176,8 @@ struct Member {
     /// Messages that stood in the log, for as long as it may lose them.
     logged: BTreeMap<u64, Kept>,
     history: HistoryRow,
+    /// What is kept of earlier epochs.
+    ageing: Ageing,
     comparing: Comparing,
     reading: Asked,
     /// The holder said that the log goes so far.
@@ -250,6 +255,7 @@ impl Member {
             says: None,
             logged: BTreeMap::new(),
             history: HistoryRow::default(),
+            ageing: Ageing::default(),
             reading: Asked::default(),
             promised: 0,
             foundings: 0,

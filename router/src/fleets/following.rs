@@ -17,6 +17,7 @@ use meshwork_protocols::time::CLOCK_TOLERANCE;
 use meshwork_protocols::wire::{MAX_LIFETIME, Message};
 use meshwork_state::{Namespace, StoreError};
 
+use super::ageing::Ageing;
 use super::histories::{Asked, Part};
 use super::listing::named;
 use super::{Errand, Member};
@@ -182,6 +183,7 @@ impl Desk {
         }
         if is_at_the_end {
             self.read_to_the_end(step, group);
+            self.age(step, group)?;
         }
         if is_over {
             self.was_read_anew(step, group)?;
@@ -284,6 +286,7 @@ impl Desk {
         };
         // 3. It is the last commit from now on.
         member.row.last_commit = logged.index.0;
+        member.ageing = Ageing::Begins;
         let place = (logged.index.0, chain.unwrap_or_default());
         let sight = match self.sight(step, id)? {
             Ok(sight) => sight,

@@ -26,6 +26,10 @@ use crate::transition::Transition;
 /// The most messages of one group that wait for its log: as many as of one peer.
 pub const GROUP_MESSAGES: usize = 256;
 
+/// What is asked of a holder comes there within a minute, or is asked again. Where this agent was
+/// stopped in between it may come there late, when others keep nothing any more that opens it.
+const SLOW: Duration = Duration::from_secs(30 * 60);
+
 /// The longest body: sealed it fits an entry of the log.
 pub const MAX_GROUP_BODY: usize = MAX_COMMIT - 4 * 1024;
 
@@ -40,6 +44,8 @@ pub(super) struct Waiting {
     /// the log was read to its end.
     is_over: bool,
     is_receipt: bool,
+    /// When its append was asked for last.
+    asked: Option<WallTime>,
 }
 
 impl Waiting {
@@ -47,7 +53,7 @@ impl Waiting {
         let expires = row.message.as_ref().map(|message| message.expires);
         let is_receipt = |message: &Prepared| Payload::is_receipt(&message.encoded);
         let is_receipt = row.message.as_ref().is_some_and(is_receipt);
-        Self { hash: row.hash, expires, is_over: row.is_over(), is_receipt }
+        Self { hash: row.hash, expires, is_over: row.is_over(), is_receipt, asked: None }
     }
 
     pub(super) const fn is_receipt(&self) -> bool {
@@ -56,6 +62,11 @@ impl Waiting {
 
     pub(super) const fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// Whether it may have come into the log long after that was asked for.
+    fn was_slow(&self, now: WallTime) -> bool {
+        self.asked.is_some_and(|asked| now.saturating_since(asked) > SLOW)
     }
 
     pub(super) const fn hash(&self) -> &[u8; 32] {
@@ -286,7 +297,8 @@ impl Desk {
         id: GroupId,
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get(&id) else { return Ok(()) };
-        if member.is_appending() {
+        // What is sealed in an epoch that is over by the log is for nobody.
+        if member.is_appending() || !member.caught_up {
             return Ok(());
         }
         let waits = |(number, message): &(&u64, &Waiting)| {
@@ -307,6 +319,11 @@ impl Desk {
         } else {
             row
         };
+        if let Some(member) = self.fleets.members.get_mut(&id)
+            && let Some(waiting) = member.messages.get_mut(&number)
+        {
+            waiting.asked = Some(step.now.wall);
+        }
         let (epoch, entry) = (row.epoch, Entry::Message(row.entry.into()));
         let append = Append { log: log_of(id), entry };
         self.errand(step, id, Errand::Message { number, epoch }, Request::Append(append));
@@ -393,7 +410,10 @@ impl Desk {
         let kept = u64::try_from(MAX_PAST).unwrap_or(0);
         // Who reads the log again may be ahead of what others are in at this place.
         let is_early = member.row.anew && row.epoch > member.reached();
-        let is_late = is_early || sight.epoch.saturating_sub(row.epoch) > kept;
+        let was_slow = member.messages.get(&number).is_some_and(|it| it.was_slow(step.now.wall));
+        let is_late = is_early
+            || sight.epoch.saturating_sub(row.epoch) > kept
+            || (was_slow && sight.epoch > row.epoch);
         if is_late && !row.is_over() {
             let hash = row.hash;
             let sealed = self.reseal(step, id, number, row.clone())?;

@@ -1,6 +1,7 @@
 //! Groups of agents over a log that a relay holds: several routers, the relay's own code in memory,
 //! and what becomes of crashes, lost answers, races and members that break the rules.
 
+mod ageing;
 mod comparing;
 mod disk;
 mod histories;

@@ -19,7 +19,6 @@ use crate::fleet::offer::Offer;
 use crate::fleet::{FleetKey, Local, LogEntry, Step, Surroundings, Welcome, entry_proofs, welcome};
 use crate::identity::AgentId;
 use crate::provider::Provider;
-use crate::time::WallTime;
 
 /// The most members that one commit adds.
 pub const MAX_ADDED: usize = entry_proofs::MAX_PROOFS;
@@ -72,8 +71,7 @@ impl Group {
 
     /// The commit that waits stands in the log: it is this group's next epoch.
     pub fn merge(&mut self, around: &mut Surroundings<'_>) -> Result<Step<()>, GroupError> {
-        let now = around.now;
-        self.operate(around.mls(), |mls, loaded| loaded.merge_own(mls, now))
+        self.operate(around.mls(), |mls, loaded| loaded.merge_own(mls))
     }
 
     /// Gives up the commit that waits, where it cannot come into the log any more. One that lost to
@@ -210,13 +208,13 @@ impl Loaded {
         Ok(Credential::of_mls(leaf.credential())?)
     }
 
-    pub(super) fn merge_own(&mut self, mls: &Mls<'_>, now: WallTime) -> Result<(), GroupError> {
+    pub(super) fn merge_own(&mut self, mls: &Mls<'_>) -> Result<(), GroupError> {
         if self.record.pending.take().is_none() {
             return Err(GroupError::NothingPending);
         }
         let snapshot = Snapshot::take(mls, &self.mls)?;
         self.mls.merge_pending_commit(mls).map_err(|_| GroupError::Internal)?;
-        snapshot.keep(mls, &self.mls, &mut self.record, now)
+        snapshot.keep(mls, &self.mls, &mut self.record)
     }
 }
 

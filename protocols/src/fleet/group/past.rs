@@ -2,7 +2,8 @@
 //!
 //! openmls would keep them inside the group, all members of each with it, and write them with every
 //! message. Here each is a copy of the group's rows under the epoch's number, which the next commits
-//! or time take away.
+//! or time take away: the time in which the group's log is followed, since what stands there and
+//! was not read yet must open, however long nobody could read it.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -14,21 +15,21 @@ use super::Record;
 use crate::fleet::error::GroupError;
 use crate::fleet::mls::{Label, Mls, Place};
 use crate::secret::SecretBytes;
-use crate::time::WallTime;
 
 /// How many epochs are kept: senders learn of a commit within seconds, and two commits in a row are
 /// rare once a group is filled. Each copy is as large as the tree.
 pub const MAX_PAST: usize = 2;
 
-/// How long an epoch is kept after its end: what leaks from this agent within the time still opens
-/// that epoch's messages.
+/// How long an epoch is kept after its end, in time in which the log is followed: what leaks from this
+/// agent meanwhile still opens that epoch's messages.
 pub const PAST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// An epoch that is over.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Past {
     pub(super) epoch: u64,
-    pub(super) until: WallTime,
+    /// For how long yet.
+    pub(super) left: Duration,
 }
 
 /// An epoch's rows, taken before a commit replaces them.
@@ -46,13 +47,12 @@ impl Snapshot {
         Ok(Self { epoch: group.epoch().as_u64(), values })
     }
 
-    /// Keeps it, and gives up what is too old or one too many.
+    /// Keeps it, and gives up what is one too many.
     pub(super) fn keep(
         self,
         mls: &Mls<'_>,
         group: &MlsGroup,
         record: &mut Record,
-        now: WallTime,
     ) -> Result<(), GroupError> {
         let place = Place::Past(self.epoch);
         for (label, value) in self.values {
@@ -63,14 +63,27 @@ impl Snapshot {
             };
             mls.overlay().put_raw(place, label, group.group_id(), value)?;
         }
-        record.past.push(Past { epoch: self.epoch, until: now + PAST_LIFETIME });
+        record.past.push(Past { epoch: self.epoch, left: PAST_LIFETIME });
         let excess = record.past.len().saturating_sub(MAX_PAST);
         let mut number = 0;
-        give_up(mls, group, record, |past| {
+        give_up(mls, group, record, |_| {
             number += 1;
-            number <= excess || past.until < now
+            number <= excess
         })
     }
+}
+
+/// Takes so long from what is left to the epochs that are kept, and gives up those it is over for.
+pub(super) fn age(
+    mls: &Mls<'_>,
+    group: &MlsGroup,
+    record: &mut Record,
+    followed: Duration,
+) -> Result<(), GroupError> {
+    for past in &mut record.past {
+        past.left = past.left.saturating_sub(followed);
+    }
+    give_up(mls, group, record, |past| past.left.is_zero())
 }
 
 /// Gives up the epochs that `goes` names.

@@ -1,6 +1,7 @@
 //! Entries of the log coming in.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use openmls::framing::errors::MessageDecryptionError;
 use openmls::framing::{ContentType, ProcessedMessage, ProcessedMessageContent, Sender};
@@ -9,7 +10,7 @@ use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, ProtocolMessage};
 use openmls_traits::OpenMlsProvider;
 
-use super::past::{Snapshot, give_up};
+use super::past::{Snapshot, age, give_up};
 use super::seal::Kind;
 use super::{Group, Loaded};
 use crate::fleet::credential::Credential;
@@ -22,7 +23,6 @@ use crate::fleet::rows::StoreError;
 use crate::fleet::{GroupId, LogEntry, Statement, Step, Surroundings};
 use crate::identity::AgentId;
 use crate::secret::SecretBytes;
-use crate::time::WallTime;
 
 /// What an entry was.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -96,11 +96,10 @@ impl Group {
         if epoch < ours {
             return self.receive_late(around, message, ours);
         }
-        let now = around.now;
         let id = self.id;
         self.operate(around.mls(), |mls, loaded| {
             if loaded.record.pending == Some(hash) {
-                loaded.merge_own(mls, now)?;
+                loaded.merge_own(mls)?;
                 return Ok(Received::OwnCommit);
             }
             let processed = loaded.mls.process_message(mls, message).map_err(of_processing)?;
@@ -109,22 +108,27 @@ impl Group {
                 (LogEntry::Message(_), _) => application(processed),
                 (LogEntry::Commit(_), Sender::Member(leaf)) => {
                     let committer = Committer::Member(*leaf);
-                    loaded.commit_in(mls, evidence, processed, committer, now)
+                    loaded.commit_in(mls, evidence, processed, committer)
                 }
                 (LogEntry::Rejoin { signature, .. }, Sender::NewMemberCommit) => {
                     let committer = Committer::Returning { signed: &signed, signature };
-                    loaded.commit_in(mls, evidence, processed, committer, now)
+                    loaded.commit_in(mls, evidence, processed, committer)
                 }
                 _ => Err(Refusal::WrongKind.into()),
             }
         })
     }
 
-    /// Gives up earlier epochs whose time is over. Without it they go with the next commit.
-    pub fn expire(&mut self, around: &mut Surroundings<'_>) -> Result<Step<()>, GroupError> {
-        let now = around.now;
+    /// The log was followed for so long, and is read to its end: earlier epochs of which that was the
+    /// time are given up. Says whether others are left.
+    pub fn age(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        followed: Duration,
+    ) -> Result<Step<bool>, GroupError> {
         self.operate(around.mls(), |mls, loaded| {
-            give_up(mls, &loaded.mls, &mut loaded.record, |past| past.until < now)
+            age(mls, &loaded.mls, &mut loaded.record, followed)?;
+            Ok(!loaded.record.past.is_empty())
         })
     }
 
@@ -153,9 +157,8 @@ impl Group {
     ) -> Result<Step<Received>, GroupError> {
         let epoch = message.epoch().as_u64();
         let over = GroupError::EpochOver { ours, theirs: epoch };
-        let now = around.now;
         let loaded = self.loaded.as_ref().ok_or(GroupError::Internal)?;
-        let kept = loaded.record.past.iter().any(|past| past.epoch == epoch && past.until >= now);
+        let kept = loaded.record.past.iter().any(|past| past.epoch == epoch);
         if !kept || message.content_type() != ContentType::Application {
             return Err(over);
         }
@@ -176,7 +179,6 @@ impl Loaded {
         evidence: &dyn Evidence,
         processed: ProcessedMessage,
         committer: Committer<'_>,
-        now: WallTime,
     ) -> Result<Received, GroupError> {
         let associated = processed.aad().to_vec();
         let staged = match processed.into_content() {
@@ -199,7 +201,7 @@ impl Loaded {
         }
         let snapshot = Snapshot::take(mls, &self.mls)?;
         self.mls.merge_staged_commit(mls, *staged).map_err(|_| GroupError::Internal)?;
-        snapshot.keep(mls, &self.mls, &mut self.record, now)?;
+        snapshot.keep(mls, &self.mls, &mut self.record)?;
         Ok(Received::Commit { change, lost })
     }
 

@@ -109,6 +109,8 @@ impl FleetCounts {
 #[derive(Clone, Copy, Debug)]
 struct Span {
     first: u64,
+    /// The last one.
+    last: u64,
     /// The first epoch that it was not in any more, at the latest.
     over: Option<u64>,
     /// In which history of the log it came.
@@ -174,11 +176,15 @@ impl FleetPromises {
         match (open, seen) {
             (None, Some((group, epoch))) => {
                 self.group.get_or_insert(group);
-                spans.push(Span { first: epoch, over: None, history: self.history });
+                spans.push(Span { first: epoch, last: epoch, over: None, history: self.history });
                 self.latest = self.latest.max(epoch);
             }
-            (Some(_), Some((_, epoch))) => self.latest = self.latest.max(epoch),
-            (Some(span), None) => span.over = Some(self.latest),
+            (Some(span), Some((_, epoch))) => {
+                span.last = span.last.max(epoch);
+                self.latest = self.latest.max(epoch);
+            }
+            // Who is lost to the group while that stays in its epoch was in that one.
+            (Some(span), None) => span.over = Some(self.latest.max(span.last + 1)),
             (None, None) => {}
         }
     }

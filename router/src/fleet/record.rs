@@ -158,6 +158,8 @@ pub(crate) struct Passed {
     pub(crate) against: BTreeSet<AgentId>,
     /// Whether something was said of it since it was decided whose way this agent goes.
     pub(crate) open: bool,
+    /// Whether nobody is left by its lists beside its author and this agent, which passes it over.
+    pub(crate) alone: bool,
 }
 
 /// Somebody whom the lists of a commit took out.

@@ -347,16 +347,27 @@ impl Desk {
             return Ok(Taken::Yes);
         }
         Self::tell_of_group(step, id, GroupEvent::PassedOver { author, why });
-        if author == self.config.own {
-            // Our own commit is not one that we made in this state: the state was put back.
+        let own = self.config.own;
+        if author == own && !matches!(why, GroupError::EpochOver { .. }) {
+            // Our own commit is not one that we made in this state: the state was put back. (One of an
+            // epoch that is over lost to another, and came into a log that was put back.)
             self.strand(step, id);
             return Ok(Taken::Over);
         }
+        let taken_out = match &logged.entry {
+            Entry::Commit(commit) => commit.removed.as_slice(),
+            _ => &[],
+        };
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(Taken::Over) };
         member.row.last_commit = logged.index.0;
         member.heals(step);
-        member.passed_over(logged.index.0, author);
-        if member.size() <= super::forking::A_PAIR {
+        let is_alone =
+            member.is_only(|agent| *agent == own || *agent == author || taken_out.contains(agent));
+        member.passed_over(logged.index.0, author, is_alone);
+        if author == own {
+            member.also_passed_over(Some(logged.index.0), own);
+        }
+        if is_alone {
             self.doubts(step, id);
         }
         // The holder takes its lists all the same.

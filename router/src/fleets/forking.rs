@@ -31,12 +31,12 @@ const MAX_PASSED: usize = 16;
 const DOUBT: Duration = Duration::from_secs(30);
 
 /// A group in which nobody is beside the author of a commit and the one who passes it over.
-pub(super) const A_PAIR: usize = 2;
+const A_PAIR: usize = 2;
 
 impl Passed {
     fn new(index: u64, author: AgentId) -> Self {
         let (by, against) = (BTreeSet::new(), BTreeSet::new());
-        Self { index, author, by, against, open: false }
+        Self { index, author, by, against, open: false, alone: false }
     }
 
     /// Whether anybody was seen to go on by it.
@@ -44,9 +44,10 @@ impl Passed {
         !self.by.is_empty()
     }
 
-    /// How many are known to go on by it, with its author.
+    /// How many are known to go on by it, with its author, unless that passes it over itself.
     fn followers(&self) -> usize {
-        self.by.iter().filter(|agent| **agent != self.author).count().saturating_add(1)
+        let others = self.by.iter().filter(|agent| **agent != self.author).count();
+        others.saturating_add(usize::from(!self.against.contains(&self.author)))
     }
 
     /// Of one that was passed over: whether no fewer members go on by it than pass it over, this
@@ -71,20 +72,19 @@ impl Passed {
     }
 
     fn passes_over(&mut self, who: AgentId) {
-        if self.author != who {
-            self.open |= self.by.remove(&who) | self.against.insert(who);
-        }
+        self.open |= self.by.remove(&who) | self.against.insert(who);
     }
 }
 
 impl Member {
-    pub(super) fn passed_over(&mut self, index: u64, author: AgentId) {
+    /// This agent passes one over, by whose lists it is left alone with its author, or is not.
+    pub(super) fn passed_over(&mut self, index: u64, author: AgentId, alone: bool) {
         if self.row.passed.len() >= MAX_PASSED {
             self.row.passed.remove(0);
         }
-        self.row.passed.push(Passed::new(index, author));
+        self.row.passed.push(Passed { alone, ..Passed::new(index, author) });
         // Its author goes another way than this agent.
-        for followed in &mut self.row.followed {
+        for followed in self.row.followed.iter_mut().filter(|it| it.author != author) {
             let open = followed.open;
             followed.passes_over(author);
             followed.open = open;
@@ -112,9 +112,13 @@ impl Member {
         false
     }
 
-    /// Another passes one over as well, or all of them where its own commit goes on without them.
+    /// Another passes one over as well, or all of them where a commit that it made goes on without
+    /// them. Of its own it says so: such a commit may be one from before, that another put back.
     pub(super) fn also_passed_over(&mut self, index: Option<u64>, who: AgentId) {
-        let named = |passed: &&mut Passed| index.is_none_or(|index| index == passed.index);
+        let named = |passed: &&mut Passed| match index {
+            Some(index) => passed.index == index,
+            None => passed.author != who,
+        };
         self.row.passed.iter_mut().filter(named).for_each(|passed| passed.passes_over(who));
         if index.is_none() {
             self.row.followed.iter_mut().for_each(|followed| {
@@ -157,8 +161,8 @@ impl Desk {
         member.doubt = Some(member.doubt.map_or(at, |before| before.min(at)));
         member.heals(step);
         let is_pair = member.size() <= A_PAIR;
-        if let Some(last) = member.row.passed.last_mut().filter(|_| is_pair) {
-            last.open = true;
+        if let Some(last) = member.row.passed.last_mut() {
+            last.open |= is_pair || last.alone;
         }
     }
 
@@ -287,7 +291,8 @@ impl Member {
     /// The first commit on which members differ, and whether this agent is among the fewer.
     fn first_dispute(&self, own: &AgentId) -> Option<(u64, bool)> {
         let is_pair = self.size() <= A_PAIR;
-        let passed = self.row.passed.iter().filter(|it| it.open && (it.is_followed() || is_pair));
+        let is_disputed = |it: &&Passed| it.open && (it.is_followed() || it.alone || is_pair);
+        let passed = self.row.passed.iter().filter(is_disputed);
         let passed = passed.map(|it| (it.index, it.prevails()));
         let followed = self.row.followed.iter().filter(|it| it.open && !it.against.is_empty());
         let followed = followed.map(|it| (it.index, it.yields(own)));
@@ -322,15 +327,16 @@ mod tests {
 
     fn passed(by: &[u8], against: &[u8]) -> Passed {
         let of = |agents: &[u8]| agents.iter().copied().map(agent).collect::<BTreeSet<_>>();
-        Passed { index: 1, author: agent(1), by: of(by), against: of(against), open: true }
+        let (by, against) = (of(by), of(against));
+        Passed { index: 1, author: agent(1), by, against, open: true, alone: false }
     }
 
     #[test]
     fn so_many_commits_are_remembered_and_not_one_more() {
         let mut member = member();
-        (0..MAX_PASSED as u64).for_each(|index| member.passed_over(index, agent(1)));
+        (0..MAX_PASSED as u64).for_each(|index| member.passed_over(index, agent(1), false));
         assert_eq!((member.row.passed.len(), member.row.passed[0].index), (MAX_PASSED, 0));
-        member.passed_over(MAX_PASSED as u64, agent(1));
+        member.passed_over(MAX_PASSED as u64, agent(1), false);
         assert_eq!((member.row.passed.len(), member.row.passed[0].index), (MAX_PASSED, 1));
     }
 
@@ -383,7 +389,7 @@ mod tests {
         let (own, mut member) = (agent(9), member());
         member.follows(3, agent(4));
         // Its author goes another way, by which as many go on as pass it over.
-        member.passed_over(5, agent(1));
+        member.passed_over(5, agent(1), false);
         member.row.passed[0] = Passed { index: 5, ..passed(&[2], &[8, 9]) };
         assert!(member.row.followed[0].against.contains(&agent(1)));
         assert!(member.also_follows(Some(3), agent(6)));
@@ -394,7 +400,7 @@ mod tests {
     #[test]
     fn who_passes_one_over_after_all_goes_on_by_it_no_more() {
         let mut member = member();
-        member.passed_over(1, agent(1));
+        member.passed_over(1, agent(1), false);
         member.row.passed[0].by.insert(agent(2));
         member.also_passed_over(Some(7), agent(2));
         assert!(member.row.passed[0].is_followed());
@@ -402,5 +408,8 @@ mod tests {
         assert!(!member.row.passed[0].is_followed());
         member.also_passed_over(None, agent(1));
         assert_eq!(member.row.passed[0].against.len(), 1, "its author does not count against it");
+        assert_eq!(member.row.passed[0].followers(), 1);
+        member.also_passed_over(Some(1), agent(1));
+        assert_eq!(member.row.passed[0].followers(), 0, "unless it says so");
     }
 }

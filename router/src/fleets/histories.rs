@@ -126,6 +126,11 @@ impl Member {
         self.cards.agents().count()
     }
 
+    /// Whether there is nobody but these.
+    pub(super) fn is_only(&self, these: impl Fn(&AgentId) -> bool) -> bool {
+        self.cards.agents().all(|agent| these(&agent))
+    }
+
     /// Whoever comes back within a while has missed what this agent sent.
     pub(super) fn heals(&mut self, step: &Transition<'_>) {
         self.row.heals = Some(step.now.wall + HEALING);

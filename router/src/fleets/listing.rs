@@ -234,6 +234,7 @@ mod tests {
             by: [agent(by)].into(),
             against: [agent(against)].into(),
             open: true,
+            alone: false,
         };
         member.row.passed = [judged(1, 2, 5), judged(3, 1, 2)].into();
         member.row.followed = [judged(5, 6, 1)].into();

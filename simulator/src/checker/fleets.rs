@@ -179,9 +179,9 @@ impl FleetPromises {
                 spans.push(Span { first: epoch, last: epoch, over: None, history: self.history });
                 self.latest = self.latest.max(epoch);
             }
-            (Some(span), Some((_, epoch))) => {
-                span.last = span.last.max(epoch);
+            (Some(_), Some((_, epoch))) => {
                 self.latest = self.latest.max(epoch);
+                self.comes_to(host, epoch);
             }
             // Who is lost to the group while that stays in its epoch was in that one.
             (Some(span), None) => span.over = Some(self.latest.max(span.last + 1)),
@@ -198,11 +198,20 @@ impl FleetPromises {
         }
     }
 
+    /// A host that is in the group comes to an epoch.
+    fn comes_to(&mut self, host: Host, epoch: u64) {
+        let last = self.spans.get_mut(&host).and_then(|spans| spans.last_mut());
+        if let Some(span) = last.filter(|span| span.over.is_none()) {
+            span.last = span.last.max(epoch);
+        }
+    }
+
     /// A member is told of the group.
     pub(crate) fn told(&mut self, host: Host, what: GroupEvent) {
         match what {
             GroupEvent::Changed { author, epoch } => {
                 self.latest = self.latest.max(epoch);
+                self.comes_to(host, epoch);
                 let authors = self.authors.entry(epoch).or_default();
                 authors.insert(author);
                 if authors.len() > 1 + self.history {

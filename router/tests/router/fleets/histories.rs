@@ -328,6 +328,65 @@ fn who_joins_by_a_commit_that_stands_elsewhere_by_then_reads_all_that_is_behind_
 }
 
 #[test]
+fn who_alone_is_left_with_the_author_of_a_commit_that_it_cannot_process_gives_way() {
+    let mut world = World::with_group(3);
+    let copy = world.disk.copy();
+    // One goes on by a commit of another that never heard of it itself, and the log loses it.
+    world.parted = vec![0];
+    world.rotate(1);
+    world.append_unheard(1);
+    world.parted = vec![0, 1];
+    world.settle();
+    world.put_back(copy);
+    // In its place that other is taken out, and is gone.
+    world.parted = vec![1, 2];
+    world.settle_for(2);
+    world.remove(0, 1);
+    world.settle_for(2);
+    world.restart(1, false);
+    world.parted = vec![2];
+    world.settle_for(2);
+    assert!(!world.is_in(1));
+    world.parted.clear();
+    world.heal(&[0, 2], &[]);
+    assert!(came_back(&world, 2) && !came_back(&world, 0));
+}
+
+#[test]
+fn a_commit_that_comes_late_into_another_history_strands_nobody() {
+    let mut world = World::with_group(2);
+    let copy = world.disk.copy();
+    for body in ["one", "two", "three", "four"] {
+        world.send(1, body).unwrap();
+        world.settle();
+    }
+    world.rotate(0);
+    world.settle();
+    let behind = world.last_commit();
+    let is_commit =
+        |asked: &Asked| matches!(asked, Asked::Append(Append { entry: Entry::Commit(_), .. }));
+    world.rotate(1);
+    let (ask, append) = world.take_later(1, is_commit);
+    world.parted = vec![1];
+    world.put_back(copy);
+    // What it builds on has the place of another commit, which comes before it.
+    world.settle_for(5);
+    while world.log().len() as u64 + 1 < behind.0 {
+        world.send(0, "between").unwrap();
+        world.settle_for(1);
+    }
+    world.rotate(0);
+    world.settle_for(1);
+    assert_eq!(world.last_commit(), behind);
+    assert!(matches!(world.say(1, append), Some(Said::Appended(_))));
+    world.parted.clear();
+    world.answer(1, ask, Err(RelayFailure::Gone));
+    world.settle_for(120);
+    world.assert_one(&[0, 1]);
+    assert!(!world.saw_any(|what| matches!(what, GroupEvent::Stranded)));
+}
+
+#[test]
 fn who_comes_back_by_a_commit_that_a_log_lost_puts_it_back() {
     let mut world = World::with_group(3);
     let copy = world.disk.copy();

@@ -160,6 +160,8 @@ pub(crate) struct Passed {
     pub(crate) open: bool,
     /// Whether nobody is left by its lists beside its author and this agent, which passes it over.
     pub(crate) alone: bool,
+    /// The epoch in which it was made, where that was over here.
+    pub(crate) made_in: Option<u64>,
 }
 
 /// Somebody whom the lists of a commit took out.

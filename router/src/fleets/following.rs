@@ -24,7 +24,7 @@ use super::{Errand, Member};
 use crate::choice::Protocol;
 use crate::desk::Desk;
 use crate::event::GroupEvent;
-use crate::fleet::{Stage, Wish, key};
+use crate::fleet::{Passed, Stage, Wish, key};
 use crate::inbox::Delivery;
 use crate::peer::Standing;
 use crate::seen::SeenRow;
@@ -361,13 +361,18 @@ impl Desk {
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(Taken::Over) };
         member.row.last_commit = logged.index.0;
         member.heals(step);
-        let is_alone =
+        let alone =
             member.is_only(|agent| *agent == own || *agent == author || taken_out.contains(agent));
-        member.passed_over(logged.index.0, author, is_alone);
+        let made_in = match why {
+            GroupError::EpochOver { theirs, .. } => Some(theirs),
+            _ => None,
+        };
+        let passed = Passed { alone, made_in, ..Passed::new(logged.index.0, author) };
+        member.passed_over(passed);
         if author == own {
             member.also_passed_over(Some(logged.index.0), own);
         }
-        if is_alone {
+        if alone {
             self.doubts(step, id);
         }
         // The holder takes its lists all the same.

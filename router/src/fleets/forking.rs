@@ -34,9 +34,9 @@ const DOUBT: Duration = Duration::from_secs(30);
 const A_PAIR: usize = 2;
 
 impl Passed {
-    fn new(index: u64, author: AgentId) -> Self {
+    pub(super) fn new(index: u64, author: AgentId) -> Self {
         let (by, against) = (BTreeSet::new(), BTreeSet::new());
-        Self { index, author, by, against, open: false, alone: false }
+        Self { index, author, by, against, open: false, alone: false, made_in: None }
     }
 
     /// Whether anybody was seen to go on by it.
@@ -77,12 +77,13 @@ impl Passed {
 }
 
 impl Member {
-    /// This agent passes one over, by whose lists it is left alone with its author, or is not.
-    pub(super) fn passed_over(&mut self, index: u64, author: AgentId, alone: bool) {
+    /// This agent passes one over.
+    pub(super) fn passed_over(&mut self, passed: Passed) {
+        let author = passed.author;
         if self.row.passed.len() >= MAX_PASSED {
             self.row.passed.remove(0);
         }
-        self.row.passed.push(Passed { alone, ..Passed::new(index, author) });
+        self.row.passed.push(passed);
         // Its author goes another way than this agent.
         for followed in self.row.followed.iter_mut().filter(|it| it.author != author) {
             let open = followed.open;
@@ -277,12 +278,14 @@ impl Desk {
         }
         member.doubt = None;
         let first = member.first_dispute(&own);
+        let made_in = |index| member.row.passed.iter().find(|it| it.index == index)?.made_in;
+        let first = first.map(|(index, yields)| (index, made_in(index), yields));
         let judged = member.row.passed.iter_mut().chain(&mut member.row.followed);
         judged.for_each(|it| it.open = false);
         member.write(step, &id);
-        let Some((index, true)) = first else { return Ok(false) };
+        let Some((index, made_in, true)) = first else { return Ok(false) };
         member.row.gave_way = true;
-        self.wish_again(step, id, index)?;
+        self.wish_again(step, id, (index, made_in))?;
         Ok(true)
     }
 }
@@ -328,15 +331,15 @@ mod tests {
     fn passed(by: &[u8], against: &[u8]) -> Passed {
         let of = |agents: &[u8]| agents.iter().copied().map(agent).collect::<BTreeSet<_>>();
         let (by, against) = (of(by), of(against));
-        Passed { index: 1, author: agent(1), by, against, open: true, alone: false }
+        Passed { by, against, open: true, ..Passed::new(1, agent(1)) }
     }
 
     #[test]
     fn so_many_commits_are_remembered_and_not_one_more() {
         let mut member = member();
-        (0..MAX_PASSED as u64).for_each(|index| member.passed_over(index, agent(1), false));
+        (0..MAX_PASSED as u64).for_each(|index| member.passed_over(Passed::new(index, agent(1))));
         assert_eq!((member.row.passed.len(), member.row.passed[0].index), (MAX_PASSED, 0));
-        member.passed_over(MAX_PASSED as u64, agent(1), false);
+        member.passed_over(Passed::new(MAX_PASSED as u64, agent(1)));
         assert_eq!((member.row.passed.len(), member.row.passed[0].index), (MAX_PASSED, 1));
     }
 
@@ -389,7 +392,7 @@ mod tests {
         let (own, mut member) = (agent(9), member());
         member.follows(3, agent(4));
         // Its author goes another way, by which as many go on as pass it over.
-        member.passed_over(5, agent(1), false);
+        member.passed_over(Passed::new(5, agent(1)));
         member.row.passed[0] = Passed { index: 5, ..passed(&[2], &[8, 9]) };
         assert!(member.row.followed[0].against.contains(&agent(1)));
         assert!(member.also_follows(Some(3), agent(6)));
@@ -400,7 +403,7 @@ mod tests {
     #[test]
     fn who_passes_one_over_after_all_goes_on_by_it_no_more() {
         let mut member = member();
-        member.passed_over(1, agent(1), false);
+        member.passed_over(Passed::new(1, agent(1)));
         member.row.passed[0].by.insert(agent(2));
         member.also_passed_over(Some(7), agent(2));
         assert!(member.row.passed[0].is_followed());

@@ -280,21 +280,24 @@ impl Desk {
     }
 
     /// What commits of ours did that do not count is wished for again: those that are not in the
-    /// log, and those from an entry on. So is it that they took out, whoever made them.
+    /// log, and those from an entry or an epoch on. So is it that they took out, whoever made them.
+    /// Whom they brought in the holder may list.
     pub(super) fn wish_again(
         &mut self,
         step: &mut Transition<'_>,
         id: GroupId,
-        from: u64,
+        from: (u64, Option<u64>),
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
-        let is_void = |known: &Known| !known.stands || known.index >= from;
+        let is_void = |known: &Known| known.is_void(from);
         member.undo_removals(step.now.wall, is_void, true);
         let void = member.history.known.iter().filter(|known| is_void(known)).map(|it| it.epoch);
         let void: Vec<_> = void.collect();
         for epoch in void {
-            let row = CommitRow::read(step, &key::commit(&id, epoch))?;
-            for mut wish in row.into_iter().flat_map(|row| row.wishes) {
+            let Some(row) = CommitRow::read(step, &key::commit(&id, epoch))? else { continue };
+            let admitted = row.commit.admitted.iter().map(|(agent, _)| *agent);
+            self.are_mislisted(step, id, admitted);
+            for mut wish in row.wishes {
                 if let Wish::Add { since, .. } | Wish::Move { since, .. } = &mut wish {
                     *since = step.now.wall;
                 }
@@ -327,6 +330,15 @@ impl Member {
         self.row.followed.clear();
         self.row.unlisted.clear();
         self.comparing.begin_elsewhere();
+    }
+}
+
+impl Known {
+    /// Whether it does not count where this agent gives way to the commit of that entry, which was
+    /// made in that epoch: the log may have it behind one of ours that leads elsewhere.
+    fn is_void(&self, (index, made_in): (u64, Option<u64>)) -> bool {
+        let is_beside = made_in.is_some_and(|epoch| self.epoch >= epoch);
+        !self.stands || self.index >= index || is_beside
     }
 }
 
@@ -373,6 +385,21 @@ fn made_again(wish: &Wish) -> Option<Wish> {
 #[allow(clippy::indexing_slicing, reason = "a test may")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_leads_elsewhere_than_the_commit_that_is_given_way_to_does_not_count() {
+        let ours = Known { index: 7, ..known(2, 0) };
+        for (from, is_void) in [
+            ((7, None), true),
+            ((8, None), false),
+            ((8, Some(2)), true),
+            ((8, Some(1)), true),
+            ((8, Some(3)), false),
+        ] {
+            assert_eq!(ours.is_void(from), is_void, "{from:?}");
+        }
+        assert!(Known { stands: false, ..ours }.is_void((8, None)), "the log has lost it");
+    }
 
     fn known(epoch: u64, length: usize) -> Known {
         Known {

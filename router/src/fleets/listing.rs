@@ -229,12 +229,10 @@ mod tests {
     fn who_is_out_decides_no_more_whose_way_is_gone() {
         let mut member = member();
         let judged = |author: usize, by: usize, against: usize| Passed {
-            index: 2,
-            author: agent(author),
             by: [agent(by)].into(),
             against: [agent(against)].into(),
             open: true,
-            alone: false,
+            ..Passed::new(2, agent(author))
         };
         member.row.passed = [judged(1, 2, 5), judged(3, 1, 2)].into();
         member.row.followed = [judged(5, 6, 1)].into();

@@ -12,7 +12,7 @@ use meshwork_protocols::fleet::way_back::{ANSWERED_TYPE, ASKED_TYPE, ask};
 use meshwork_protocols::fleet::{Group, GroupError, GroupId, Rejoined, Roster, Step, Summons};
 use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::relay::{Answer, Append, Commit as Logged, Entry, EntryIndex, Request};
-use meshwork_state::{Namespace, StoreError};
+use meshwork_state::StoreError;
 
 use super::committing::{append_of, posted};
 use super::joining::{Join, sight_of};

@@ -115,6 +115,33 @@ fn who_was_taken_out_is_not_let_in_again_for_that_and_learns_what_became_of_its_
 }
 
 #[test]
+fn whom_a_commit_added_that_is_void_an_admin_that_comes_back_lists_no_more() {
+    let mut world = World::new(6);
+    world.found();
+    world.invite(0, &[1, 2, 3, 4], false);
+    (1..5).for_each(|place| world.join(place));
+    let member = world.id(1);
+    let appoint = GroupRequest::Appoint { group: world.group, member, admin: true };
+    assert_eq!(world.ask(0, appoint), Some(Ok(Answer::Done)));
+    let copy = world.disk.copy();
+    world.parted = vec![0, 1];
+    world.rotate(2);
+    world.settle_for(2);
+    world.put_back(copy);
+    // Two admins go on by what one of them does, and that one is not heard of again.
+    world.parted = vec![2, 3, 4];
+    world.settle_for(5);
+    world.invite(0, &[5], false);
+    world.settle_for(2);
+    assert!(world.may_append(5));
+    world.parted = vec![0];
+    world.settle_for(300);
+    world.assert_one(&[1, 2, 3, 4]);
+    assert!(world.saw(1, |what| matches!(what, GroupEvent::Returned { .. })));
+    assert!(!world.may_append(5));
+}
+
+#[test]
 fn whom_the_lists_of_a_commit_took_out_that_all_pass_over_is_listed_again_and_comes_back() {
     let mut world = World::with_group(5);
     let member = world.id(1);

@@ -282,6 +282,8 @@ pub(crate) struct LoggedRow {
 pub(crate) struct HistoryRow {
     /// The epoch in which this agent came in: all that was made before it is behind it.
     pub(crate) from: u64,
+    /// The place of the commit by which it did.
+    pub(crate) came_at: u64,
     /// The last ones, in their order.
     pub(crate) known: Vec<Known>,
 }

@@ -111,6 +111,12 @@ impl Member {
         led.max().unwrap_or(self.history.from)
     }
 
+    /// The place of the last commit that led here, or by which this agent came in.
+    pub(super) fn goes_by_place(&self) -> u64 {
+        let known = self.history.known.last().map(|known| known.index);
+        known.unwrap_or_default().max(self.history.came_at)
+    }
+
     /// Whether commits that led here do not stand in the log.
     pub(super) fn has_lost(&self) -> bool {
         self.history.known.iter().any(|known| !known.stands)
@@ -270,12 +276,17 @@ impl Desk {
     }
 
     /// This agent came in by a commit: what was before it is behind it.
-    pub(super) fn begin_history(&mut self, step: &mut Transition<'_>, id: GroupId, from: u64) {
+    pub(super) fn begin_history(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        (from, came_at): (u64, u64),
+    ) {
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         for known in member.history.known.drain(..) {
             step.delete(Namespace::Group, key::commit(&id, known.epoch));
         }
-        member.history.from = from;
+        (member.history.from, member.history.came_at) = (from, came_at);
         member.history.write(step, key::history(&id));
     }
 

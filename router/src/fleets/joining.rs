@@ -63,10 +63,10 @@ impl Desk {
         if !is_known && !has_room {
             return Ok(());
         }
-        // Who is in by a later commit, which it came back with, needs none.
-        let is_in = |member: &Member| {
-            member.row.stage == Stage::Member && member.row.last_commit >= summons.after.0
-        };
+        // Who is in by this or by a later commit needs none.
+        let after = summons.after.0;
+        let is_in =
+            |member: &Member| member.row.stage == Stage::Member && member.goes_by_place() >= after;
         if self.fleets.members.get(&summons.group).is_some_and(is_in) {
             return Ok(());
         }
@@ -83,6 +83,28 @@ impl Desk {
         InvitationRow { by, created, received, summons: message.body.clone() }.write(step, key);
         self.fleets.invitations.insert(summons.group, by);
         Self::tell_of_group(step, summons.group, GroupEvent::Invited { by });
+        self.is_in_elsewhere(step, summons.group, by, after)
+    }
+
+    /// An admin brings this agent in by a commit that it read and does not go by: it came in by one
+    /// that its admin itself has given up since, where nobody else is.
+    fn is_in_elsewhere(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        by: AgentId,
+        after: u64,
+    ) -> Result<(), StoreError> {
+        let has_read = |member: &Member| {
+            let follows = member.row.stage == Stage::Member && member.is_whole();
+            follows && member.row.read >= after && member.goes_by_place() < after
+        };
+        if !self.fleets.members.get(&id).is_some_and(has_read) {
+            return Ok(());
+        }
+        if self.sight(step, id)?.is_ok_and(|sight| sight.charter.is_admin(&by)) {
+            self.strand(step, id);
+        }
         Ok(())
     }
 
@@ -254,7 +276,7 @@ impl Desk {
             ..GroupRow::new(name, holder, Stage::Member, after)
         };
         self.begin_group(step, row, group, cards, sight);
-        self.begin_history(step, id, sight.epoch);
+        self.begin_history(step, id, (sight.epoch, after));
         self.take_turn(step, id, sight.members.len(), sight);
         self.confirm_later(step, id, EntryIndex(after), sight.members.len());
         self.needs_no_invitation(step, id, after.max(summons.after.0))?;

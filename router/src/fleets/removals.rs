@@ -22,7 +22,7 @@ use crate::transition::Transition;
 
 /// How long a removal is waited for: who made it comes back as this agent does, within minutes. A
 /// member that waited for one that is gone would not speak again.
-const AWAITED: Duration = Duration::from_secs(10 * 60);
+const AWAITED: Duration = Duration::from_secs(5 * 60);
 
 /// So many are remembered: those whom one request takes out.
 const MAX_UNDONE: usize = MAX_NAMED;

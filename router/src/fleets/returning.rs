@@ -279,7 +279,7 @@ impl Desk {
         if let Request::Append(Append { entry: Entry::Commit(commit), .. }) = *request_of(request)?
         {
             let (epoch, after) = (commit.epoch, commit.builds_on.map_or(index, |after| after.0));
-            self.begin_history(step, id, epoch);
+            self.begin_history(step, id, (epoch, index));
             self.remember(step, id, (index, epoch, true), &commit, (&[], Vec::new()));
             let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
             (member.row.read, member.row.last_commit) = (after, after);

@@ -110,6 +110,10 @@ impl World {
             if (leader.epoch, &leader.members) != (group.epoch, &group.members) {
                 return left(format!("epoch {}, where another has {}", group.epoch, leader.epoch));
             }
+            // A wait for an entry that was lost on its way ends after a minute.
+            if leader.read != group.read {
+                return left(format!("read to {}, and another to {}", group.read, leader.read));
+            }
         }
         let away = |(at, (group, _)): (usize, &(Option<GroupSummary>, bool))| {
             let agent = self.mesh.agent(Host(at)).map(Agent::id)?;

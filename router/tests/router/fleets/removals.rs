@@ -7,7 +7,7 @@ use super::*;
 const OUT: usize = 4;
 
 /// As long as a removal is waited for.
-const AWAITED: u64 = 10 * 60;
+const AWAITED: u64 = 5 * 60;
 
 impl World {
     /// The first agent takes one out, the second reads of it and writes, and the log is put back from

@@ -168,10 +168,12 @@ impl FleetPromises {
 
     /// A host is in the group in this epoch, or is not in it.
     pub(crate) fn sees(&mut self, host: Host, seen: Option<(GroupId, u64)>) {
-        if let Some((_, epoch)) = seen.filter(|_| self.joining.remove(&host)) {
+        let spans = self.spans.entry(host).or_default();
+        // Whose commit of that failed was told nothing, and may be in all the same.
+        let comes_in = |_: &(GroupId, u64)| self.joining.remove(&host) || spans.is_empty();
+        if let Some((_, epoch)) = seen.filter(comes_in) {
             self.joins.entry(host).or_default().push((epoch, self.counts.accepted));
         }
-        let spans = self.spans.entry(host).or_default();
         let open = spans.last_mut().filter(|span| span.over.is_none());
         match (open, seen) {
             (None, Some((group, epoch))) => {

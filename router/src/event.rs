@@ -190,7 +190,7 @@ pub enum GroupEvent {
         with: AgentId,
     },
     /// A member that this agent took for out, by a commit that does not count, was not taken out again
-    /// within ten minutes: what is sent goes to it too.
+    /// within five minutes: what is sent goes to it too.
     NotRemoved(AgentId),
     /// This agent cannot follow the log any more, and asks members for the way back.
     Stranded,

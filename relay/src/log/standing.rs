@@ -25,7 +25,7 @@ pub(super) struct LogState {
     pub(super) listed: BTreeMap<AgentId, MayAppend>,
     /// Commits that nobody confirmed, each building on the one before it.
     pub(super) pending: Vec<Pending>,
-    /// The authors of confirmed commits, as many as statements may still speak of.
+    /// The authors of commits that wait no more, as many as statements may still speak of.
     pub(super) confirmed: BTreeMap<u64, AgentId>,
     /// Who was removed, and the last entry that it may read: the one that says so.
     pub(super) removed: BTreeMap<AgentId, u64>,
@@ -42,6 +42,8 @@ pub(super) struct Pending {
     author: AgentId,
     admitted: Vec<(AgentId, MayAppend)>,
     removed: Vec<AgentId>,
+    /// Whether a member said that it cannot process it.
+    reported: bool,
 }
 
 impl LogState {
@@ -175,11 +177,11 @@ impl LogState {
         match entry {
             Entry::Commit(commit) => self.adopt_commit(index, author, commit),
             Entry::Message(_) => {}
-            Entry::Statement(statement) => {
-                if statement.kind == StatementKind::Confirmed {
-                    self.confirm(statement.on.0, index);
-                }
-            }
+            Entry::Statement(statement) => match statement.kind {
+                StatementKind::Confirmed => self.confirm(statement.on.0, index),
+                StatementKind::CannotProcess => self.report(statement.on.0),
+                StatementKind::PutsBack => {}
+            },
             Entry::Refounding(founding) => self.adopt_refounding(index, author, founding),
         }
     }
@@ -187,17 +189,29 @@ impl LogState {
     fn adopt_commit(&mut self, index: u64, author: AgentId, commit: &Commit) {
         self.last_commit = index;
         let (admitted, removed) = (commit.admitted.clone(), commit.removed.clone());
-        self.pending.push(Pending { index, author, admitted, removed });
+        self.pending.push(Pending { index, author, admitted, removed, reported: false });
         if commit.builds_on.is_none() {
             self.confirm(index, index);
         }
     }
 
-    /// Confirms a commit with those that it builds on.
+    fn report(&mut self, commit: u64) {
+        let reported = self.pending.iter_mut().find(|pending| pending.index == commit);
+        if let Some(pending) = reported {
+            pending.reported = true;
+        }
+    }
+
+    /// Confirms a commit with those that it builds on. Of these one that a member reported, and nobody
+    /// confirmed, may be one that all pass over: its lists do not count.
     fn confirm(&mut self, commit: u64, by: u64) {
         let place = self.pending.iter().position(|pending| pending.index == commit);
         let Some(place) = place else { return };
         for pending in self.pending.drain(..=place) {
+            if pending.reported && pending.index != commit {
+                self.confirmed.insert(pending.index, pending.author);
+                continue;
+            }
             for (agent, may) in pending.admitted {
                 self.listed.insert(agent, may);
                 self.removed.remove(&agent);

@@ -152,6 +152,28 @@ fn who_is_removed_may_append_until_that_is_confirmed_and_then_read_of_it() {
 }
 
 #[test]
+fn a_commit_that_was_reported_is_not_confirmed_by_a_later_one() {
+    let mut fleet = Fleet::founded();
+    assert_eq!(fleet.append(1, commit(Some(1), &[(5, MayAppend::Member)], &[3])), appended(2));
+    assert_eq!(fleet.append(3, statement(2, StatementKind::CannotProcess)), appended(3));
+    assert_eq!(fleet.append(2, commit(Some(2), &[(6, MayAppend::Member)], &[])), appended(4));
+    assert_eq!(fleet.append(3, statement(4, StatementKind::Confirmed)), appended(5));
+    assert_eq!(fleet.append(3, message(b"listed as before")), appended(6));
+    assert_eq!(fleet.append(6, message(b"that counts")), appended(7));
+    fleet.refused(5, message(b"that does not"), Refusal::NotListed);
+    // Members may still speak of it, and that says nothing of its lists any more.
+    assert_eq!(fleet.append(2, statement(2, StatementKind::Confirmed)), appended(8));
+    assert_eq!(fleet.append(3, message(b"still")), appended(9));
+    // One that is confirmed itself counts, whoever reported it.
+    let mut fleet = Fleet::founded();
+    assert_eq!(fleet.append(1, commit(Some(1), &[(5, MayAppend::Member)], &[3])), appended(2));
+    assert_eq!(fleet.append(3, statement(2, StatementKind::CannotProcess)), appended(3));
+    assert_eq!(fleet.append(2, statement(2, StatementKind::Confirmed)), appended(4));
+    fleet.refused(3, message(b"gone"), Refusal::NotListed);
+    assert_eq!(fleet.append(5, message(b"here")), appended(5));
+}
+
+#[test]
 fn a_refounding_is_taken_once_from_an_admin_but_the_author_and_only_while_unconfirmed() {
     let mut fleet = Fleet::founded();
     let after = [(2, MayAppend::Admin), (3, MayAppend::Member)];

@@ -172,6 +172,9 @@ pub(crate) struct Unlisted {
     pub(crate) agent: AgentId,
     /// Whether it is confirmed, so that the holder goes by it.
     pub(crate) counts: bool,
+    /// Whether a member said that it cannot process it: a later one that is confirmed does not confirm
+    /// it as well.
+    pub(crate) reported: bool,
 }
 
 /// A removal that does not count.

@@ -215,7 +215,7 @@ impl Desk {
             Entry::Commit(commit) => self.commit_entry(step, group, (logged, chain), commit),
             Entry::Message(bytes) => self.message_entry(step, group, logged, bytes),
             Entry::Statement(statement) => {
-                self.statement_entry(step, group, logged.author, statement);
+                self.statement_entry(step, group, logged.author, statement)?;
                 Ok(Taken::Yes)
             }
             // Nobody needs to found a group anew: what one member cannot process, all pass over.
@@ -534,15 +534,17 @@ impl Desk {
         group: GroupId,
         author: AgentId,
         statement: &Statement,
-    ) {
-        let Some(member) = self.fleets.members.get_mut(&group) else { return };
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
         match statement.kind {
             StatementKind::Confirmed => {
                 member.lists_count(statement.on.0);
+                self.lists_are_skipped(step, group, statement.on.0)?;
                 self.goes_on(step, group, Some(statement.on.0), author);
                 self.is_confirmed(group, statement.on.0);
             }
             StatementKind::CannotProcess => {
+                member.lists_are_doubted(statement.on.0);
                 member.also_passed_over(Some(statement.on.0), author);
                 let is_new = !member.row.anew;
                 self.is_contested(step, group, statement.on, author);
@@ -555,6 +557,7 @@ impl Desk {
                 member.heals(step);
             }
         }
+        Ok(())
     }
 
     /// Somebody confirms each commit: in a small group everybody at once, in a large one whoever is

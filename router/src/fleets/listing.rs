@@ -17,7 +17,7 @@ use meshwork_state::StoreError;
 use super::{Member, Sight, request_of};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
-use crate::fleet::{Stage, Unlisted, Wish};
+use crate::fleet::{CommitRow, Passed, Stage, Unlisted, Wish, key};
 use crate::transition::Transition;
 
 /// So many that the lists took out are remembered, the last ones. Those beyond are not known to be
@@ -42,15 +42,25 @@ impl Member {
         let admitted: BTreeSet<_> = commit.admitted.iter().map(|(agent, _)| *agent).collect();
         self.row.unlisted.retain(|it| !admitted.contains(&it.agent));
         let unlisted = commit.removed.iter();
-        let unlisted = unlisted.map(|agent| Unlisted { index, agent: *agent, counts: false });
+        let (counts, reported) = (false, false);
+        let unlisted = unlisted.map(|agent| Unlisted { index, agent: *agent, counts, reported });
         self.row.unlisted.extend(unlisted);
         let excess = self.row.unlisted.len().saturating_sub(MAX_UNLISTED);
         self.row.unlisted.drain(..excess);
     }
 
-    /// A commit is confirmed, and those before it with it: their lists count from now on. Whom they
-    /// took out says nothing any more, and what it said counts no more.
+    /// A member cannot process a commit.
+    pub(super) fn lists_are_doubted(&mut self, commit: u64) {
+        let named = self.row.unlisted.iter_mut().filter(|it| it.index == commit);
+        named.for_each(|it| it.reported = true);
+    }
+
+    /// A commit is confirmed, and those before it with it but for those that were reported: their
+    /// lists count from now on. Whom they took out says nothing any more, and what it said counts no
+    /// more.
     pub(super) fn lists_count(&mut self, commit: u64) {
+        let is_void = |it: &Unlisted| it.index < commit && !it.counts && it.reported;
+        self.row.unlisted.retain(|it| !is_void(it));
         let is_new = |it: &&mut Unlisted| it.index <= commit && !it.counts;
         let mut out = BTreeSet::new();
         for unlisted in self.row.unlisted.iter_mut().filter(is_new) {
@@ -98,6 +108,29 @@ impl Desk {
             let wait = Duration::from_millis(random.below(LISTS_WITHIN_MILLIS).into());
             member.lists = Some(step.now.monotonic + LISTS_AFTER + wait);
         }
+    }
+
+    /// A commit is confirmed, and the holder does not take the lists of those before it that were
+    /// reported and that nobody confirmed: those that this agent goes on by are listed anew.
+    pub(super) fn lists_are_skipped(
+        &mut self,
+        step: &mut Transition<'_>,
+        id: GroupId,
+        confirmed: u64,
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
+        let is_skipped =
+            |it: &&Passed| it.index < confirmed && !it.is_followed() && !it.against.is_empty();
+        let skipped: BTreeSet<_> =
+            member.row.followed.iter().filter(is_skipped).map(|it| it.index).collect();
+        let known = member.history.known.iter().filter(|known| skipped.contains(&known.index));
+        let epochs: Vec<_> = known.map(|known| known.epoch).collect();
+        for epoch in epochs {
+            let row = CommitRow::read(step, &key::commit(&id, epoch))?;
+            let named = row.iter().flat_map(|row| named(&row.commit)).copied();
+            self.are_mislisted(step, id, named.collect::<Vec<_>>());
+        }
+        Ok(())
     }
 
     /// Whom the lists beside a commit were about as its author made it: those of our own are known,
@@ -223,6 +256,21 @@ mod tests {
         assert!(!member.is_unlisted(&agent(4)), "what is confirmed stands before it");
         member.lists(6, &commit(&[1], &[]));
         assert!(!member.is_unlisted(&agent(1)));
+    }
+
+    #[test]
+    fn the_lists_of_a_commit_that_was_reported_count_where_it_is_confirmed_itself() {
+        for (confirmed, counts) in [(5, true), (6, false)] {
+            let mut member = member();
+            member.lists(4, &commit(&[], &[1]));
+            member.lists(5, &commit(&[], &[2]));
+            member.lists_are_doubted(5);
+            member.lists_count(confirmed);
+            assert!(member.is_unlisted(&agent(1)));
+            assert_eq!(member.is_unlisted(&agent(2)), counts);
+            member.lists_count(7);
+            assert_eq!(member.is_unlisted(&agent(2)), counts);
+        }
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub struct GroupSummary {
     /// Whom this agent wants in, and waits for: none of its relays gave keys of it yet.
     pub wanted: Vec<AgentId>,
     /// Members that this agent took for out, by a commit that does not count: what it sends waits
-    /// until they are taken out again, for ten minutes at most.
+    /// until they are taken out again, for five minutes at most.
     pub in_again: Vec<AgentId>,
     /// How a message to it would go now, and why.
     pub choice: Choice,

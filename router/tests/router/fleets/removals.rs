@@ -32,7 +32,7 @@ impl World {
     /// Until the second agent is back, where the one is a member that it took for out.
     fn comes_back(&mut self) {
         let is_back = |what: &GroupEvent| matches!(what, GroupEvent::Returned { .. });
-        for _ in 0..2 * AWAITED {
+        for _ in 0..20 * 60 {
             if self.saw(1, is_back) {
                 return;
             }

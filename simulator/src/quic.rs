@@ -49,11 +49,20 @@ pub struct Party {
     pub directory: Arc<dyn Directory>,
 }
 
+/// Of a thousand who dial, how many have to show first that they receive at their address, as all do
+/// in the product while many handshakes are held.
+const ASKED: u64 = 250;
+
+/// How long the id is that who dials chooses for the dialled. Ids that a port gives out are shorter.
+const CHOSEN_ID: usize = 20;
+
 /// All connections of one process.
 pub struct QuicPort {
     party: Party,
     endpoint: Endpoint,
     randomness: Randomness,
+    /// Decides who has to show where it is.
+    doubts: Seeded,
     /// What the zero of the monotonic clock is to QUIC, which only ever takes differences.
     zero: Instant,
     links: BTreeMap<QuicIndex, Link>,
@@ -74,6 +83,7 @@ impl QuicPort {
             party,
             endpoint,
             randomness,
+            doubts: random.fork("doubts", 0),
             zero: Instant::now(),
             links: BTreeMap::new(),
             by_handle: BTreeMap::new(),
@@ -96,7 +106,7 @@ impl QuicPort {
         let mut config = ClientConfig::new(Arc::new(keys));
         config.version(QUIC_VERSION).transport_config(Arc::new(quic_transport(0)));
         config.initial_dst_cid_provider(Arc::new(move || {
-            ConnectionId::new(&randomness().as_mut().array::<20>())
+            ConnectionId::new(&randomness().as_mut().array::<CHOSEN_ID>())
         }));
         let connected = self.endpoint.connect(self.instant(now), config, host.address(), "peer");
         let (handle, connection) = connected.map_err(|_| SessionError::Truncated)?;
@@ -175,6 +185,13 @@ impl QuicPort {
 
     fn accept(&mut self, now: Timestamp, incoming: Incoming) {
         let (mut out, at) = (Vec::new(), self.instant(now));
+        if !incoming.remote_address_validated() && self.asks(incoming.orig_dst_cid()) {
+            // It may: an address that is not validated has not had its Retry.
+            if let Ok(transmit) = self.endpoint.retry(incoming, &mut out) {
+                self.respond(&transmit, &out);
+            }
+            return;
+        }
         match self.endpoint.accept(incoming, at, &mut out, None) {
             Ok((handle, connection)) => {
                 let index = self.enter(Link::new(handle, connection, None));
@@ -186,6 +203,17 @@ impl QuicPort {
                 }
             }
         }
+    }
+
+    /// Whether who chose `id` has to show where it is, however often its first packets come.
+    ///
+    /// Under an id that a port gave out comes what is late for a connection that is gone. Whether
+    /// quinn-proto takes that for a first packet, until it is to open it, hangs on what bytes the
+    /// primitives make. It gets no answer, so that routers decide alike whatever the primitives.
+    fn asks(&self, id: &ConnectionId) -> bool {
+        let chosen = id.first_chunk().filter(|_| id.len() == CHOSEN_ID);
+        let number = chosen.map(|start| u64::from_be_bytes(*start));
+        number.is_some_and(|number| self.doubts.fork("address", number).chance(ASKED))
     }
 
     fn enter(&mut self, link: Link) -> QuicIndex {
@@ -244,7 +272,8 @@ fn datagram(transmit: &Transmit, out: &[u8]) -> Option<(Host, Vec<u8>)> {
     Host::at(transmit.destination).map(|to| (to, bytes.to_vec()))
 }
 
-/// An endpoint all of whose choices follow from `random`, and whose tokens know no real time.
+/// An endpoint all of whose choices follow from `random`, and whose tokens know no time: that one has
+/// expired is answered, and would be by chance, as [`QuicPort::asks`] says.
 fn endpoint(keys: NoiseServer, reset: &[u8; 64], random: &Seeded) -> Endpoint {
     let mut config = EndpointConfig::new(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, reset)));
     config.supported_versions(vec![QUIC_VERSION]).grease_quic_bit(false);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use meshwork_protocols::live::quic::RETRY_KEY;
 use meshwork_protocols::provider::split_kem::{CT1_LENGTH, CT2_LENGTH, SplitHeader, VECTOR_LENGTH};
 use meshwork_protocols::provider::{
     Aead, AeadKey, CryptoError, DeferredProvider, FleetProvider, Kem, KemKeyPair, Operation,
@@ -178,6 +179,10 @@ impl<P: Provider + ?Sized> Watched<P> {
     }
 
     fn key(&self, inner: Box<dyn AeadKey>, key: &[u8], of_groups: bool) -> Box<dyn AeadKey> {
+        if key == RETRY_KEY {
+            // Everybody has it, and its one nonce: it keeps nothing.
+            return inner;
+        }
         let (key, recorder) = (self.hash(key), self.recorder.clone());
         Box::new(WatchedKey { inner, key, of_groups, recorder })
     }

@@ -163,6 +163,42 @@ fn a_session_carries_frames_and_ends_in_good_order_whatever_is_lost() {
     }
 }
 
+/// By its first byte, of which four bits say nothing (RFC 9000, section 17.2.5).
+fn is_retry(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| first & 0xf0 == 0xf0)
+}
+
+#[test]
+fn who_has_to_show_where_it_is_gets_its_session_whatever_is_lost() {
+    let mut asked = 0;
+    for seed in 20..60 {
+        let mut pair = Pair::new(seed, 150);
+        pair.dial();
+        pair.run(Duration::from_secs(10));
+        asked += usize::from(pair.sent.iter().any(|datagram| is_retry(datagram)));
+        for events in &pair.events {
+            assert!(events.first().is_some_and(is_established), "seed {seed}: {events:?}");
+        }
+    }
+    assert!((4..=20).contains(&asked), "{asked} of forty");
+}
+
+#[test]
+fn what_is_late_for_a_connection_that_is_gone_gets_no_answer() {
+    let mut pair = Pair::new(9, 0);
+    pair.dial();
+    let (_, first) = pair.ports[0].take_transmits().swap_remove(0);
+    // First byte and version; then the chosen id, with its length.
+    let (header, rest) = first.split_at(5);
+    let behind = &rest[1 + CHOSEN_ID..];
+    for number in 0..100_u64 {
+        let id = number.to_be_bytes();
+        let late = [header, &[8], &id, behind, &[0; CHOSEN_ID - 8]].concat();
+        pair.ports[1].receive(pair.clock(), Host(0), &late);
+        assert!(pair.ports[1].take_transmits().is_empty(), "{number}");
+    }
+}
+
 #[test]
 fn a_session_in_which_nothing_is_said_says_no_more_than_that_it_is_there() {
     let mut pair = Pair::new(8, 0);

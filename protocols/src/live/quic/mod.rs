@@ -36,6 +36,7 @@ mod tls_control;
 
 pub use client::NoiseClient;
 pub use refusal::Refusal;
+pub use retry::KEY as RETRY_KEY;
 pub use server::NoiseServer;
 pub use session::QuicSession;
 #[cfg(feature = "tls-control")]

@@ -164,8 +164,10 @@ impl Process {
         self.answer_invitation(around);
     }
 
-    /// Follows an invitation that waits.
+    /// Looks at the group, and follows an invitation that waits. Nobody is told that it is out where
+    /// the commit that says so was told to have failed, and is there all the same.
     pub(super) fn answer_invitation(&mut self, around: &mut Surroundings<'_>) {
+        self.look_at_group(around);
         if self.is_invited() {
             around.later(A_WHILE, Happening::Group(around.host, GroupAct::Join));
         }

@@ -119,10 +119,14 @@ impl Desk {
         confirmed: u64,
     ) -> Result<(), StoreError> {
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
-        let is_skipped =
-            |it: &&Passed| it.index < confirmed && !it.is_followed() && !it.against.is_empty();
-        let skipped: BTreeSet<_> =
-            member.row.followed.iter().filter(is_skipped).map(|it| it.index).collect();
+        let followed = &member.row.followed;
+        // Once: where one behind it was confirmed before, it was skipped then.
+        let last = followed.iter().filter(|it| it.is_followed()).map(|it| it.index).max();
+        let pending = last.unwrap_or(0)..confirmed;
+        let is_skipped = |it: &&Passed| {
+            pending.contains(&it.index) && !it.is_followed() && !it.against.is_empty()
+        };
+        let skipped: BTreeSet<_> = followed.iter().filter(is_skipped).map(|it| it.index).collect();
         let known = member.history.known.iter().filter(|known| skipped.contains(&known.index));
         let epochs: Vec<_> = known.map(|known| known.epoch).collect();
         for epoch in epochs {

@@ -1,6 +1,8 @@
 //! Whom the holder of a log lists, and who is a member: where the two differ an admin lists anew, and
 //! who finds itself listed no more takes itself for out.
 
+use meshwork_protocols::relay::{Opaque, Statement, StatementKind};
+
 use super::*;
 
 impl World {
@@ -112,6 +114,45 @@ fn who_was_taken_out_is_not_let_in_again_for_that_and_learns_what_became_of_its_
     assert!([1, 2].iter().all(|place| world.summary(*place).stranded));
     assert!([0, 3].iter().all(|place| world.nodes[*place].bodies().is_empty()));
     assert_eq!(world.summary(0).members, [world.id(0), world.id(3)]);
+}
+
+#[test]
+fn whom_a_commit_added_that_one_reported_before_a_later_one_was_confirmed_is_listed_anew() {
+    let mut world = World::new(5);
+    world.found();
+    world.invite(0, &[1, 2, 3], false);
+    [1, 2, 3].iter().for_each(|place| world.join(*place));
+    world.settle_for(5);
+    world.parted = vec![1, 2, 3];
+    world.drop_waiting();
+    world.settle_for(2);
+    world.invite(0, &[4], false);
+    world.settle_for(2);
+    let on = world.last_commit();
+    // One says what is not so, and nobody confirms it before another goes on from there.
+    let statement = Statement { on, kind: StatementKind::CannotProcess, bytes: Opaque::default() };
+    world.append(1, Entry::Statement(statement));
+    world.parted = vec![1, 3];
+    let confirms = |asked: &Asked| match asked {
+        Asked::Append(Append { entry: Entry::Statement(it), .. }) => it.on == on,
+        _ => false,
+    };
+    let held = world.hold_back(2, confirms);
+    world.rotate(2);
+    world.settle_for(1);
+    world.parted.clear();
+    world.settle_for(2);
+    assert!(world.last_commit() > on);
+    assert!(!world.may_append(4), "the holder does not take its lists");
+    world.answer(2, held, Err(RelayFailure::Gone));
+    world.settle_for(90);
+    assert!(world.may_append(4));
+    let listed = world.last_commit();
+    world.settle_for(120);
+    assert_eq!(world.last_commit(), listed, "once");
+    world.join(4);
+    world.settle_for(2);
+    world.assert_one(&[0, 1, 2, 3, 4]);
 }
 
 #[test]

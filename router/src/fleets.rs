@@ -22,6 +22,8 @@
 mod ageing;
 mod committing;
 mod comparing;
+#[cfg(test)]
+mod fixture;
 mod following;
 mod forking;
 mod histories;

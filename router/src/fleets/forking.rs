@@ -311,25 +311,13 @@ impl Member {
 #[allow(clippy::indexing_slicing, reason = "a test may")]
 mod tests {
     use alloc::collections::BTreeSet;
-    use alloc::string::String;
-    use alloc::vec::Vec;
 
-    use meshwork_protocols::identity::{AgentId, Relay};
+    use super::MAX_PASSED;
+    use crate::fleet::Passed;
+    use crate::fleets::fixture::{agent, member};
 
-    use super::{MAX_PASSED, Member};
-    use crate::fleet::{GroupRow, Passed, Stage};
-
-    fn agent(number: u8) -> AgentId {
-        AgentId::from_bytes([number; 32])
-    }
-
-    fn member() -> Member {
-        let holder = Relay { agent: agent(9), addresses: Vec::new() };
-        Member::new(GroupRow::new(String::new(), holder, Stage::Member, 0))
-    }
-
-    fn passed(by: &[u8], against: &[u8]) -> Passed {
-        let of = |agents: &[u8]| agents.iter().copied().map(agent).collect::<BTreeSet<_>>();
+    fn passed(by: &[usize], against: &[usize]) -> Passed {
+        let of = |agents: &[usize]| agents.iter().copied().map(agent).collect::<BTreeSet<_>>();
         let (by, against) = (of(by), of(against));
         Passed { by, against, open: true, ..Passed::new(1, agent(1)) }
     }

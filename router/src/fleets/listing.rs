@@ -222,25 +222,13 @@ pub(super) fn named(commit: &Commit) -> impl Iterator<Item = &AgentId> {
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, reason = "a test may")]
 mod tests {
-    use alloc::string::String;
     use alloc::vec::Vec;
 
-    use meshwork_protocols::identity::{AgentId, Relay};
     use meshwork_protocols::relay::{Commit, MayAppend, Opaque};
 
-    use super::{MAX_MISLISTED, MAX_UNLISTED, Member};
-    use crate::fleet::{GroupRow, Passed, Stage};
-
-    fn agent(number: usize) -> AgentId {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&number.to_be_bytes());
-        AgentId::from_bytes(bytes)
-    }
-
-    fn member() -> Member {
-        let holder = Relay { agent: agent(9), addresses: Vec::new() };
-        Member::new(GroupRow::new(String::new(), holder, Stage::Member, 0))
-    }
+    use super::{MAX_MISLISTED, MAX_UNLISTED};
+    use crate::fleet::Passed;
+    use crate::fleets::fixture::{agent, member};
 
     fn commit(admitted: &[usize], removed: &[usize]) -> Commit {
         let admitted = admitted.iter().map(|it| (agent(*it), MayAppend::Member)).collect();

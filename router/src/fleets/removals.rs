@@ -158,18 +158,8 @@ impl Desk {
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, reason = "a test may")]
 mod tests {
-    use alloc::string::String;
-
-    use meshwork_protocols::identity::Relay;
-
     use super::*;
-    use crate::fleet::Stage;
-
-    fn agent(number: usize) -> AgentId {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&number.to_be_bytes());
-        AgentId::from_bytes(bytes)
-    }
+    use crate::fleets::fixture::{agent, member};
 
     fn known(index: u64, removed: &[usize]) -> Known {
         Known {
@@ -181,11 +171,6 @@ mod tests {
             length: 0,
             removed: removed.iter().copied().map(agent).collect(),
         }
-    }
-
-    fn member() -> Member {
-        let holder = Relay { agent: agent(9), addresses: Vec::new() };
-        Member::new(GroupRow::new(String::new(), holder, Stage::Member, 0))
     }
 
     #[test]

@@ -120,8 +120,7 @@ impl Log {
         read: &ReadLog,
     ) -> Result<Answer, Stop> {
         let through = self.state.may_read_through(reader, self.last)?;
-        // Who was removed goes on behind the entry that says so no more.
-        if read.after.0 > through && through < self.last {
+        if self.has_left(read.after.0, through) {
             return Err(Refusal::NotListed.into());
         }
         let most = Most { entries: read.most.into(), bytes: MAX_ANSWER - ANSWER_ROOM };
@@ -141,6 +140,15 @@ impl Log {
         let first = EntryIndex(self.state.first);
         let chain = chain.unwrap_or(self.state.chain);
         Ok(Answer::Entries { first, last: EntryIndex(through), chain, entries })
+    }
+
+    /// Whether somebody that may read `through` an entry, and has read so far, is told that it is out.
+    ///
+    /// Who was removed reads to the entry that says so. Who read on behind that, since the log was another
+    /// then, would wait there for what it may not read, and so would who is at it where the entry is dropped:
+    /// its place may have come from a list, and nothing is left that says it.
+    fn has_left(&self, read: u64, through: u64) -> bool {
+        through < self.last && (read > through || read == through && through < self.state.first)
     }
 
     /// Notes what somebody needs no more, and drops what nobody needs.

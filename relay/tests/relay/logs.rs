@@ -226,6 +226,26 @@ fn entries_go_when_all_have_passed_them_or_after_30_days_and_the_state_stays() {
 }
 
 #[test]
+fn who_was_removed_is_told_so_where_the_entry_that_says_it_was_dropped() {
+    let mut fleet = Fleet::founded();
+    assert_eq!(fleet.append(1, commit(Some(1), &[], &[3])), appended(2));
+    assert_eq!(fleet.append(2, statement(2, StatementKind::Confirmed)), appended(3));
+    assert_eq!(fleet.append(2, message(b"after")), appended(4));
+    let read_at = |fleet: &mut Fleet, after| ask(&mut fleet.0, someone(3), read(after));
+    let is_answered =
+        |answer| matches!(answer, Answer::Entries { entries, .. } if entries.is_empty());
+    // It read that itself.
+    assert!(is_answered(read_at(&mut fleet, 3)));
+    for agent in [1, 2, 4] {
+        let passed = Request::PassedLog { log: LOG, through: EntryIndex(3) };
+        assert_eq!(ask(&mut fleet.0, someone(agent), passed), Answer::Done);
+    }
+    // It may be at that place by what another told it, or not be there yet: then it sees the gap.
+    assert_eq!(read_at(&mut fleet, 3), Answer::Refused(Refusal::NotListed));
+    assert!(is_answered(read_at(&mut fleet, 2)));
+}
+
+#[test]
 fn of_two_commits_in_one_batch_the_first_is_taken_and_readers_are_told() {
     let mut fleet = Fleet::founded();
     fleet.0.take_nudges();

@@ -632,10 +632,11 @@ impl Desk {
         self.tell_of_move(step, group)?;
         let Some(member) = self.fleets.members.get_mut(&group) else { return Ok(()) };
         member.rests = member.rests.filter(|until| *until > step.now.monotonic);
-        if member.rests.is_some() {
+        let stage = member.row.stage;
+        // The way back is asked of members, however the holder answers.
+        if member.rests.is_some() && stage != Stage::Stranded {
             return Ok(());
         }
-        let stage = member.row.stage;
         match stage {
             Stage::Founding => self.found(step, group),
             Stage::Member if member.row.anew => self.read_on(step, group),

@@ -1,7 +1,7 @@
 //! Whom the holder of a log lists, and who is a member: where the two differ an admin lists anew, and
 //! who finds itself listed no more takes itself for out.
 
-use meshwork_protocols::relay::{Opaque, Statement, StatementKind};
+use meshwork_protocols::relay::{Opaque, Refusal, Statement, StatementKind};
 
 use super::*;
 
@@ -222,4 +222,29 @@ fn whom_the_lists_of_a_commit_took_out_that_all_pass_over_is_listed_again_and_co
     world.send(4, "still here").unwrap();
     world.settle_for(2);
     assert!([1, 2, 3].iter().all(|place| world.has_heard(*place, "still here")));
+}
+
+#[test]
+fn who_is_refused_a_commit_before_it_hears_that_it_is_out_asks_for_the_way_back() {
+    let mut world = World::new(3);
+    world.found();
+    let copy = world.disk.copy();
+    world.invite(0, &[1, 2], false);
+    [1, 2].iter().for_each(|place| world.join(*place));
+    world.settle_for(5);
+    world.rotate(2);
+    let (commit, _) = world.take_later(2, |asked| matches!(asked, Asked::Append(_)));
+    world.put_back(copy);
+    world.parted = vec![0, 1];
+    world.answer(2, commit, Err(RelayFailure::Gone));
+    let (read, _) = world.take_later(2, |asked| matches!(asked, Asked::ReadLog(_)));
+    world.settle_for(1);
+    assert!(world.saw(2, |what| *what == GroupEvent::Refused));
+    world.answer(2, read, Ok(Said::Refused(Refusal::NotListed)));
+    world.parted.clear();
+    world.settle_for(1);
+    assert!(world.is_not_listed(2) && world.summary(2).stranded);
+    // The members are asked, and not its holder, which is left alone for a minute.
+    world.settle_for(50);
+    world.assert_one(&[0, 1, 2]);
 }

@@ -159,6 +159,34 @@ fn help_teaches_with_an_example_in_each_command() {
         &["route", "explain"],
         &["watch"],
         &["demo"],
+        &["relay"],
+        &["call"],
+        &["stream"],
+        &["receive"],
+        &["prekeys"],
+        &["prekeys", "status"],
+        &["prekeys", "publish"],
+        &["prekeys", "rotate"],
+        &["prekeys", "export"],
+        &["prekeys", "import"],
+        &["prekeys", "verify"],
+        &["group"],
+        &["group", "list"],
+        &["group", "create"],
+        &["group", "invite"],
+        &["group", "join"],
+        &["group", "decline"],
+        &["group", "members"],
+        &["group", "remove"],
+        &["group", "appoint"],
+        &["group", "dismiss"],
+        &["group", "leave"],
+        &["group", "send"],
+        &["group", "log"],
+        &["group", "rotate"],
+        &["group", "move"],
+        &["group", "heal"],
+        &["group", "forget"],
     ];
     for command in commands {
         let ran = home.run("nobody", &[command, &["--help"][..]].concat());
@@ -168,8 +196,21 @@ fn help_teaches_with_an_example_in_each_command() {
             "{command:?}: {}",
             ran.out
         );
+        assert_eq!(broken_line(&ran.out), None, "{command:?}: {}", ran.out);
     }
     assert!(home.run("nobody", &["--help"]).ok().contains("First steps"));
+}
+
+/// A line of prose that ends though the next word would still fit: it is broken where the page is narrower.
+fn broken_line(page: &str) -> Option<&str> {
+    let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.contains("  ");
+    let lines: Vec<_> = page.lines().collect();
+    let pairs = lines.windows(2).filter(|pair| pair.iter().all(|line| is_prose(line)));
+    let ends_early = |pair: &&[&str]| {
+        let next = pair[1].split(' ').next().unwrap_or_default();
+        pair[0].chars().count() + 1 + next.chars().count() <= 100
+    };
+    pairs.filter(ends_early).map(|pair| pair[0]).next()
 }
 
 #[test]

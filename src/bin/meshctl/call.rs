@@ -17,11 +17,11 @@ use crate::{send, span};
 /// Call a service of a peer and print its answer
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A call is made now and runs at most once; nothing of it is kept. The peer must know this agent
-(`meshctl peers accept` there), or it gets no answer. The answer goes to standard output as it is;
+A call is made now and runs at most once; nothing of it is kept. The peer must know this agent \
+(`meshctl peers accept` there), or it gets no answer. The answer goes to standard output as it is; \
 at a terminal, what is no text is not shown.
 
-Exit code 3 means that a retry can help; docs/errors.md says of each code whether the peer may have
+Exit code 3 means that a retry can help; docs/errors.md says of each code whether the peer may have \
 done what was asked.
 
 Examples:

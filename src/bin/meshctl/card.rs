@@ -17,7 +17,7 @@ use crate::{crypto, show, start, up};
 /// Show, export, import, verify or renew cards
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A card is what an agent's root says of it: its keys, where it listens, what it can do. It holds no
+A card is what an agent's root says of it: its keys, where it listens, what it can do. It holds no \
 secret, and proves itself wherever it comes from.
 
 Example:
@@ -56,7 +56,7 @@ enum What {
     },
     /// Sign a new card, before the one in use ends
     #[command(after_help = "\
-A card counts for 30 days. An agent whose root is in its state renews it by itself; one whose root
+A card counts for 30 days. An agent whose root is in its state renews it by itself; one whose root \
 is kept apart asks for this after 15 days. The agent must not be up.
 
 Example:

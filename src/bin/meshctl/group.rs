@@ -18,9 +18,9 @@ use crate::{show, span, status};
 /// Found, join and use groups: one encrypted channel for many
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A group has a log at a relay, which keeps its order and can read nothing of it. What is sent is sealed
-once, for everybody; each change of who is in it gives new keys, so that who was taken out reads
-nothing of what comes then. What comes for a group is in `meshctl inbox`, and what happens to it in
+A group has a log at a relay, which keeps its order and can read nothing of it. What is sent is sealed \
+once, for everybody; each change of who is in it gives new keys, so that who was taken out reads \
+nothing of what comes then. What comes for a group is in `meshctl inbox`, and what happens to it in \
 `meshctl watch`. A group is named by its name here, its id, or the start of its id.
 
 Example:
@@ -37,6 +37,7 @@ pub(crate) struct Group {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show the groups that this agent is in, and the invitations that wait (the default)
+    #[command(after_help = "Example:\n  $ meshctl group list")]
     List,
     /// Found a group, with this agent as its admin
     #[command(after_help = "\
@@ -56,8 +57,8 @@ Example:
     #[command(
         visible_alias = "add",
         after_help = "\
-Many are brought in by one commit. A relay of each must have keys of it, which it leaves there by
-itself while it is up; nothing of them is used up before it joins. Whoever has left none yet is waited
+Many are brought in by one commit. A relay of each must have keys of it, which it leaves there by \
+itself while it is up; nothing of them is used up before it joins. Whoever has left none yet is waited \
 for, a week long, while `meshctl up` runs: `group members` shows it, `group remove` gives it up.
 
 Example:
@@ -91,8 +92,8 @@ Example:
     Leave(Oneself),
     /// Send a message to everybody in a group
     #[command(after_help = "\
-When it returns without an error the message is durable here, and stands in the log, where each member
-finds it, or will: `relayed` or `queued`. `meshctl status` tells of it later. With --wait every member
+When it returns without an error the message is durable here, and stands in the log, where each member \
+finds it, or will: `relayed` or `queued`. `meshctl status` tells of it later. With --wait every member \
 is asked to say that it has the message, which each does some seconds later.
 
 Example:
@@ -114,9 +115,9 @@ Example:
     Rotate(Oneself),
     /// Move the log to another relay
     #[command(after_help = "\
-Nothing that is under way is lost: it comes into the log there. Who is away reads the old log, which
-its relay keeps for 30 days, up to the move, and follows. A relay that does not answer is asked for an
-hour, while `meshctl up` runs; until it has taken the log that stays where it is. To think better of
+Nothing that is under way is lost: it comes into the log there. Who is away reads the old log, which \
+its relay keeps for 30 days, up to the move, and follows. A relay that does not answer is asked for an \
+hour, while `meshctl up` runs; until it has taken the log that stays where it is. To think better of \
 it, name the relay that holds it.
 
 Example:

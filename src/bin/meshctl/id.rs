@@ -11,8 +11,8 @@ use crate::settings::Settings;
 /// Show who this agent is
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The contact is one line for others to copy: `meshctl peers add CONTACT`, or `meshctl send CONTACT
-hello`. It needs not be kept secret, nor to come from a trusted place: whoever answers there must
+The contact is one line for others to copy: `meshctl peers add CONTACT`, or `meshctl send CONTACT \
+hello`. It needs not be kept secret, nor to come from a trusted place: whoever answers there must \
 prove to be this agent.
 
 Example:

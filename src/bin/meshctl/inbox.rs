@@ -11,7 +11,7 @@ use crate::show;
 /// Show what arrived, and mark it as processed
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A message is marked once it was printed, and then leaves the inbox; its sender learns. With --keep
+A message is marked once it was printed, and then leaves the inbox; its sender learns. With --keep \
 nothing is marked, and the same messages are shown again next time.
 
 Examples:

@@ -22,10 +22,10 @@ use lock::Lock;
 /// Make a new agent
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The state is sealed: with a passphrase where a terminal is there to type it, and else, or with
+The state is sealed: with a passphrase where a terminal is there to type it, and else, or with \
 --json, with a key file that is made in the state directory, or where --key-file says.
 
-The root signs the agent's cards and names it for ever. It is kept in the state, unless --root-file
+The root signs the agent's cards and names it for ever. It is kept in the state, unless --root-file \
 has it written to a file apart, to be kept off line; `meshctl card renew` asks for it then.
 
 Examples:

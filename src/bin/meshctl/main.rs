@@ -152,5 +152,5 @@ First steps:
   meshctl demo                          see three agents do all that, in a few seconds
 
 While `meshctl up` runs, the other commands talk to it; without it they open the state themselves.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 failed and a retry can help, 4 sent but not as far
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 failed and a retry can help, 4 sent but not as far \
 as was waited for. Error codes are in docs/errors.md, the --json lines in docs/control.md.";

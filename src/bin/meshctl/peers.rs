@@ -15,7 +15,7 @@ use crate::show;
 /// List, add, accept, block, name or remove peers
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A peer is known (its messages come in), a stranger (it wrote first; held until you decide) or
+A peer is known (its messages come in), a stranger (it wrote first; held until you decide) or \
 blocked (nothing of it is wanted).
 
 Example:

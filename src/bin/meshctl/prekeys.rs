@@ -17,8 +17,8 @@ use crate::{card, crypto, show, start};
 /// Show and exchange the keys by which agents that are away are written to
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A message for a peer that does not answer is sealed to its prekeys at once, and waits here until a way
-opens. Agents that know each other exchange bundles of prekeys by themselves when they meet, each with
+A message for a peer that does not answer is sealed to its prekeys at once, and waits here until a way \
+opens. Agents that know each other exchange bundles of prekeys by themselves when they meet, each with \
 a one-time key for the other alone; a bundle also travels as a file, without one. It holds no secret.
 
 Example:
@@ -33,6 +33,7 @@ pub(crate) struct Prekeys {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show this agent's prekeys, and which peers can be written to while they are away
+    #[command(after_help = "Example:\n  $ meshctl prekeys status")]
     Status,
     /// Sign the bundle anew and give it to every known peer that is here
     #[command(after_help = "\

@@ -13,8 +13,8 @@ use crate::show;
 /// Take the files that known peers send, one line a file
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Only peers that are known may send, and only while this runs: it ends with Ctrl-C, or with the agent.
-A file gets its name once all of it came and its hash is right; before, and if it never does, it is
+Only peers that are known may send, and only while this runs: it ends with Ctrl-C, or with the agent. \
+A file gets its name once all of it came and its hash is right; before, and if it never does, it is \
 NAME.part. Nothing is overwritten, and no name leads out of the directory.
 
 Example:

@@ -17,8 +17,8 @@ use crate::up::Up;
 /// Keep mail and prekeys for agents that are away
 #[derive(Args, Debug)]
 #[command(after_help = "\
-It is an agent that lets any other leave mail, prekeys, group entries and blobs with it, within limits,
-and that reads none of it. It takes the options of `up`; its contact line goes to those who are to use
+It is an agent that lets any other leave mail, prekeys, group entries and blobs with it, within limits, \
+and that reads none of it. It takes the options of `up`; its contact line goes to those who are to use \
 it, as `meshctl init --relay CONTACT`. What it answered is durable; a kill or a power loss loses nothing.
 
 Example:

@@ -16,8 +16,8 @@ use crate::{show, span, status};
 /// Send a message
 #[derive(Args, Debug)]
 #[command(after_help = "\
-When it returns without an error, the message is durable here and will be put into the peer's inbox
-exactly once, or end as expired or refused; `meshctl status ID` tells which. Where no `meshctl up`
+When it returns without an error, the message is durable here and will be put into the peer's inbox \
+exactly once, or end as expired or refused; `meshctl status ID` tells which. Where no `meshctl up` \
 runs, it is tried for 5 seconds and otherwise left queued for the next `up`.
 
 Examples:

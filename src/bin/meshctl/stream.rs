@@ -14,8 +14,8 @@ use crate::via::Via;
 /// Send a file over a stream
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The peer must take files: with `meshctl receive --into DIR`, or `meshctl up --accept-files DIR`.
-When it returns without an error, the file is durable there, whole and as it was read here. It is
+The peer must take files: with `meshctl receive --into DIR`, or `meshctl up --accept-files DIR`. \
+When it returns without an error, the file is durable there, whole and as it was read here. It is \
 not kept for a peer that is away, and not resumed: for that a message is the better way.
 
 Examples:

@@ -19,14 +19,14 @@ use crate::{access, receive, show, start};
 /// Run the agent in the foreground
 #[derive(Args, Debug)]
 #[command(after_help = "\
-It prints the contact line for others to copy, then one line an event. Ctrl-C, SIGTERM and `meshctl
+It prints the contact line for others to copy, then one line an event. Ctrl-C, SIGTERM and `meshctl \
 down` end it in good order; a kill or a power loss loses nothing that was accepted.
 
-Without --listen it listens where it last did or `init` was told, or else on a free port of
+Without --listen it listens where it last did or `init` was told, or else on a free port of \
 127.0.0.1. Behind an address translation, or with a name, say with --advertise where others find it.
 
-With --serve, known peers can call a program of yours: it gets what they send on standard input, and
-answers on standard output, within the call's deadline and 1 MiB; no shell is involved, and 8 run at
+With --serve, known peers can call a program of yours: it gets what they send on standard input, and \
+answers on standard output, within the call's deadline and 1 MiB; no shell is involved, and 8 run at \
 once. MESHWORK_CALLER and MESHWORK_SERVICE say who calls what. An exit code other than 0 is a failure.
 
 Example:

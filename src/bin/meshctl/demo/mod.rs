@@ -27,13 +27,13 @@ use mesh::Mesh;
 /// See three agents talk, one of them killed in the middle
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Three agents start as processes of their own in a temporary directory and meet by their contact
-lines. Each sends to each; in the middle one is killed with SIGKILL and started again. Then every
-inbox is read and every receipt awaited. One is stopped, written to while it is away, and started. Two
-that are never up together write through two relays, one of which is killed. Four form a group; one is
-killed and comes back, and one is taken out, whose saved state is tried on all that comes then. Two more
-talk over each transport, through a proxy that flips bytes, repeats and forges. The exit code is 0 only if
-each message arrived, and once, nothing opened that should not, and no answer was changed.
+Three agents start as processes of their own in a temporary directory and meet by their contact \
+lines. Each sends to each; in the middle one is killed with SIGKILL and started again. Then every \
+inbox is read and every receipt awaited. One is stopped, written to while it is away, and started. Two \
+that are never up together write through two relays, one of which is killed. Four form a group; one is \
+killed and comes back, and one is taken out, whose saved state is tried on all that comes then. Two more \
+talk over each transport, through a proxy that flips bytes, repeats and forges. The exit code is 0 only if \
+each message arrived, and once, nothing opened that should not, and no answer was changed. \
 It takes a few seconds, uses 127.0.0.1 only, and leaves nothing behind.
 
 Example:

@@ -7,6 +7,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::carrier::FAREWELL;
+use super::happening::Happening;
 use super::{Driver, turn::End};
 use crate::agent::{CloseError, Event};
 
@@ -76,13 +77,20 @@ impl Driver {
             let ended = timeout_at(deadline, async {
                 tokio::select! {
                     _ = running.join_next() => {}
-                    // What came of it is asked for again at the next start.
-                    Some(_) = self.happenings.recv() => {}
+                    Some(happening) = self.happenings.recv() => self.note_at_the_end(happening),
                 }
             });
             if ended.await.is_err() {
                 break;
             }
+        }
+    }
+
+    /// An errand goes on over the session that is opened for it. What else came of one is asked for
+    /// again at the next start.
+    fn note_at_the_end(&mut self, happening: Happening) {
+        if let Happening::Opened { .. } | Happening::Closed { .. } = happening {
+            self.note(happening);
         }
     }
 

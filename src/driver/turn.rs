@@ -149,7 +149,7 @@ impl Driver {
         }
     }
 
-    fn note(&mut self, happening: Happening) {
+    pub(super) fn note(&mut self, happening: Happening) {
         let now = self.shared.clock.now();
         match happening {
             Happening::Frames { path, frames, .. } => {

@@ -1,6 +1,6 @@
 //! A relay that an agent runs, and two agents that are never there together.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meshwork::live::call::Refusal;
 use meshwork::{
@@ -58,6 +58,18 @@ async fn two_agents_that_are_never_there_together_write_to_each_other_over_a_rel
     assert_eq!(delivery.body, b"while you were away");
     delivery.processed().await.unwrap();
     until(async || relaying.metrics().acknowledged >= 1).await;
+}
+
+#[tokio::test]
+async fn who_closes_while_a_session_with_its_relay_is_opened_has_what_waits_for_it_sent() {
+    let (at_relay, at_bob) = (Home::new(), Home::new());
+    let (relay_agent, _relaying) = relay(&at_relay).await;
+    let bob = served(&at_bob, &relay_agent).await;
+    // It tells its relay whose mail it wants, which is not given up and not waited for in vain.
+    let start = Instant::now();
+    bob.close().await.unwrap();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
 #[tokio::test]

@@ -239,7 +239,8 @@ impl RelayNode {
             Outcome::Answer(answer) => {
                 around.did(&Deed::Gave(job.from, Given::of(&answer)));
                 around.checker.relays.answers(self.host, &job.asked, &answer);
-                around.checker.fleets.answers(&job.asked, &answer);
+                let mesh = around.mesh;
+                around.checker.fleets.answers(&job.asked, &answer, |agent| mesh.host(agent));
                 self.answer(around, (job.from, job.call), &answer);
             }
             Outcome::Wait(waiting) => {

@@ -41,6 +41,8 @@ pub(crate) struct FleetPromises {
     not_removed: BTreeSet<(Host, Host)>,
     /// Who could not follow the log at some time, and did not read all of it.
     lost: BTreeSet<Host>,
+    /// The ends of commits that brought somebody in.
+    additions: BTreeSet<Vec<u8>>,
     /// The ends of all commits that members were ever given.
     commits: BTreeSet<Vec<u8>>,
     /// The logs that the group was in, one after the other.
@@ -355,13 +357,23 @@ impl FleetPromises {
     }
 
     /// A relay answers: what stands in the log is one thing for all.
-    pub(crate) fn answers(&mut self, asked: &Asked, answer: &Answer) {
+    pub(crate) fn answers(
+        &mut self,
+        asked: &Asked,
+        answer: &Answer,
+        host: impl Fn(&AgentId) -> Option<Host>,
+    ) {
         match (&asked.request, answer) {
             (
                 Request::Append(Append { entry: Entry::Commit(commit), .. }),
                 Answer::Appended(_) | Answer::Refused(Refusal::NotLast { .. }),
             ) if commit.builds_on.is_some() => {
                 self.competitors.entry(commit.epoch).or_default().insert(asked.caller);
+                if let Answer::Appended(_) = answer {
+                    let added: Vec<_> =
+                        commit.admitted.iter().filter_map(|(agent, _)| host(agent)).collect();
+                    self.brings_in(commit, &added);
+                }
             }
             (Request::ReadLog(read), Answer::Entries { entries, .. }) => {
                 let number = self.number_of(read.log);
@@ -442,6 +454,16 @@ impl FleetPromises {
                 self.violated(Violation::GroupMessageToOneOut { host, from, id });
             }
             self.counts.delivered += u64::from(stayed && came);
+        }
+    }
+
+    /// An admin brings these in, by a commit that was not in the log before. Those that are in already
+    /// by an earlier one, and could not follow the log, come back in place of joining.
+    fn brings_in(&mut self, commit: &Commit, added: &[Host]) {
+        if self.additions.insert(end_of(commit)) {
+            for host in added {
+                self.joins.entry(*host).or_default().push((0, self.counts.accepted));
+            }
         }
     }
 

@@ -156,6 +156,8 @@ pub(crate) struct Passed {
     pub(crate) by: BTreeSet<AgentId>,
     /// Who passes it over, as far as it said so.
     pub(crate) against: BTreeSet<AgentId>,
+    /// Who goes another way at some commit, by what it made: at this one or at another.
+    pub(crate) elsewhere: BTreeSet<AgentId>,
     /// Whether something was said of it since it was decided whose way this agent goes.
     pub(crate) open: bool,
     /// Whether nobody is left by its lists beside its author and this agent, which passes it over.

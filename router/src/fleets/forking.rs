@@ -5,9 +5,11 @@
 //! is not what it should be, or the log's holder showed two histories; the more members decide which
 //! way is gone. The fewer come back ([`super::returning`]).
 //!
-//! Of several commits on which members differ the first in the log decides: those behind it are of
-//! the same fork. As many on either side go on by it. Only where more go on by a later one than pass
-//! that over do they decide: some came over meanwhile.
+//! Of several commits of one fork the first in the log decides: where as many go either way, those go
+//! on who go by it. They are of one fork if who goes on by the later one said that it cannot process
+//! the first; others are decided each by itself, so that a member whose state is damaged, and says that
+//! of each commit, leaves no fork of others undecided. Only where more go on by a later one than pass
+//! that over do they decide in any case: some came over meanwhile.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -35,8 +37,8 @@ const A_PAIR: usize = 2;
 
 impl Passed {
     pub(super) fn new(index: u64, author: AgentId) -> Self {
-        let (by, against) = (BTreeSet::new(), BTreeSet::new());
-        Self { index, author, by, against, open: false, alone: false, made_in: None }
+        let (by, against, elsewhere) = Default::default();
+        Self { index, author, by, against, elsewhere, open: false, alone: false, made_in: None }
     }
 
     /// Whether anybody was seen to go on by it.
@@ -50,29 +52,49 @@ impl Passed {
         others.saturating_add(usize::from(!self.against.contains(&self.author)))
     }
 
+    /// How many pass it over, by what they said or did.
+    fn objectors(&self) -> usize {
+        self.against.union(&self.elsewhere).count()
+    }
+
+    /// Whether one of its followers said that it passes another over: then that led nowhere there.
+    fn is_without(&self, other: &Self) -> bool {
+        other.against.contains(&self.author) || !self.by.is_disjoint(&other.against)
+    }
+
     /// Of one that was passed over: whether no fewer members go on by it than pass it over, this
     /// agent among those.
     fn prevails(&self) -> bool {
-        self.followers() >= self.against.len()
+        self.followers() >= self.objectors()
     }
 
     /// The same, where those are more than one, and more than all who pass it over.
     fn outnumbers(&self) -> bool {
-        self.is_followed() && self.followers() > self.against.len().max(1)
+        self.is_followed() && self.followers() > self.objectors().max(1)
     }
 
     /// Of one that this agent goes on by: whether more pass it over, whether or not it said so.
     fn yields(&self, own: &AgentId) -> bool {
         let unsaid = usize::from(self.author != *own && !self.by.contains(own));
-        self.against.len() > self.followers().saturating_add(unsaid)
+        self.objectors() > self.followers().saturating_add(unsaid)
     }
 
     fn goes_on(&mut self, who: AgentId) {
-        self.open |= self.by.insert(who) | self.against.remove(&who);
+        self.open |= self.by.insert(who) | self.comes_over(&who);
     }
 
     fn passes_over(&mut self, who: AgentId) {
         self.open |= self.by.remove(&who) | self.against.insert(who);
+    }
+
+    /// It made a commit beside this one.
+    fn goes_elsewhere(&mut self, who: AgentId) -> bool {
+        self.by.remove(&who) | self.elsewhere.insert(who)
+    }
+
+    /// It is against it no more.
+    fn comes_over(&mut self, who: &AgentId) -> bool {
+        self.against.remove(who) | self.elsewhere.remove(who)
     }
 }
 
@@ -86,9 +108,7 @@ impl Member {
         self.row.passed.push(passed);
         // Its author goes another way than this agent.
         for followed in self.row.followed.iter_mut().filter(|it| it.author != author) {
-            let open = followed.open;
-            followed.passes_over(author);
-            followed.open = open;
+            followed.goes_elsewhere(author);
         }
     }
 
@@ -116,15 +136,16 @@ impl Member {
     /// Another passes one over as well, or all of them where a commit that it made goes on without
     /// them. Of its own it says so: such a commit may be one from before, that another put back.
     pub(super) fn also_passed_over(&mut self, index: Option<u64>, who: AgentId) {
-        let named = |passed: &&mut Passed| match index {
-            Some(index) => passed.index == index,
-            None => passed.author != who,
-        };
-        self.row.passed.iter_mut().filter(named).for_each(|passed| passed.passes_over(who));
-        if index.is_none() {
-            self.row.followed.iter_mut().for_each(|followed| {
-                followed.against.remove(&who);
-            });
+        let passed = self.row.passed.iter_mut();
+        if let Some(index) = index {
+            passed.filter(|it| it.index == index).for_each(|it| it.passes_over(who));
+            return;
+        }
+        for passed in passed.filter(|it| it.author != who) {
+            passed.open |= passed.goes_elsewhere(who);
+        }
+        for followed in &mut self.row.followed {
+            followed.comes_over(&who);
         }
     }
 }
@@ -186,7 +207,7 @@ impl Desk {
             return;
         }
         followed.passes_over(who);
-        let is_to_say = followed.followers() <= followed.against.len()
+        let is_to_say = followed.followers() <= followed.objectors()
             && followed.author != own
             && !followed.by.contains(&own);
         self.doubts(step, id);
@@ -199,7 +220,7 @@ impl Desk {
     pub(super) fn is_confirmed(&mut self, id: GroupId, on: u64) {
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         let followed = member.row.followed.iter().find(|it| it.index == on);
-        if followed.is_none_or(|it| it.followers() > it.against.len()) {
+        if followed.is_none_or(|it| it.followers() > it.objectors()) {
             member.confirm = member.confirm.filter(|(commit, _)| *commit > on);
         }
     }
@@ -278,32 +299,47 @@ impl Desk {
         }
         member.doubt = None;
         let first = member.first_dispute(&own);
-        let made_in = |index| member.row.passed.iter().find(|it| it.index == index)?.made_in;
-        let first = first.map(|(index, yields)| (index, made_in(index), yields));
+        let void = first.filter(|(_, yields)| *yields).map(|(index, _)| member.void_from(index));
         let judged = member.row.passed.iter_mut().chain(&mut member.row.followed);
         judged.for_each(|it| it.open = false);
         member.write(step, &id);
-        let Some((index, made_in, true)) = first else { return Ok(false) };
+        let Some(void) = void else { return Ok(false) };
         member.row.gave_way = true;
-        self.wish_again(step, id, (index, made_in))?;
+        self.wish_again(step, id, void)?;
         Ok(true)
     }
 }
 
 impl Member {
-    /// The first commit on which members differ, and whether this agent is among the fewer.
+    /// From which entry on, and from which epoch, commits that led here are void where this agent gives
+    /// way to those who go on by a commit: from that on, or from an earlier one on that they passed over
+    /// when this agent was among the more.
+    fn void_from(&self, index: u64) -> (u64, Option<u64>) {
+        let Some(passed) = self.row.passed.iter().find(|it| it.index == index) else {
+            return (index, None);
+        };
+        let led_nowhere = self.row.followed.iter().filter(|it| passed.is_without(it));
+        let first = led_nowhere.map(|it| it.index).min().unwrap_or(index);
+        (first.min(index), passed.made_in)
+    }
+
+    /// The first commit that has this agent among the fewer, or else the first on which members differ,
+    /// and whether it has.
     fn first_dispute(&self, own: &AgentId) -> Option<(u64, bool)> {
         let is_pair = self.size() <= A_PAIR;
         let is_disputed = |it: &&Passed| it.open && (it.is_followed() || it.alone || is_pair);
         let passed = self.row.passed.iter().filter(is_disputed);
-        let passed = passed.map(|it| (it.index, it.prevails()));
-        let followed = self.row.followed.iter().filter(|it| it.open && !it.against.is_empty());
+        let passed = passed.map(|it| (it.index, it.outnumbers() || it.prevails() && !self.led(it)));
+        let followed = self.row.followed.iter().filter(|it| it.open && it.objectors() > 0);
         let followed = followed.map(|it| (it.index, it.yields(own)));
-        let first = passed.chain(followed).min_by_key(|(index, _)| *index);
-        // Whoever objected to an earlier one may have come over since, with others: more than are
-        // left decide, whatever came first.
-        let more = self.row.passed.iter().find(|it| it.open && it.outnumbers());
-        first.filter(|(_, yields)| *yields).or(more.map(|it| (it.index, true))).or(first)
+        passed.chain(followed).min_by_key(|(index, yields)| (!yields, *index))
+    }
+
+    /// Whether this agent goes on by an earlier commit that those who go on by this one passed over: it
+    /// was the first of that fork.
+    fn led(&self, passed: &Passed) -> bool {
+        let is_first = |it: &Passed| it.open && it.index < passed.index && passed.is_without(it);
+        self.row.followed.iter().any(is_first)
     }
 }
 
@@ -365,6 +401,41 @@ mod tests {
     }
 
     #[test]
+    fn who_objects_to_an_earlier_commit_alone_leaves_no_later_fork_undecided() {
+        let (own, mut member) = (agent(9), member());
+        // One whose state is damaged; and theirs, two against two.
+        member.row.followed.push(Passed { index: 3, ..passed(&[3, 7, 8, 9], &[5]) });
+        member.row.passed.push(Passed { index: 6, author: agent(2), ..passed(&[3], &[1, 9]) });
+        assert_eq!(member.first_dispute(&own), Some((6, true)));
+        // What they made goes beside the first as well; they said nothing of it.
+        member.row.followed[0].goes_elsewhere(agent(2));
+        assert_eq!(member.first_dispute(&own), Some((6, true)));
+        member.row.followed[0].passes_over(agent(3));
+        assert_eq!(member.first_dispute(&own), Some((3, false)));
+        // Nor does one who goes on alone by what this agent passed over.
+        member.row.passed = [Passed { author: agent(5), ..passed(&[], &[1, 3, 9]) }].into();
+        member.row.followed.push(Passed { index: 7, ..passed(&[9], &[2, 3, 4]) });
+        assert_eq!(member.first_dispute(&own), Some((7, true)));
+    }
+
+    #[test]
+    fn who_gives_way_makes_again_what_the_others_said_that_they_passed_over() {
+        let mut member = member();
+        member.row.followed.push(Passed { index: 3, ..passed(&[9], &[4]) });
+        member.row.followed.push(Passed { index: 4, ..passed(&[9], &[2]) });
+        member.row.passed.push(Passed { index: 7, author: agent(2), ..passed(&[3], &[9]) });
+        assert_eq!(member.void_from(7), (4, None));
+        // By what it made it is not known where it left.
+        member.row.followed[1].against.clear();
+        member.row.followed[1].goes_elsewhere(agent(2));
+        assert_eq!(member.void_from(7), (7, None));
+        member.row.followed[0].passes_over(agent(3));
+        member.row.passed[0].made_in = Some(5);
+        assert_eq!(member.void_from(7), (3, Some(5)));
+        assert_eq!(member.void_from(4), (4, None), "of one that it followed itself");
+    }
+
+    #[test]
     fn more_who_went_on_by_a_later_commit_decide_though_fewer_objected_to_an_earlier_one() {
         let (own, mut member) = (agent(9), member());
         member.row.followed.push(Passed { index: 3, ..passed(&[9], &[2]) });
@@ -382,7 +453,7 @@ mod tests {
         // Its author goes another way, by which as many go on as pass it over.
         member.passed_over(Passed::new(5, agent(1)));
         member.row.passed[0] = Passed { index: 5, ..passed(&[2], &[8, 9]) };
-        assert!(member.row.followed[0].against.contains(&agent(1)));
+        assert!(member.row.followed[0].elsewhere.contains(&agent(1)));
         assert!(member.also_follows(Some(3), agent(6)));
         assert!(!member.also_follows(Some(5), agent(6)), "this agent does not");
         assert_eq!(member.first_dispute(&own), Some((5, true)));
@@ -398,7 +469,7 @@ mod tests {
         member.also_passed_over(Some(1), agent(2));
         assert!(!member.row.passed[0].is_followed());
         member.also_passed_over(None, agent(1));
-        assert_eq!(member.row.passed[0].against.len(), 1, "its author does not count against it");
+        assert_eq!(member.row.passed[0].objectors(), 1, "its author does not count against it");
         assert_eq!(member.row.passed[0].followers(), 1);
         member.also_passed_over(Some(1), agent(1));
         assert_eq!(member.row.passed[0].followers(), 0, "unless it says so");

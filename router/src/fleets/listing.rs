@@ -71,6 +71,7 @@ impl Member {
         for judged in self.row.passed.iter_mut().chain(&mut self.row.followed) {
             judged.by.retain(|agent| !out.contains(agent));
             judged.against.retain(|agent| !out.contains(agent));
+            judged.elsewhere.retain(|agent| !out.contains(agent));
         }
     }
 

@@ -5,11 +5,11 @@
 //! is not what it should be, or the log's holder showed two histories; the more members decide which
 //! way is gone. The fewer come back ([`super::returning`]).
 //!
-//! Of several commits of one fork the first in the log decides: where as many go either way, those go
-//! on who go by it. They are of one fork if who goes on by the later one said that it cannot process
-//! the first; others are decided each by itself, so that a member whose state is damaged, and says that
-//! of each commit, leaves no fork of others undecided. Only where more go on by a later one than pass
-//! that over do they decide in any case: some came over meanwhile.
+//! Of several commits on which members differ the first in the log decides: those behind it are of
+//! the same fork. As many on either side go on by it. Whoever is among the fewer there comes back, and
+//! counts no more behind it: so a member whose state is damaged, and can process nothing, leaves no
+//! fork of others undecided. Only where more go on by a later one than pass that over do they decide
+//! whatever came first: some came over meanwhile.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -46,15 +46,21 @@ impl Passed {
         !self.by.is_empty()
     }
 
-    /// How many are known to go on by it, with its author, unless that passes it over itself.
-    fn followers(&self) -> usize {
-        let others = self.by.iter().filter(|agent| **agent != self.author).count();
-        others.saturating_add(usize::from(!self.against.contains(&self.author)))
+    /// Who is known to go on by it, its author too, unless that passes it over itself.
+    fn followers(&self) -> BTreeSet<AgentId> {
+        let author = Some(self.author).filter(|author| !self.against.contains(author));
+        self.by.iter().copied().filter(|agent| *agent != self.author).chain(author).collect()
     }
 
-    /// How many pass it over, by what they said or did.
-    fn objectors(&self) -> usize {
-        self.against.union(&self.elsewhere).count()
+    /// Who passes it over, by what it said or did.
+    fn objectors(&self) -> BTreeSet<AgentId> {
+        self.against.union(&self.elsewhere).copied().collect()
+    }
+
+    /// How many go on by it, and how many pass it over, without those who come back anyway.
+    fn sides(&self, lost: &BTreeSet<AgentId>) -> (usize, usize) {
+        let count = |side: BTreeSet<AgentId>| side.difference(lost).count();
+        (count(self.followers()), count(self.objectors()))
     }
 
     /// Whether one of its followers said that it passes another over: then that led nowhere there.
@@ -63,20 +69,30 @@ impl Passed {
     }
 
     /// Of one that was passed over: whether no fewer members go on by it than pass it over, this
-    /// agent among those.
-    fn prevails(&self) -> bool {
-        self.followers() >= self.objectors()
+    /// agent among those; its author alone where nobody else could.
+    fn prevails(&self, lost: &BTreeSet<AgentId>, alone: bool) -> bool {
+        let (followers, objectors) = self.sides(lost);
+        let is_followed = alone || self.alone || self.by.difference(lost).next().is_some();
+        is_followed && followers > 0 && followers >= objectors
     }
 
-    /// The same, where those are more than one, and more than all who pass it over.
+    /// Of one that was passed over: whether more than one go on by it, and more than pass it over.
     fn outnumbers(&self) -> bool {
-        self.is_followed() && self.followers() > self.objectors().max(1)
+        let (followers, objectors) = self.sides(&BTreeSet::new());
+        self.is_followed() && followers > objectors.max(1)
     }
 
     /// Of one that this agent goes on by: whether more pass it over, whether or not it said so.
-    fn yields(&self, own: &AgentId) -> bool {
+    fn yields(&self, lost: &BTreeSet<AgentId>, own: &AgentId) -> bool {
         let unsaid = usize::from(self.author != *own && !self.by.contains(own));
-        self.objectors() > self.followers().saturating_add(unsaid)
+        let (followers, objectors) = self.sides(lost);
+        objectors > followers.saturating_add(unsaid)
+    }
+
+    /// Of one that this agent goes on by: whether it is not seen yet that more do than pass it over.
+    fn is_in_doubt(&self) -> bool {
+        let (followers, objectors) = self.sides(&BTreeSet::new());
+        followers <= objectors
     }
 
     fn goes_on(&mut self, who: AgentId) {
@@ -207,9 +223,8 @@ impl Desk {
             return;
         }
         followed.passes_over(who);
-        let is_to_say = followed.followers() <= followed.objectors()
-            && followed.author != own
-            && !followed.by.contains(&own);
+        let is_to_say =
+            followed.is_in_doubt() && followed.author != own && !followed.by.contains(&own);
         self.doubts(step, id);
         if is_to_say {
             self.confirm_later(step, id, on, size);
@@ -220,7 +235,7 @@ impl Desk {
     pub(super) fn is_confirmed(&mut self, id: GroupId, on: u64) {
         let Some(member) = self.fleets.members.get_mut(&id) else { return };
         let followed = member.row.followed.iter().find(|it| it.index == on);
-        if followed.is_none_or(|it| it.followers() > it.objectors()) {
+        if followed.is_none_or(|it| !it.is_in_doubt()) {
             member.confirm = member.confirm.filter(|(commit, _)| *commit > on);
         }
     }
@@ -328,18 +343,22 @@ impl Member {
     fn first_dispute(&self, own: &AgentId) -> Option<(u64, bool)> {
         let is_pair = self.size() <= A_PAIR;
         let is_disputed = |it: &&Passed| it.open && (it.is_followed() || it.alone || is_pair);
-        let passed = self.row.passed.iter().filter(is_disputed);
-        let passed = passed.map(|it| (it.index, it.outnumbers() || it.prevails() && !self.led(it)));
-        let followed = self.row.followed.iter().filter(|it| it.open && it.objectors() > 0);
-        let followed = followed.map(|it| (it.index, it.yields(own)));
-        passed.chain(followed).min_by_key(|(index, yields)| (!yields, *index))
-    }
-
-    /// Whether this agent goes on by an earlier commit that those who go on by this one passed over: it
-    /// was the first of that fork.
-    fn led(&self, passed: &Passed) -> bool {
-        let is_first = |it: &Passed| it.open && it.index < passed.index && passed.is_without(it);
-        self.row.followed.iter().any(is_first)
+        let passed = self.row.passed.iter().filter(is_disputed).map(|it| (it, false));
+        let followed = self.row.followed.iter().filter(|it| it.open && !it.objectors().is_empty());
+        let mut disputes: Vec<_> = passed.chain(followed.map(|it| (it, true))).collect();
+        disputes.sort_by_key(|(it, _)| it.index);
+        let (first, mut lost) = (disputes.first()?.0.index, BTreeSet::new());
+        for (it, is_ours) in disputes {
+            let (others, yields) = match is_ours {
+                true => (it.against.clone(), it.yields(&lost, own)),
+                false => (it.followers(), it.outnumbers() || it.prevails(&lost, is_pair)),
+            };
+            if yields {
+                return Some((it.index, true));
+            }
+            lost.extend(others);
+        }
+        Some((first, false))
     }
 }
 
@@ -370,21 +389,29 @@ mod tests {
     #[test]
     fn a_commit_prevails_where_no_fewer_go_on_by_it_than_pass_it_over() {
         assert!(!passed(&[], &[]).is_followed(), "nobody but its author");
-        assert!(passed(&[1], &[2]).prevails());
-        assert!(!passed(&[1], &[2, 3]).prevails(), "its author counts once");
-        assert!(passed(&[3], &[2]).prevails());
-        assert!(passed(&[3], &[2, 4]).prevails());
-        assert!(!passed(&[3], &[2, 4, 5]).prevails());
+        let prevails = |by: &[usize], against: &[usize], lost: &[usize]| {
+            let lost = lost.iter().copied().map(agent).collect();
+            passed(by, against).prevails(&lost, false)
+        };
+        assert!(prevails(&[1], &[2], &[]));
+        assert!(!prevails(&[1], &[2, 3], &[]), "its author counts once");
+        assert!(prevails(&[3], &[2], &[]));
+        assert!(prevails(&[3], &[2, 4], &[]));
+        assert!(!prevails(&[3], &[2, 4, 5], &[]));
+        assert!(prevails(&[3], &[2, 4, 5], &[5]), "who comes back does not count");
+        assert!(!prevails(&[3], &[2], &[3]), "nobody is left but its author");
+        assert!(passed(&[], &[2]).prevails(&BTreeSet::new(), true), "nobody else could be");
     }
 
     #[test]
     fn a_commit_yields_where_more_pass_it_over_than_go_on_by_it() {
-        let own = agent(9);
-        assert!(!passed(&[9], &[2]).yields(&own));
-        assert!(!passed(&[], &[2, 3]).yields(&own), "this agent counts, though it said nothing");
-        assert!(!passed(&[9], &[2, 3]).yields(&own), "as many go on by it");
-        assert!(passed(&[9], &[2, 3, 4]).yields(&own));
-        assert!(passed(&[], &[2, 3]).yields(&agent(1)));
+        let (own, none) = (agent(9), BTreeSet::new());
+        assert!(!passed(&[9], &[2]).yields(&none, &own));
+        assert!(!passed(&[], &[2, 3]).yields(&none, &own), "it counts, though it said nothing");
+        assert!(!passed(&[9], &[2, 3]).yields(&none, &own), "as many go on by it");
+        assert!(passed(&[9], &[2, 3, 4]).yields(&none, &own));
+        assert!(!passed(&[9], &[2, 3, 4]).yields(&[agent(4)].into(), &own), "that one comes back");
+        assert!(passed(&[], &[2, 3]).yields(&none, &agent(1)));
     }
 
     #[test]
@@ -414,7 +441,7 @@ mod tests {
         assert_eq!(member.first_dispute(&own), Some((3, false)));
         // Nor does one who goes on alone by what this agent passed over.
         member.row.passed = [Passed { author: agent(5), ..passed(&[], &[1, 3, 9]) }].into();
-        member.row.followed.push(Passed { index: 7, ..passed(&[9], &[2, 3, 4]) });
+        member.row.followed.push(Passed { index: 7, ..passed(&[9], &[2, 3, 4, 6]) });
         assert_eq!(member.first_dispute(&own), Some((7, true)));
     }
 
@@ -469,9 +496,13 @@ mod tests {
         member.also_passed_over(Some(1), agent(2));
         assert!(!member.row.passed[0].is_followed());
         member.also_passed_over(None, agent(1));
-        assert_eq!(member.row.passed[0].objectors(), 1, "its author does not count against it");
-        assert_eq!(member.row.passed[0].followers(), 1);
+        assert_eq!(
+            member.row.passed[0].objectors().len(),
+            1,
+            "its author does not count against it"
+        );
+        assert_eq!(member.row.passed[0].followers().len(), 1);
         member.also_passed_over(Some(1), agent(1));
-        assert_eq!(member.row.passed[0].followers(), 0, "unless it says so");
+        assert!(member.row.passed[0].followers().is_empty(), "unless it says so");
     }
 }

@@ -52,6 +52,12 @@ const fn is_none(moves: &u16) -> bool {
     *moves == 0
 }
 
+/// What is not so is not told.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_false(it: &bool) -> bool {
+    !*it
+}
+
 /// How far an agent is in a group.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +81,10 @@ pub struct GroupMember {
     pub admin: bool,
     /// Whether it is this agent itself.
     pub own: bool,
+    /// Whether it was taken out by a change that does not count: what this agent sends waits until it
+    /// is taken out again, for five minutes at most.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub in_again: bool,
 }
 
 /// An invitation that waits for the owner.

@@ -390,7 +390,8 @@ fn figures(failing: Option<crate::RelayStorageError>) -> RelayFigures {
 }
 
 fn group(state: GroupState) -> Group {
-    let member = |who, admin, own| GroupMember { who, admin, own };
+    let in_again = state == GroupState::Follows;
+    let member = |who, admin, own| GroupMember { who, admin, own, in_again: in_again && !own };
     Group {
         group: GROUP,
         name: "crew".into(),

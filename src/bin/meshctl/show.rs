@@ -229,20 +229,25 @@ pub(crate) fn group(output: Output, group: &Group) -> Result<(), Halt> {
         output.say(format_args!("waiting   {changes} changes, {waiting} messages"))?;
     }
     let mut table = Table::with_heads(&["NAME", "ROLE", "ID"]);
-    for GroupMember { who, admin, own } in &group.members {
+    for GroupMember { who, admin, own, in_again } in &group.members {
         let named = who.name.as_deref().map_or_else(|| "-".into(), |it| Plain(it).to_string());
         let named = if *own { "(this agent)".into() } else { named };
-        table.row([
-            named,
-            if *admin { "admin".into() } else { "member".into() },
-            who.agent.to_string(),
-        ]);
+        table.row([named, role(*admin, *in_again).into(), who.agent.to_string()]);
     }
     for who in &group.wanted {
         let named = who.name.as_deref().map_or_else(|| "-".into(), |it| Plain(it).to_string());
         table.row([named, "waited for".into(), who.agent.to_string()]);
     }
     table.lines().try_for_each(|line| output.say(line))
+}
+
+const fn role(is_admin: bool, is_in_again: bool) -> &'static str {
+    match (is_admin, is_in_again) {
+        (true, false) => "admin",
+        (true, true) => "admin, in again",
+        (false, false) => "member",
+        (false, true) => "member, in again",
+    }
 }
 
 const fn state(state: GroupState) -> &'static str {

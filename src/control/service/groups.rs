@@ -374,11 +374,12 @@ async fn tell(agent: &Agent, group: GroupId, out: &Out) -> Result<(), Ended> {
 
 pub(super) fn facts(agent: &Agent, summary: GroupSummary) -> Group {
     let own = agent.id();
-    let admins: BTreeSet<AgentId> = summary.admins;
+    let (admins, in_again): (BTreeSet<AgentId>, _) = (summary.admins, summary.in_again);
     let member = |id: AgentId| GroupMember {
         who: roster::named(agent, id),
         admin: admins.contains(&id),
         own: id == own,
+        in_again: in_again.contains(&id),
     };
     let state = match (summary.stranded, summary.follows) {
         (true, _) => GroupState::Stranded,

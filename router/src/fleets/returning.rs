@@ -66,7 +66,7 @@ impl Desk {
         }
         let wait = FIRST_ASK.saturating_mul(2 << asks.min(12)).min(LONGEST_ASK);
         member.way = Some((asks.saturating_add(1), now + wait));
-        let whom = self.any_known_in(id).or_else(|| self.any_taken_out(id, asks));
+        let whom = self.next_known_in(id, asks).or_else(|| self.any_taken_out(id, asks));
         let Some(whom) = whom else { return Ok(()) };
         self.tell(step, whom, ASKED_TYPE, ask(&id), ASKED).map(drop)
     }

@@ -1,6 +1,7 @@
 //! What members tell each other beside the log: messages like any others, which a router sends and
 //! hears by itself, and which no application sees.
 
+use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -104,7 +105,16 @@ impl Desk {
         others.filter(|it| self.peers.standing(it) == Some(Standing::Known)).collect()
     }
 
-    /// One of them, another each time.
+    /// The one of them whose turn it is: all come once before one comes again. Agents begin with
+    /// different ones, so that not all ask the same.
+    pub(super) fn next_known_in(&self, id: GroupId, turn: u32) -> Option<AgentId> {
+        let known: BTreeSet<_> = self.known_in(id).into_iter().collect();
+        let behind = known.range(self.config.own..).chain(known.range(..self.config.own));
+        let place = usize::try_from(turn).unwrap_or(0).checked_rem(known.len())?;
+        behind.copied().nth(place)
+    }
+
+    /// One of them, whichever.
     pub(super) fn any_known_in(&mut self, id: GroupId) -> Option<AgentId> {
         let known = self.known_in(id);
         let bound = u32::try_from(known.len()).unwrap_or(u32::MAX).max(1);

@@ -461,6 +461,23 @@ fn one_member_alone_leads_nobody_into_an_epoch_that_there_is_not() {
 }
 
 #[test]
+fn who_asks_for_the_way_back_asks_each_member_before_it_asks_one_again() {
+    let mut world = World::with_group(6);
+    world.tampered = Some((5, Tampering::Gap));
+    world.parted = vec![0, 1, 2, 3, 4];
+    world.drop_waiting();
+    world.nodes[5].events.clear();
+    world.settle_for(200);
+    assert!(world.summary(5).stranded);
+    let asked = world.nodes[5].events.iter().filter_map(|event| match event {
+        Event::Moved { to, level: Level::Queued, .. } => Some(*to),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.take(5).collect();
+    assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), 5, "{asked:?}");
+}
+
+#[test]
 fn only_members_are_told_the_way_back_and_not_more_often_than_it_takes() {
     let mut world = World::with_group(3);
     let before = world.uploads;

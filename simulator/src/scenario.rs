@@ -205,6 +205,8 @@ pub struct GroupPlan {
     pub cuts: usize,
     /// How often its log is put back to what it was before.
     pub put_backs: usize,
+    /// Whether admins move its log, where there are several relays.
+    pub moves: bool,
 }
 
 /// What becomes of the relays of one run.

@@ -157,6 +157,12 @@ impl FleetPromises {
         self.group
     }
 
+    /// The log that the group is in, as far as a member read it.
+    pub(crate) fn present_log(&self) -> Option<LogId> {
+        let first = || self.group.map(|group| LogId(*group.as_bytes()));
+        self.logs.last().copied().or_else(first)
+    }
+
     /// The log so far.
     pub(crate) fn log(&self) -> impl Iterator<Item = &Logged> {
         self.log.values()
@@ -283,7 +289,8 @@ impl FleetPromises {
         self.history += 1;
         self.counts.put_backs += 1;
         self.heals_since = Some(now);
-        self.log.split_off(&(0, last + 1));
+        let present = self.logs.len().saturating_sub(1);
+        self.log.split_off(&(present, last + 1));
         self.messages.values_mut().for_each(|message| message.logged = false);
     }
 

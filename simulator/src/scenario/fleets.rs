@@ -37,17 +37,20 @@ fn storm(mut plan: Plan, random: &mut Seeded) -> Plan {
         long_cut: random.chance(100),
         away: random.span(A_WHILE / 6, A_WHILE * 3),
     };
-    plan.group = Some(GroupPlan {
+    let mut group = GroupPlan {
         acts: 4 + random.index(12),
         messages: 4 + random.index(12),
         crowded: if random.chance(400) { 1 + random.below(4) } else { 0 },
         cuts: if random.chance(400) { 1 + random.index(2) } else { 0 },
         put_backs: if random.chance(500) { 1 + random.index(2) } else { 0 },
-    });
-    if plan.group.is_some_and(|group| group.put_backs > 0) {
+        moves: true,
+    };
+    if group.put_backs > 0 {
         // A relay that is away for an hour heals no log meanwhile.
         (plan.relay_weather.long_crash, plan.relay_weather.long_cut) = (false, false);
+        group.moves = random.chance(500);
     }
+    plan.group = Some(group);
     plan
 }
 
@@ -67,7 +70,8 @@ fn crowd(mut plan: Plan, random: &mut Seeded) -> Plan {
     (plan.messages, plan.crashes, plan.cuts) = (0, random.index(2), 0);
     plan.relays = 1;
     let (acts, messages, cuts) = (0, random.index(6), usize::from(random.chance(300)));
-    plan.group = Some(GroupPlan { acts, messages, crowded: IN_A_ROW, cuts, put_backs: 0 });
+    plan.group =
+        Some(GroupPlan { acts, messages, crowded: IN_A_ROW, cuts, put_backs: 0, moves: false });
     plan
 }
 

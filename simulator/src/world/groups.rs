@@ -28,7 +28,7 @@ impl World {
         let invites = Happening::Group(founder, GroupAct::Invite(None));
         self.queue.put(STORM_BEGINS + A_MOMENT, invites);
         for _ in 0..group.acts {
-            let (host, act) = self.any_act(founder, group.put_backs == 0);
+            let (host, act) = self.any_act(founder, group.moves);
             self.act_at_some_time(plan, host, act);
         }
         self.schedule_group_messages(plan, group);

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use meshwork_protocols::relay::LogId;
-
 use super::groups::{A_DAY, A_MOMENT, GROUP_NUMBERS};
 use super::{STORM_BEGINS, World};
 use crate::checker::Violation;
@@ -83,8 +81,7 @@ impl World {
     }
 
     pub(super) fn put_log_back(&mut self) {
-        let Some(group) = self.checker.fleets.group() else { return };
-        let log = LogId(*group.as_bytes());
+        let Some(log) = self.checker.fleets.present_log() else { return };
         let mut is_back = false;
         for host in self.mesh.relay_hosts() {
             self.with_relay(host, |relay, around| is_back |= relay.put_log_back(around, &log));

@@ -228,6 +228,8 @@ struct Member {
     rests: Option<Duration>,
     /// Until when a move is looked for in the log that an admin told of.
     looks_for_move: Option<Duration>,
+    /// The admin that told of it: who knows the way there.
+    told_by: Option<AgentId>,
     /// When members are told of a move of ours.
     tells_move: Option<Duration>,
     /// When the relay that is to hold the log is asked again.
@@ -282,6 +284,7 @@ impl Member {
             failures: 0,
             rests: None,
             looks_for_move: None,
+            told_by: None,
             tells_move,
             moving: Pause::default(),
             uploading: Pause::default(),

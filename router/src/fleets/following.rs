@@ -107,9 +107,12 @@ impl Desk {
         if member.under_way.contains(&Errand::Read) {
             return;
         }
-        let wait = if member.caught_up { WAIT_MILLIS } else { 0 };
+        let told = member.row.told_moves;
+        // A move that was told of stands there by now, or never.
+        let is_told = told.is_some() && told != member.reading.told;
+        let wait = if member.caught_up && !is_told { WAIT_MILLIS } else { 0 };
         let after = EntryIndex(member.row.read);
-        member.reading = Asked { after: after.0, least: member.promised };
+        member.reading = Asked { after: after.0, least: member.promised, told };
         let read = ReadLog { log: log_of(group), after, most: MOST, wait };
         self.errand(step, group, Errand::Read, Request::ReadLog(read));
     }
@@ -187,6 +190,9 @@ impl Desk {
         }
         if is_over {
             self.was_read_anew(step, group)?;
+        }
+        if is_at_the_end {
+            self.move_is_not_there(step, group);
         }
         if self.is_out(group) {
             self.not_listed(step, group);

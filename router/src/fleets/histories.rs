@@ -72,6 +72,8 @@ pub(super) struct Asked {
     pub(super) after: u64,
     /// The log goes so far at least: its holder said so before.
     pub(super) least: u64,
+    /// The move that an admin had told of by then.
+    pub(super) told: Option<u16>,
 }
 
 impl Member {

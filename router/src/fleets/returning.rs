@@ -45,7 +45,8 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 const WAY: u64 = 1 << 63;
 
 impl Desk {
-    /// Asks one of the members that are known here, another each time.
+    /// Asks one of the members that are known here, another each time: first the admin that told of a
+    /// move which is not in the log, since it may be the only one that is in the next.
     pub(super) fn ask_way_back(
         &mut self,
         step: &mut Transition<'_>,
@@ -65,9 +66,12 @@ impl Desk {
             return self.stays(step, id);
         }
         let wait = FIRST_ASK.saturating_mul(2 << asks.min(12)).min(LONGEST_ASK);
-        member.way = Some((asks.saturating_add(1), now + wait));
-        let whom = self.next_known_in(id, asks).or_else(|| self.any_taken_out(id, asks));
-        let Some(whom) = whom else { return Ok(()) };
+        let told_by = member.told_by.take();
+        // That question takes nobody's turn.
+        let asked = asks.saturating_add(u32::from(told_by.is_none()));
+        member.way = Some((asked, now + wait));
+        let any = || self.next_known_in(id, asks).or_else(|| self.any_taken_out(id, asks));
+        let Some(whom) = told_by.or_else(any) else { return Ok(()) };
         self.tell(step, whom, ASKED_TYPE, ask(&id), ASKED).map(drop)
     }
 

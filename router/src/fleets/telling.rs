@@ -1,7 +1,8 @@
 //! Word of a move of the log, beside the log: for whoever does not find it there, because the holder
 //! before is gone or was put back to a copy from before it.
 //!
-//! It moves nobody. Who was told and does not read of the move in a while asks for the way back.
+//! It moves nobody. Who was told and does not read of the move asks for the way back: at once where
+//! the log was read to its end since, and in a while where its holder does not answer.
 
 use alloc::collections::BTreeSet;
 use core::time::Duration;
@@ -17,8 +18,8 @@ use crate::desk::Desk;
 use crate::fleet::{GroupLog, Stage};
 use crate::transition::Transition;
 
-/// How long a member that was told of a move looks for it in the log. Whoever was away reads what it
-/// missed in less.
+/// How long a member that was told of a move looks for it in a log whose holder does not answer, or
+/// where it is in doubt which commits count. Whoever was away reads what it missed in less.
 const LOOKED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// How long members that are up have to read of it, before all are told.
@@ -36,6 +37,7 @@ impl Member {
         let moves = self.row.log.map_or(0, |log| log.moves());
         self.row.told_moves = self.row.told_moves.filter(|told| *told > moves);
         self.looks_for_move = None;
+        self.told_by = self.told_by.filter(|_| self.row.told_moves.is_some());
     }
 
     /// When a move that was told of is looked for no more.
@@ -85,11 +87,23 @@ impl Desk {
         let Some(member) = self.fleets.members.get_mut(&id) else { return Ok(()) };
         let known = member.row.told_moves.unwrap_or(0).max(member.row.log(&id).moves());
         if is_admin && moves > known {
-            member.row.told_moves = Some(moves);
+            (member.row.told_moves, member.told_by) = (Some(moves), Some(from));
             member.write(step, &id);
             self.fleets.dirty.insert(id);
         }
         Ok(())
+    }
+
+    /// The log was read to its end. An admin tells of a move once it has read it there, so that whoever
+    /// asks the holder later is shown it too, unless it is lost there: nobody puts it back, since all
+    /// who read it are in the next log. What is passed over in doubt may have been the move.
+    pub(super) fn move_is_not_there(&mut self, step: &Transition<'_>, id: GroupId) {
+        let Some(member) = self.fleets.members.get_mut(&id) else { return };
+        let told = member.row.told_moves;
+        if told.is_some() && member.reading.told == told && member.doubt.is_none() {
+            member.looks_for_move = Some(step.now.monotonic);
+            self.fleets.dirty.insert(id);
+        }
     }
 
     /// Where a move that an admin told of is not found in the log, that is not the log any more.

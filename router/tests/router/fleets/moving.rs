@@ -613,6 +613,32 @@ fn who_was_away_and_is_shown_a_log_from_before_the_move_is_told_and_comes_back()
 }
 
 #[test]
+fn a_move_that_its_log_lost_before_others_read_it_is_followed_within_five_minutes() {
+    let mut world = World::with_group(4);
+    let copy = world.disk.copy();
+    // The mover alone has read it when the holder before is put back.
+    world.parted = vec![1, 2, 3];
+    world.settle();
+    world.move_log(0, SECOND);
+    world.settle_for(2);
+    world.put_back(copy);
+    world.parted.clear();
+    world.send(1, "nobody reads it there").unwrap();
+    world.rotate(2);
+    world.settle_for(30);
+    assert_eq!(world.summary(3).epoch, world.summary(2).epoch);
+    assert!((1..4).all(|place| !world.saw(place, |what| *what == GroupEvent::Stranded)));
+    for _ in 0..6 {
+        // No read waits longer at its holder.
+        world.settle_for(45);
+        world.drop_waiting();
+    }
+    world.settle();
+    world.assert_at(&[0, 1, 2, 3], SECOND, 1);
+    world.assert_bodies(&[0, 2, 3], &[(1, "nobody reads it there")]);
+}
+
+#[test]
 fn a_move_that_never_was_strands_nobody_unless_an_admin_tells_of_it_and_then_once() {
     let mut world = World::with_group(3);
     let tell = |world: &mut World, from: usize, moves: u16| {

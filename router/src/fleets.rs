@@ -698,6 +698,8 @@ impl Desk {
             member.undo_removals(step.now.wall, |known| !known.stands, false);
             member.row.stage = Stage::Stranded;
             (member.row.offered, member.way, member.doubt) = (None, None, None);
+            // What its holder refused is not asked of it again, and it is wanted for the way back.
+            member.rests = None;
             member.write(step, &group);
             self.fleets.dirty.insert(group);
             Self::tell_of_group(step, group, GroupEvent::Stranded);

@@ -244,7 +244,9 @@ fn who_is_refused_a_commit_before_it_hears_that_it_is_out_asks_for_the_way_back(
     world.parted.clear();
     world.settle_for(1);
     assert!(world.is_not_listed(2) && world.summary(2).stranded);
-    // The members are asked, and not its holder, which is left alone for a minute.
-    world.settle_for(50);
+    // Its holder was to be left alone for a minute: that is over.
+    world.settle_for(40);
+    assert!(world.saw(2, |what| matches!(what, GroupEvent::Returned { .. })));
+    world.settle_for(60);
     world.assert_one(&[0, 1, 2]);
 }

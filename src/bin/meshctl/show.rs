@@ -400,6 +400,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whom_a_change_took_out_that_does_not_count_is_shown() {
+        assert_eq!((role(false, false), role(true, false)), ("member", "admin"));
+        assert_eq!((role(false, true), role(true, true)), ("member, in again", "admin, in again"));
+    }
+
+    #[test]
     fn sizes_and_spans_are_short() {
         let sizes = [0, 999, 1_000, 12_345, 999_499, 999_999, 1_234_567, 5_000_000_000_000];
         let shown = ["0 B", "999 B", "1.0 kB", "12.3 kB", "999 kB", "1.0 MB", "1.2 MB", "5.0 TB"];

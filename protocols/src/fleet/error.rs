@@ -89,6 +89,9 @@ pub enum GroupError {
         /// The entry's.
         theirs: u64,
     },
+    /// This agent came back by a commit of another state than this one.
+    #[error("this agent came back by it, in a state that is not here")]
+    CameBack,
     /// Not what it should be.
     #[error("the bytes are malformed")]
     Malformed,
@@ -140,7 +143,8 @@ impl GroupError {
             | Self::MissingCard(_)
             | Self::MissingProofs(_)
             | Self::EpochAhead { .. }
-            | Self::EpochOver { .. } => Fault::NotNow,
+            | Self::EpochOver { .. }
+            | Self::CameBack => Fault::NotNow,
             Self::TooLong
             | Self::Charter(_)
             | Self::Malformed

@@ -352,6 +352,11 @@ impl Desk {
         if self.is_behind_us(id, logged.index.0, why) {
             return Ok(Taken::Yes);
         }
+        if why == GroupError::CameBack {
+            // It is a member, by keys that it does not have: it comes back once more.
+            self.strand(step, id);
+            return Ok(Taken::Over);
+        }
         Self::tell_of_group(step, id, GroupEvent::PassedOver { author, why });
         let own = self.config.own;
         if author == own && !matches!(why, GroupError::EpochOver { .. }) {

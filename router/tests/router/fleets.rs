@@ -108,6 +108,36 @@ fn an_invitation_that_comes_while_an_earlier_one_is_accepted_is_kept_until_it_is
 }
 
 #[test]
+fn who_follows_an_invitation_while_it_comes_back_is_in_by_one_or_the_other() {
+    for is_heard in [true, false] {
+        let mut world = World::with_group(3);
+        world.tampered = Some((2, Tampering::Gap));
+        world.send(0, "not read").unwrap();
+        world.settle_for(1);
+        world.tampered = None;
+        assert!(world.summary(2).stranded);
+        // It is brought in anew, and finds its own way back behind that.
+        world.invite(0, &[2], true);
+        let returns = |asked: &Asked| match asked {
+            Asked::Append(Append { entry: Entry::Commit(_), .. }) => true,
+            _ => false,
+        };
+        let (ask, commit) = world.take_later(2, returns);
+        let said = world.say(2, commit).unwrap();
+        assert!(matches!(said, Said::Appended(_)), "{said:?}");
+        world.join(2);
+        let answer = if is_heard { Ok(said) } else { Err(RelayFailure::Gone) };
+        world.answer(2, ask, answer);
+        world.settle_for(90);
+        world.assert_one(&[0, 1, 2]);
+        assert!(!world.saw(2, |what| matches!(what, GroupEvent::Removed { .. })));
+        world.send(2, "here").unwrap();
+        world.settle_for(2);
+        assert!((0..2).all(|place| world.has_heard(place, "here")));
+    }
+}
+
+#[test]
 fn a_declined_invitation_is_gone() {
     let mut world = World::new(2);
     world.found();

@@ -203,7 +203,7 @@ impl Loaded {
         leaf.is_some_and(|leaf| leaf.signature_key().as_slice() == key.public())
     }
 
-    fn own_credential(&self) -> Result<Credential, GroupError> {
+    pub(super) fn own_credential(&self) -> Result<Credential, GroupError> {
         let leaf = self.mls.own_leaf_node().ok_or(GroupError::Internal)?;
         Ok(Credential::of_mls(leaf.credential())?)
     }

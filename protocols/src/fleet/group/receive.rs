@@ -196,6 +196,10 @@ impl Loaded {
         let change = case.judge()?;
         let lost = self.record.pending.take().is_some();
         if staged.self_removed() {
+            // In the place of this leaf stands one of a state that is not here: this agent is a member.
+            if change.author == self.own_credential()?.agent {
+                return Err(GroupError::CameBack);
+            }
             self.end(mls, *staged)?;
             return Ok(Received::Removed { change });
         }

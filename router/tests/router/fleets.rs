@@ -118,10 +118,8 @@ fn who_follows_an_invitation_while_it_comes_back_is_in_by_one_or_the_other() {
         assert!(world.summary(2).stranded);
         // It is brought in anew, and finds its own way back behind that.
         world.invite(0, &[2], true);
-        let returns = |asked: &Asked| match asked {
-            Asked::Append(Append { entry: Entry::Commit(_), .. }) => true,
-            _ => false,
-        };
+        let returns =
+            |asked: &Asked| matches!(asked, Asked::Append(Append { entry: Entry::Commit(_), .. }));
         let (ask, commit) = world.take_later(2, returns);
         let said = world.say(2, commit).unwrap();
         assert!(matches!(said, Said::Appended(_)), "{said:?}");

@@ -52,12 +52,6 @@ const fn is_none(moves: &u16) -> bool {
     *moves == 0
 }
 
-/// What is not so is not told.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-const fn is_false(it: &bool) -> bool {
-    !*it
-}
-
 /// How far an agent is in a group.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,7 +77,7 @@ pub struct GroupMember {
     pub own: bool,
     /// Whether it was taken out by a change that does not count: what this agent sends waits until it
     /// is taken out again, for five minutes at most.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_again: bool,
 }
 

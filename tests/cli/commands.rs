@@ -205,12 +205,12 @@ fn help_teaches_with_an_example_in_each_command() {
 fn broken_line(page: &str) -> Option<&str> {
     let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.contains("  ");
     let lines: Vec<_> = page.lines().collect();
-    let pairs = lines.windows(2).filter(|pair| pair.iter().all(|line| is_prose(line)));
+    let mut pairs = lines.windows(2).filter(|pair| pair.iter().all(|line| is_prose(line)));
     let ends_early = |pair: &&[&str]| {
         let next = pair[1].split(' ').next().unwrap_or_default();
         pair[0].chars().count() + 1 + next.chars().count() <= 100
     };
-    pairs.filter(ends_early).map(|pair| pair[0]).next()
+    pairs.find(ends_early).map(|pair| pair[0])
 }
 
 #[test]

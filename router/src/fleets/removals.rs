@@ -13,6 +13,7 @@ use meshwork_protocols::identity::AgentId;
 use meshwork_protocols::time::{Timestamp, WallTime};
 
 use super::requests::MAX_NAMED;
+use super::words::in_turn;
 use super::{Member, Sight};
 use crate::desk::Desk;
 use crate::event::GroupEvent;
@@ -119,9 +120,8 @@ impl Desk {
         let undone = &self.fleets.members.get(&id)?.row.undone;
         let is_known = |agent: &&AgentId| self.peers.standing(agent) == Some(Standing::Known);
         let certain = undone.iter().filter(|(_, it)| it.is_certain).map(|(agent, _)| agent);
-        let known: Vec<_> = certain.filter(is_known).collect();
-        let place = usize::try_from(asks).unwrap_or(0).checked_rem(known.len())?;
-        known.get(place).map(|agent| **agent)
+        let known: Vec<_> = certain.filter(is_known).copied().collect();
+        in_turn(&known, asks)
     }
 
     /// Some were added, or are to be: nobody waits for their removal.

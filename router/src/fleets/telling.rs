@@ -115,7 +115,7 @@ impl Desk {
             return;
         }
         if *member.looks_for_move.get_or_insert(now + LOOKED_FOR) <= now {
-            (member.looks_for_move, member.rests) = (None, None);
+            member.looks_for_move = None;
             // What was read there others may never have read.
             member.undo_removals(step.now.wall, |_| true, false);
             self.forget_errands(id);

@@ -105,13 +105,11 @@ impl Desk {
         others.filter(|it| self.peers.standing(it) == Some(Standing::Known)).collect()
     }
 
-    /// The one of them whose turn it is: all come once before one comes again. Agents begin with
-    /// different ones, so that not all ask the same.
+    /// The one of them whose turn it is. Agents begin with different ones, so that not all ask the same.
     pub(super) fn next_known_in(&self, id: GroupId, turn: u32) -> Option<AgentId> {
         let known: BTreeSet<_> = self.known_in(id).into_iter().collect();
         let behind = known.range(self.config.own..).chain(known.range(..self.config.own));
-        let place = usize::try_from(turn).unwrap_or(0).checked_rem(known.len())?;
-        behind.copied().nth(place)
+        in_turn(&behind.copied().collect::<Vec<_>>(), turn)
     }
 
     /// One of them, whichever.
@@ -121,4 +119,10 @@ impl Desk {
         let place = usize::try_from(self.random.below(bound)).unwrap_or(0);
         known.get(place).copied()
     }
+}
+
+/// The one whose turn it is: all come once before one comes again.
+pub(super) fn in_turn(all: &[AgentId], turn: u32) -> Option<AgentId> {
+    let place = usize::try_from(turn).unwrap_or(0).checked_rem(all.len())?;
+    all.get(place).copied()
 }

@@ -467,7 +467,7 @@ impl FleetPromises {
     /// An admin brings these in, by a commit that was not in the log before. Those that are in already
     /// by an earlier one, and could not follow the log, come back in place of joining.
     fn brings_in(&mut self, commit: &Commit, added: &[Host]) {
-        if self.additions.insert(end_of(commit)) {
+        if !added.is_empty() && self.additions.insert(end_of(commit)) {
             for host in added {
                 self.joins.entry(*host).or_default().push((0, self.counts.accepted));
             }

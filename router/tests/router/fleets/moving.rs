@@ -109,6 +109,22 @@ impl World {
         self.carry_asks();
     }
 
+    /// A group whose log moved before its holder was put back to a copy from before that. These have not
+    /// read of the move, and go on by themselves in a log that is none any more.
+    fn with_a_lost_move(away: &[usize]) -> Self {
+        let mut this = Self::with_group(4);
+        let copy = this.disk.copy();
+        this.parted = away.to_vec();
+        this.settle();
+        this.move_log(0, SECOND);
+        this.settle_for(2);
+        this.put_back(copy);
+        this.parted.clear();
+        this.send(away[0], "nobody reads it there").unwrap();
+        this.rotate(2);
+        this
+    }
+
     /// Until an agent asks the first relay to append the commit that moves the log.
     fn until_the_move_is_asked(&mut self, place: usize) {
         for _ in 0..100 {
@@ -592,17 +608,7 @@ fn who_was_away_and_finds_the_holder_before_gone_is_told_and_comes_back() {
 
 #[test]
 fn who_was_away_and_is_shown_a_log_from_before_the_move_is_told_and_comes_back() {
-    let mut world = World::with_group(4);
-    let copy = world.disk.copy();
-    world.parted = vec![2, 3];
-    world.settle();
-    world.move_log(0, SECOND);
-    world.settle_for(2);
-    world.put_back(copy);
-    world.parted.clear();
-    // They go on by themselves, in a log that is none any more.
-    world.send(2, "nobody reads it there").unwrap();
-    world.rotate(2);
+    let mut world = World::with_a_lost_move(&[2, 3]);
     world.settle_in(4, 10);
     assert_eq!(world.summary(3).epoch, world.summary(2).epoch);
     world.settle_in(120, 10);
@@ -614,17 +620,7 @@ fn who_was_away_and_is_shown_a_log_from_before_the_move_is_told_and_comes_back()
 
 #[test]
 fn a_move_that_its_log_lost_before_others_read_it_is_followed_within_five_minutes() {
-    let mut world = World::with_group(4);
-    let copy = world.disk.copy();
-    // The mover alone has read it when the holder before is put back.
-    world.parted = vec![1, 2, 3];
-    world.settle();
-    world.move_log(0, SECOND);
-    world.settle_for(2);
-    world.put_back(copy);
-    world.parted.clear();
-    world.send(1, "nobody reads it there").unwrap();
-    world.rotate(2);
+    let mut world = World::with_a_lost_move(&[1, 2, 3]);
     world.settle_for(30);
     assert_eq!(world.summary(3).epoch, world.summary(2).epoch);
     assert!((1..4).all(|place| !world.saw(place, |what| *what == GroupEvent::Stranded)));
